@@ -1,0 +1,98 @@
+#include <fmt/format.h>
+#include <omp.h>
+
+#include <cstring>
+
+#include "base/float_mode.h"
+#include "bench/onednn.h"
+
+namespace omni::bench {
+
+using dnnl::memory;
+
+memory Primitives::memory(const memory::desc& desc) {
+  AlignedBytes& bytes = memory_.emplace_back(static_cast<int64_t>(desc.get_size()));
+  // 2^-6 as bf16 and close to it as f32.
+  constexpr uint16_t kSmall = 0x3c80;
+  for (int64_t i = 0; i + 1 < bytes.size(); i += 2)
+    std::memcpy(bytes.data() + i, &kSmall, sizeof kSmall);
+  return {desc, engine_, bytes.data()};
+}
+
+void Primitives::add(const dnnl::primitive& primitive, Arguments arguments) {
+  calls_.push_back({primitive, std::move(arguments)});
+}
+
+void Primitives::run() {
+  omp_set_num_threads(1);
+  const FloatMode mode;
+  for (const Call& c : calls_) c.primitive.execute(stream_, c.arguments);
+}
+
+memory::data_type Primitives::type(Precision p) {
+  return p == Precision::bf16 ? memory::data_type::bf16 : memory::data_type::f32;
+}
+
+std::string GemmArrangement::name() const {
+  return fmt::format("{} rows at a time, weights {}", rows,
+                     input_by_output ? "[in, out]" : "[out, in]");
+}
+
+namespace {
+
+constexpr int64_t kWidths[] = {784, 256, 256, 10};
+constexpr int kLayers = 3;
+
+memory::desc matrix(int64_t rows, int64_t columns, memory::data_type type, bool transposed) {
+  return {{rows, columns}, type,
+          transposed ? memory::format_tag::ba : memory::format_tag::ab};
+}
+
+// out = a b; a and b stand in given memory, seen transposed or not.
+void add_product(Primitives& p, const memory& a, const memory::desc& a_desc, const memory& b,
+                 const memory::desc& b_desc, const memory& out) {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  const dnnl::matmul::primitive_desc plan({a_desc, b_desc, out.get_desc()}, attributes, p.engine());
+  p.add(dnnl::matmul(plan),
+        {{DNNL_ARG_SRC, {a_desc, p.engine(), a.get_data_handle()}},
+         {DNNL_ARG_WEIGHTS, {b_desc, p.engine(), b.get_data_handle()}},
+         {DNNL_ARG_DST, out},
+         {DNNL_ARG_SCRATCHPAD, p.memory(plan.scratchpad_desc())}});
+}
+
+}  // namespace
+
+GemmStep::GemmStep(int64_t batch, Precision precision, const GemmArrangement& arrangement)
+    : times_((batch + arrangement.rows - 1) / arrangement.rows) {
+  omp_set_num_threads(1);
+  const auto narrow = Primitives::type(precision), wide = memory::data_type::f32;
+  const int64_t rows = (batch + times_ - 1) / times_;
+  const bool flip = arrangement.input_by_output;
+  Primitives& p = products_;
+  std::vector<memory> x, weights, dy;
+  x.push_back(p.memory(matrix(rows, kWidths[0], narrow, false)));
+  for (int l = 0; l < kLayers; ++l) {
+    const int64_t in = kWidths[l], out = kWidths[l + 1];
+    weights.push_back(p.memory(matrix(flip ? in : out, flip ? out : in, narrow, false)));
+    x.push_back(p.memory(matrix(rows, out, l + 1 < kLayers ? narrow : wide, false)));
+    dy.push_back(p.memory(matrix(rows, out, narrow, false)));
+    add_product(p, x[l], x[l].get_desc(), weights[l], matrix(in, out, narrow, !flip), x[l + 1]);
+  }
+  for (int l = kLayers - 1; l >= 0; --l) {
+    const int64_t in = kWidths[l], out = kWidths[l + 1];
+    const memory gradient = p.memory(matrix(flip ? in : out, flip ? out : in, wide, false));
+    if (flip)
+      add_product(p, x[l], matrix(in, rows, narrow, true), dy[l], dy[l].get_desc(), gradient);
+    else
+      add_product(p, dy[l], matrix(out, rows, narrow, true), x[l], x[l].get_desc(), gradient);
+    if (l > 0)
+      add_product(p, dy[l], dy[l].get_desc(), weights[l], matrix(out, in, narrow, flip), dy[l - 1]);
+  }
+}
+
+void GemmStep::run() {
+  for (int64_t t = 0; t < times_; ++t) products_.run();
+}
+
+}  // namespace omni::bench

@@ -1,0 +1,69 @@
+// oneDNN primitives alone, on one core: the work of a training step that no engine can spare itself.
+#pragma once
+
+#include <dnnl.hpp>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/memory.h"
+#include "engine/program.h"
+
+namespace omni::bench {
+
+// Primitives with memory of their own, executed in order. One thread at a time.
+class Primitives {
+ public:
+  using Arguments = std::unordered_map<int, dnnl::memory>;
+
+  // Memory of this description, filled with small numbers, kept as long as this object.
+  dnnl::memory memory(const dnnl::memory::desc& desc);
+  void add(const dnnl::primitive& primitive, Arguments arguments);
+  void run();
+
+  const dnnl::engine& engine() const { return engine_; }
+  static dnnl::memory::data_type type(Precision p);
+
+ private:
+  struct Call {
+    dnnl::primitive primitive;
+    Arguments arguments;
+  };
+  dnnl::engine engine_{dnnl::engine::kind::cpu, 0};
+  dnnl::stream stream_{engine_};
+  std::vector<AlignedBytes> memory_;
+  std::vector<Call> calls_;
+};
+
+// One way to arrange the matrix products of an MLP's training step.
+struct GemmArrangement {
+  int64_t rows;         // of the batch at once; the products run batch / rows times
+  bool input_by_output; // weights are stored [in, out] rather than [out, in]
+  std::string name() const;
+};
+
+// The eight products of one step of 784-256-256-10: forward, weight gradients, input gradients of
+// all layers but the first. In bf16 weight gradients and logits are f32, all else is bf16.
+class GemmStep {
+ public:
+  GemmStep(int64_t batch, Precision precision, const GemmArrangement& arrangement);
+  void run();
+
+ private:
+  int64_t times_;
+  Primitives products_;
+};
+
+// The convolutions and matrix products of one step of the ConvNet in f32, each in the layouts and
+// implementation that were fastest when tried alone; with pooling, if asked for, forward and backward.
+class ConvNetStep {
+ public:
+  ConvNetStep(int64_t batch, bool with_pooling);
+  void run() { primitives_.run(); }
+
+ private:
+  Primitives primitives_;
+};
+
+}  // namespace omni::bench

@@ -1,0 +1,73 @@
+#!/usr/bin/python3
+"""How fast PyTorch trains a small ConvNet with Adam over MNIST-sized data.
+
+1-16 3x3 pad 1, ReLU, max-pool 2, 16-32 3x3 pad 1, ReLU, max-pool 2, 1568-10; float32.
+
+one-process       one model, one process, all cores
+process-per-core  one single-threaded process and model per core, timed together
+
+Each is tried with oneDNN in both memory layouts and with PyTorch's own convolutions.
+"""
+
+import common
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+VARIANTS = {
+    "onednn": (True, torch.contiguous_format),
+    "onednn, channels last": (True, torch.channels_last),
+    "native": (False, torch.contiguous_format),
+}
+
+
+def conv_step(batch, variant):
+    """One training step of one model."""
+    onednn, layout = VARIANTS[variant]
+    torch.backends.mkldnn.enabled = onednn
+    pixels, labels = common.random_data()
+    order = common.batches(batch)
+    model = nn.Sequential(
+        nn.Conv2d(1, 16, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(16, 32, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(1568, common.CLASSES),
+    ).to(memory_format=layout)
+    adam = torch.optim.Adam(model.parameters(), lr=common.LEARNING_RATE)
+
+    def step():
+        rows = next(order)
+        x = pixels.index_select(0, rows).view(batch, 1, 28, 28).contiguous(memory_format=layout)
+        adam.zero_grad(set_to_none=True)
+        F.cross_entropy(model(x), labels.index_select(0, rows)).backward()
+        adam.step()
+
+    return step
+
+
+ARRANGEMENTS = {
+    "one-process": common.one_process,
+    "process-per-core": common.process_per_core,
+}
+
+
+def main():
+    options = common.options(__doc__.splitlines()[0], seconds=7)
+    results = []
+    for batch in options.batch:
+        for arrangement, run in ARRANGEMENTS.items():
+            for variant in VARIANTS:
+                rates = run(conv_step, (batch, variant), options.seconds / 2)
+                line = common.result(arrangement, batch, 1, rates, variant=variant)
+                common.progress(f"  torch {arrangement} ({variant}): batch {batch}, "
+                                f"{line['model_epochs_per_s']:.3f} model-epochs/s")
+                results.append(line)
+    common.report("convnet 1-16-32 3x3, 1568-10, adam, fp32", results)
+
+
+if __name__ == "__main__":
+    main()

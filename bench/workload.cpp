@@ -1,0 +1,101 @@
+#include "bench/workload.h"
+
+#include <cmath>
+
+#include "nn/layers.h"
+#include "nn/losses.h"
+#include "nn/optimizers.h"
+#include "ops/shape_ops.h"
+
+namespace omni::bench {
+namespace {
+
+Dataset make_random_images() {
+  Dataset d;
+  d.name = "random";
+  d.shape = {28, 28};
+  d.train.x = Samples(SampleType::u8, kSamples, kPixels);
+  d.train.y.resize(kSamples);
+  const uint64_t key = Key::of(0).fold("images").bits;
+  const auto pixels = d.train.x.u8();
+  for (size_t i = 0; i < pixels.size(); i += 16) {
+    const auto words = philox(key, static_cast<uint32_t>(i), 0, 0, 0);
+    std::copy_n(reinterpret_cast<const uint8_t*>(words.data()), 16, pixels.data() + i);
+  }
+  Stream labels(Key::of(0).fold("labels"));
+  for (int32_t& y : d.train.y) y = static_cast<int32_t>(labels.below(kClasses));
+  return d;
+}
+
+Parameters train_with_adam(Step& s, const Net& net, Value logits) {
+  const Value loss = cross_entropy(logits, s.rows("train.y"));
+  s.graph().result("loss", loss);
+  const Applied applied = apply(Adam{}, net, loss, s.lr());
+  return {net.parameters(), applied.state};
+}
+
+}  // namespace
+
+const DataTable& random_images() {
+  static const Dataset images = make_random_images();
+  static const DataTable tables = tables_of(images);
+  return tables;
+}
+
+Parameters mlp_step(Step& s) {
+  Net net = s.net("model");
+  const Value x = flatten(s.rows("train.x")) / 255;
+  return train_with_adam(s, net, mlp(net, x, {256, 256, kClasses}));
+}
+
+Parameters convnet_step(Step& s) {
+  Net net = s.net("model");
+  const Value x = reshape(s.rows("train.x"), {s.batch(), 28, 28, 1}) / 255;
+  return train_with_adam(s, net, small_convnet(net, x, kClasses));
+}
+
+Models::Models(const Parameters& p, int64_t count)
+    : weights(p.weights, count), state(p.state, count) {
+  weights.initialise(0, Key::of(0).fold("init"));
+  state.initialise(0, Key{});
+  for (int64_t m = 1; m < count; ++m) {
+    weights.copy(m, weights[0]);
+    state.copy(m, state[0]);
+  }
+}
+
+Trainer::Trainer(Build build, int64_t batch, Precision precision, int threads) : batch_(batch) {
+  Graph g;
+  Step s(g, batch, random_images());
+  parameters_ = build(s);
+  program_ = std::make_unique<Program>(g, ProgramOptions{precision, {}, threads});
+  for (const auto& [name, array] : random_images())
+    if (program_->has_input(name)) program_->bind(name, array.data);
+  program_->bind("step", &step_);
+  program_->bind("lr", &lr_);
+}
+
+void Trainer::take(Models& models, int64_t model) {
+  models.weights.bind(*program_, "model", model);
+  models.state.bind(*program_, "model.opt", model);
+  program_->refresh();
+  step_ = 0;
+}
+
+void Trainer::next_batch() {
+  if (order_.empty() || position_ + batch_ > kSamples) {
+    order_ = permutation(Key::of(0).fold("order").fold(static_cast<uint64_t>(step_)), kSamples);
+    position_ = 0;
+  }
+  program_->bind("index", order_.data() + position_);
+  position_ += batch_;
+  ++step_;
+}
+
+void Trainer::step() {
+  next_batch();
+  program_->run();
+  check(std::isfinite(program_->result("loss")[0]), "a timed model diverged at step {}", step_);
+}
+
+}  // namespace omni::bench

@@ -1,0 +1,61 @@
+// What is timed: training steps built and driven as the lab builds and drives them, over data of
+// MNIST's size.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/program.h"
+#include "lab/step.h"
+#include "nn/ensemble.h"
+
+namespace omni::bench {
+
+inline constexpr int64_t kSamples = 60'000;  // an epoch of MNIST
+inline constexpr int64_t kPixels = 28 * 28;
+inline constexpr int64_t kClasses = 10;
+inline constexpr double kLearningRate = 1e-3;
+
+// Random images u8 [28, 28] and labels in the place of MNIST, made once.
+const DataTable& random_images();
+
+struct Parameters {
+  std::vector<ParameterSpec> weights, state;  // the model's, and Adam's moments
+};
+// Emits a training step of the set "model" with Adam and a result "loss".
+using Build = Parameters (*)(Step&);
+Parameters mlp_step(Step& s);      // 784-256-256-10
+Parameters convnet_step(Step& s);  // 1-16-32 channels, 3x3, each with ReLU and 2x2 max-pooling; 1568-10
+
+// Models of a workload with their Adam state, all resident. Every model starts from equal weights.
+struct Models {
+  Ensemble weights, state;
+  Models(const Parameters& p, int64_t count);
+  int64_t count() const { return weights.models(); }
+  int64_t bytes() const { return weights.bytes() + state.bytes(); }
+};
+
+// One worker: a compiled step that trains one model after another, each on its own order of the
+// samples.
+class Trainer {
+ public:
+  Trainer(Build build, int64_t batch, Precision precision, int threads = 1);
+
+  const Parameters& parameters() const { return parameters_; }
+  Program& program() { return *program_; }
+  // The model must outlive its training here.
+  void take(Models& models, int64_t model);
+  void step();        // one training step of the model taken; Bug if its loss is not finite
+  void next_batch();  // all of step() but running the program
+
+ private:
+  int64_t batch_;
+  Parameters parameters_;
+  std::unique_ptr<Program> program_;
+  std::vector<int32_t> order_;
+  int64_t position_ = 0;
+  float step_ = 0, lr_ = kLearningRate;
+};
+
+}  // namespace omni::bench

@@ -1,0 +1,31 @@
+# Installs Omniscale into a temporary folder, builds examples/my_idea against it and runs it.
+#   cmake -D SOURCE_DIR= -D BUILD_DIR= -D COMPILER= -P test_example.cmake
+cmake_minimum_required(VERSION 3.25)
+set(budget_s 15)
+set(place ${BUILD_DIR}/test_example)
+file(REMOVE_RECURSE ${place})
+
+function(run what)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE code OUTPUT_VARIABLE said ERROR_VARIABLE said)
+  if(NOT code EQUAL 0)
+    message(FATAL_ERROR "${what} failed (${code}):\n${said}")
+  endif()
+endfunction()
+
+run("installing" ${CMAKE_COMMAND} --install ${BUILD_DIR} --prefix ${place}/installed)
+string(TIMESTAMP begin_s %s)
+# No compiler cache: the time is that of someone whose experiment is new.
+run("configuring" ${CMAKE_COMMAND} -E env CCACHE_DISABLE=1 ${CMAKE_COMMAND} -G Ninja
+  -S ${SOURCE_DIR}/examples/my_idea -B ${place}/build -D CMAKE_BUILD_TYPE=Release
+  -D CMAKE_CXX_COMPILER=${COMPILER} -D CMAKE_PREFIX_PATH=${place}/installed)
+run("building" ${CMAKE_COMMAND} --build ${place}/build)
+string(TIMESTAMP end_s %s)
+math(EXPR took_s "${end_s} - ${begin_s}")
+if(took_s GREATER budget_s)
+  message(FATAL_ERROR "configuring and building took ${took_s} s, more than ${budget_s} s")
+endif()
+run("running" ${place}/build/my_idea run my-idea --preset smoke --out ${place}/run)
+if(NOT EXISTS ${place}/run/report.html)
+  message(FATAL_ERROR "the run left no report.html in ${place}/run")
+endif()
+message("built in ${took_s} s and ran")

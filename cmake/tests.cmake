@@ -1,0 +1,70 @@
+# One test program per folder (few links, few files to start), one ctest entry per test case.
+# `x_long_test.cpp` goes to a program of its own whose cases carry the label "long".
+find_package(GTest REQUIRED)
+include(GoogleTest)
+set(CMAKE_GTEST_DISCOVER_TESTS_DISCOVERY_MODE PRE_TEST)
+
+# What several tests share: src/*/testing.cpp.
+set(support ${OMNI_TEST_SOURCES})
+list(FILTER support INCLUDE REGEX "/testing\\.cpp$")
+list(FILTER OMNI_TEST_SOURCES EXCLUDE REGEX "/testing\\.cpp$")
+add_library(omni_testing INTERFACE)
+if(support)
+  add_library(omni_testing_support STATIC EXCLUDE_FROM_ALL ${support})
+  target_link_libraries(omni_testing_support PUBLIC omniscale_library GTest::gtest)
+  target_compile_options(omni_testing_support PRIVATE ${OMNI_WARNINGS})
+  target_link_libraries(omni_testing INTERFACE omni_testing_support)
+endif()
+target_link_libraries(omni_testing INTERFACE omni_experiments GTest::gtest GTest::gtest_main
+  ${OMNI_PRIVATE_LIBRARIES})
+target_compile_definitions(omni_testing INTERFACE
+  OMNI_SOURCE_DIR="${PROJECT_SOURCE_DIR}" OMNI_PROGRAM="$<TARGET_FILE:omniscale>")
+
+add_custom_target(omni_tests)
+add_dependencies(omni_tests omniscale)
+
+# Folders whose tests run again with every optional pass switched off.
+set(passes_folders ops engine nn)
+
+function(add_tests name label timeout)
+  add_executable(test_${name} EXCLUDE_FROM_ALL ${ARGN})
+  target_link_libraries(test_${name} PRIVATE omni_testing)
+  target_compile_options(test_${name} PRIVATE ${OMNI_WARNINGS})
+  add_dependencies(test_${name} omniscale)
+  add_dependencies(omni_tests test_${name})
+  gtest_discover_tests(test_${name} PROPERTIES LABELS ${label} TIMEOUT ${timeout})
+  if(name IN_LIST passes_folders)
+    gtest_discover_tests(test_${name} TEST_PREFIX passes-off/
+      PROPERTIES LABELS ${label} TIMEOUT ${timeout} ENVIRONMENT OMNISCALE_PASSES_OFF=all)
+  endif()
+endfunction()
+
+file(GLOB whole_tests CONFIGURE_DEPENDS tests/*_test.cpp)
+set(folders)
+foreach(source IN LISTS OMNI_TEST_SOURCES whole_tests OMNI_EXPERIMENT_TESTS)
+  cmake_path(GET source PARENT_PATH folder)
+  cmake_path(GET folder FILENAME folder)
+  if(source MATCHES "_long_test\\.cpp$")
+    list(APPEND long_${folder} ${source})
+  else()
+    list(APPEND short_${folder} ${source})
+  endif()
+  list(APPEND folders ${folder})
+endforeach()
+list(REMOVE_DUPLICATES folders)
+foreach(folder IN LISTS folders)
+  if(short_${folder})
+    add_tests(${folder} short 300 ${short_${folder}})
+  endif()
+  if(long_${folder})
+    add_tests(${folder}_long long 3600 ${long_${folder}})
+  endif()
+endforeach()
+
+if(NOT OMNI_SANITIZE)
+  # The outside experiment: install, configure, build within 15 s, run. Alone, for it is timed.
+  add_test(NAME example.my_idea COMMAND ${CMAKE_COMMAND}
+    -D SOURCE_DIR=${PROJECT_SOURCE_DIR} -D BUILD_DIR=${PROJECT_BINARY_DIR}
+    -D COMPILER=${CMAKE_CXX_COMPILER} -P ${PROJECT_SOURCE_DIR}/cmake/test_example.cmake)
+  set_tests_properties(example.my_idea PROPERTIES LABELS short TIMEOUT 300 RUN_SERIAL ON)
+endif()

@@ -1,0 +1,18 @@
+// Which Omniscale this is: what a run's record and `doctor` say about the program.
+#pragma once
+
+#include <string_view>
+
+namespace omni {
+
+struct BuildInfo {
+  std::string_view version;     // "0.1.0"
+  std::string_view commit;      // 12 hexadecimal digits, or "unknown" outside a git checkout
+  bool dirty;                   // sources differed from that commit when the program was built
+  std::string_view compiler;    // "gcc 12.2.0"
+  std::string_view build_type;  // "Release", "Release, address,undefined sanitizer"
+};
+
+const BuildInfo& build_info();
+
+}  // namespace omni

@@ -1,0 +1,47 @@
+#include "base/machine.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <thread>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
+namespace omni {
+
+int available_cores() {
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+#endif
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+std::string processor_name() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);)
+    if (line.starts_with("model name"))
+      if (const size_t at = line.find(": "); at != std::string::npos) return line.substr(at + 2);
+  return "unknown processor";
+}
+
+std::string instruction_set() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vl")) return "avx512_bf16";
+  if (__builtin_cpu_supports("avx512vl")) return "avx512";
+  if (__builtin_cpu_supports("avx2")) return "avx2";
+  return "sse";
+#elif defined(__aarch64__)
+  return "neon";
+#else
+  return "generic";
+#endif
+}
+
+std::string machine_description() {
+  return fmt::format("{}, {} cores, {}", processor_name(), available_cores(), instruction_set());
+}
+
+}  // namespace omni

@@ -1,0 +1,229 @@
+// What can be typed after each command, and the help that teaches it by examples.
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <memory>
+
+#include "base/error.h"
+#include "base/nearest.h"
+#include "cli/commands.h"
+#include "cli/screen.h"
+
+namespace omni::cli {
+namespace {
+
+// Help as a page to read: what it does, usage, options, examples.
+class HelpPage : public CLI::Formatter {
+ public:
+  HelpPage() { column_width(24); }
+  std::string make_help(const CLI::App* app, std::string, CLI::AppFormatMode mode) const override {
+    return make_description(app) + make_groups(app, mode) + "\n" + app->get_footer() + "\n";
+  }
+  std::string make_option_name(const CLI::Option* o, bool) const override {
+    return o->get_name(false, true);
+  }
+  std::string make_option_opts(const CLI::Option* o) const override {
+    return o->get_type_size() == 0 ? "" : " " + o->get_type_name();
+  }
+};
+
+// One command's arguments while they are parsed.
+class Parser {
+ public:
+  // `usage` and `examples` are what follows the command; NAME in an example stands for an experiment.
+  Parser(const Context& context, const char* command, const char* usage, std::string what,
+         const std::vector<std::pair<const char*, const char*>>& examples)
+      : command_(command) {
+    app_.description(fmt::format("{}\nusage: {} {} {}", wrapped(what, 0), context.program, command,
+                                 usage));
+    const std::string name = context.catalogue.empty() ? "NAME" : context.catalogue[0].name;
+    std::string footer = "Examples:\n";
+    for (const auto& [line, why] : examples) {
+      std::string whole = fmt::format("  {} {} {}", context.program, command, line);
+      if (const size_t at = whole.find("NAME"); at != std::string::npos) whole.replace(at, 4, name);
+      footer += fmt::format("{:<64}  {}\n", whole, why);
+    }
+    footer.pop_back();
+    app_.footer(footer);
+    app_.formatter(std::make_shared<HelpPage>());
+    app_.set_help_flag("-h,--help", "this page");
+  }
+
+  void words(std::vector<std::string>& to) { app_.add_option("words", to)->group(""); }
+  void word(std::string& to) { app_.add_option("word", to)->group(""); }
+
+  template <class T>
+  void option(const char* name, T& to, const char* type, const char* what) {
+    app_.add_option(name, to, what)->type_name(type);
+  }
+  void flag(const char* name, bool& to, const char* what) { app_.add_flag(name, to, what); }
+
+  // False when help was asked for, and given.
+  bool parse(std::vector<std::string> words) {
+    std::ranges::reverse(words);  // as CLI11 takes them
+    try {
+      app_.parse(words);
+    } catch (const CLI::CallForHelp&) {
+      write_out(app_.help());
+      return false;
+    } catch (const CLI::ExtrasError&) {
+      const std::string extra = app_.remaining().front();
+      if (!extra.starts_with("-"))
+        fail_user("{}: '{}' is one word too many; see {} --help", command_, extra, command_);
+      std::vector<std::string> known;
+      for (const CLI::Option* o : app_.get_options())
+        if (o->nonpositional()) known.push_back("--" + o->get_lnames().front());
+      const std::string name = extra.substr(0, extra.find('='));
+      fail_user("{}: there is no option {}{}", command_, name, suggest(name, known));
+    } catch (const CLI::ParseError& e) {
+      fail_user("{}: {}; see {} --help", command_, e.what(), command_);
+    }
+    return true;
+  }
+
+ private:
+  std::string command_;
+  CLI::App app_;
+};
+
+void add_choice(Parser& p, Choice& c) {
+  p.words(c.words);
+  p.option("--preset", c.preset, "NAME", "a named choice of options; `list NAME` shows them");
+  p.option("--config", c.config, "FILE", "TOML file with key = value lines, arrays sweep");
+  p.option("--seeds", c.seeds, "A..B", "random seeds, one model per condition and seed");
+  p.option("--data-dir", c.data_dir, "DIR", "where to look for data sets first");
+  p.flag("--no-download", c.no_download, "never fetch data sets");
+}
+
+int run(const Context& context, const std::vector<std::string>& words) {
+  RunArguments a;
+  Parser p(context, "run", "NAME [key=value ...] [options]",
+           "Runs an experiment and leaves a folder with its results and report.html. The same "
+           "command again goes on where a stopped run was left.",
+           {{"NAME", "the default preset"},
+            {"NAME --preset smoke", "seconds: does everything work?"},
+            {"NAME models=32 lr=0.001", "seeds 0..31, another learning rate"},
+            {"NAME width=64,128,256", "a sweep, drawn as a curve"},
+            {"NAME --seeds 100..131 --out again", "fresh seeds, a folder of choice"}});
+  add_choice(p, a.choice);
+  p.option("--precision", a.choice.precision, "P", "f32 (default) or bf16");
+  p.option("--passes-off", a.choice.passes_off, "A,B", "leave out graph passes by name, or all");
+  p.option("--out", a.out, "DIR", "the run's folder; default: runs/NAME-PRESET");
+  p.option("--threads", a.threads, "N", "default: all cores; results do not depend on it");
+  p.flag("--quiet", a.quiet, "no progress, only results");
+  return p.parse(words) ? run_command(context, a) : 0;
+}
+
+int list(const Context& context, const std::vector<std::string>& words) {
+  std::string name;
+  Parser p(context, "list", "[NAME]",
+           "Lists the experiments; with a name, one experiment's question, options, presets with "
+           "their cost, and claims.",
+           {{"", "all of them"}, {"NAME", "one in full"}});
+  p.word(name);
+  return p.parse(words) ? list_command(context, name) : 0;
+}
+
+int report(const Context& context, const std::vector<std::string>& words) {
+  std::string run;
+  Parser p(context, "report", "DIR",
+           "Makes report.html, figures and summary.csv of a run again, from what is stored.",
+           {{"runs/NAME-quick", ""}});
+  p.word(run);
+  return p.parse(words) ? report_command(context, run) : 0;
+}
+
+int compare(const Context& context, const std::vector<std::string>& words) {
+  std::vector<std::string> runs;
+  Parser p(context, "compare", "DIR DIR",
+           "Compares two runs: every metric of the conditions that both have, with the difference, "
+           "paired by seed where seeds match.",
+           {{"runs/a runs/b", ""}});
+  p.words(runs);
+  if (!p.parse(words)) return 0;
+  require(runs.size() == 2, "compare: expected two run folders, got {}; see compare --help",
+          runs.size());
+  return compare_command(runs[0], runs[1]);
+}
+
+int export_run(const Context& context, const std::vector<std::string>& words) {
+  std::string run, out;
+  Parser p(context, "export", "DIR [--to OUT]",
+           "Writes a run's results as models.csv, metrics.csv and claims.csv for other programs.",
+           {{"runs/NAME-quick", "into its folder export/"},
+            {"runs/NAME-quick --to tables", ""}});
+  p.word(run);
+  p.option("--to", out, "OUT", "folder for the files; default: DIR/export");
+  return p.parse(words) ? export_command(run, out) : 0;
+}
+
+int data(const Context& context, const std::vector<std::string>& words) {
+  DataArguments a;
+  Parser p(context, "data", "[get NAME ...]",
+           "Shows which data sets are on this machine, checking their contents; `get` downloads. "
+           "Folders of your own: OMNISCALE_DATA=dir1:dir2, each with mnist/ and the like.",
+           {{"", "what is where"}, {"get mnist", "download now, to work offline later"}});
+  p.words(a.words);
+  p.option("--data-dir", a.data_dir, "DIR", "where to look first");
+  return p.parse(words) ? data_command(context, a) : 0;
+}
+
+int doctor(const Context& context, const std::vector<std::string>& words) {
+  std::string data_dir;
+  Parser p(context, "doctor", "",
+           "Looks at this machine and this program, and trains something tiny twice to see that "
+           "results do not depend on the number of threads. Send its output with a bug report.",
+           {{"", ""}});
+  p.option("--data-dir", data_dir, "DIR", "where to look for data sets first");
+  return p.parse(words) ? doctor_command(context, data_dir) : 0;
+}
+
+int debug(const Context& context, const std::vector<std::string>& words) {
+  DebugArguments a;
+  Parser p(context, "debug", "NAME [key=value ...] [options]",
+           "Runs one training step of each phase on the reference interpreter, in double "
+           "precision, with fresh parameters and the first rows of the data: shows every named "
+           "value and the first op that makes a NaN or an infinity.",
+           {{"NAME", "all phases"},
+            {"NAME --phase teacher --graph", "the graph of one"},
+            {"NAME --phase teacher --print loss", "a value's numbers"},
+            {"NAME lr=10 --steps 50", "where does it overflow?"}});
+  add_choice(p, a.choice);
+  p.option("--phase", a.phase, "P", "only this phase");
+  p.option("--print", a.print, "VALUE", "numbers of a named value or of %12; may be repeated");
+  p.flag("--graph", a.graph, "print the graph, one op per line");
+  p.option("--rows", a.rows, "N", "rows of the batch; default: 8");
+  p.option("--steps", a.steps, "N", "steps on these rows, to the first bad one; default: 1");
+  return p.parse(words) ? debug_command(context, a) : 0;
+}
+
+int bench(const Context& context, const std::vector<std::string>& words) {
+  if (!words.empty() && (words[0] == "--help" || words[0] == "-h")) {
+    Parser p(context, "bench", "[--json]",
+             "Measures this machine against the targets and against PyTorch where that is "
+             "installed. Takes some minutes; leave the machine alone meanwhile.",
+             {{"", ""}, {"--json", "for programs"}});
+    p.parse(words);
+    return 0;
+  }
+  return bench_command(words);
+}
+
+}  // namespace
+
+std::span<const Command> commands() {
+  static constexpr Command all[] = {
+      {"run", "run an experiment, or go on with a stopped run", run},
+      {"list", "experiments: question, source, cost, options, claims", list},
+      {"report", "make a run's report again", report},
+      {"compare", "two runs beside each other", compare},
+      {"export", "a run's results as CSV files", export_run},
+      {"data", "data sets on this machine, and downloads", data},
+      {"bench", "measure the speed of this machine", bench},
+      {"doctor", "is everything in order here?", doctor},
+      {"debug", "one step on the reference interpreter, value by value", debug},
+  };
+  return all;
+}
+
+}  // namespace omni::cli

@@ -1,0 +1,123 @@
+#include "cli/cli.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <new>
+
+#include "base/build_info.h"
+#include "base/error.h"
+#include "base/nearest.h"
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/screen.h"
+
+namespace omni {
+namespace cli {
+namespace {
+
+// While it lives, writing to a closed pipe is a failed write and not the end of the process.
+class IgnorePipe {
+ public:
+  IgnorePipe() : old_(signal(SIGPIPE, SIG_IGN)) {}
+  ~IgnorePipe() { signal(SIGPIPE, old_); }
+  IgnorePipe(const IgnorePipe&) = delete;
+  IgnorePipe& operator=(const IgnorePipe&) = delete;
+
+ private:
+  void (*old_)(int);
+};
+
+// The wrapper ./omni starts the program `omniscale`; other programs go by their own name.
+std::string program_name(const char* started_as) {
+  const std::string path = started_as ? started_as : "omniscale";
+  return std::filesystem::path(path).filename() == "omniscale" ? "./omni" : path;
+}
+
+void overview(const Context& context) {
+  say("Omniscale: train hundreds of small networks, judge claims over seeds.\n\n"
+      "usage: {} COMMAND ...     (COMMAND --help explains each by examples)\n\n",
+      context.program);
+  for (const Command& c : commands()) say("  {:<9}{}\n", c.name, c.what);
+  say("\nTo begin:\n");
+  const std::string name = context.catalogue.empty() ? "NAME" : context.catalogue.front().name;
+  say("  {0} list\n  {0} run {1}\n", context.program, name);
+}
+
+std::string version() {
+  const BuildInfo& b = build_info();
+  return fmt::format("omniscale {} (commit {}{}, {}, {})\n", b.version, b.commit,
+                     b.dirty ? ", changed" : "", b.compiler, b.build_type);
+}
+
+int dispatch(const Context& context) {
+  std::vector<std::string> words = context.words;
+  if (words.size() > 1 && words[0] == "help") words = {words[1], "--help"};
+  if (words.empty() || words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
+    overview(context);
+    return 0;
+  }
+  if (words[0] == "--version") {
+    write_out(version());
+    return 0;
+  }
+  const std::vector<std::string> rest(words.begin() + 1, words.end());
+  std::vector<std::string> names;
+  for (const Command& c : commands()) {
+    if (words[0] == c.name) return c.run(context, rest);
+    names.emplace_back(c.name);
+  }
+  if (std::ranges::find(context.catalogue, words[0], &Experiment::name) != context.catalogue.end())
+    fail_user("'{0}' is an experiment; to run it: {1} run {0}", words[0], context.program);
+  fail_user("there is no command '{}'{}", words[0], suggest(words[0], names));
+}
+
+int guarded(const Context& context) {
+  constexpr int kOurFault = 1, kUserFault = 2;
+  try {
+    const int code = dispatch(context);
+    finish_output();
+    return code;
+  } catch (const UserError& e) {
+    tell("omni: error: {}\n", e.what());
+    return kUserFault;
+  } catch (const Cancelled& c) {
+    tell("Stopped; nothing was changed.\n");
+    return c.exit_code;
+  } catch (const std::bad_alloc&) {
+    tell("omni: error: out of memory; try fewer --threads, a smaller batch or smaller networks. "
+         "What was finished is kept.\n");
+    return kOurFault;
+  } catch (const std::exception& e) {
+    tell("omni: a fault of the program, not yours: {}\n"
+         "What was finished is kept. Please report it with this line and the output of "
+         "`{} doctor`:\n  {} {}\n",
+         e.what(), context.program, context.program, shell_words(context.words));
+    return kOurFault;
+  }
+}
+
+}  // namespace
+
+const Experiment& find_experiment(const Context& context, const std::string& name) {
+  std::vector<std::string> known;
+  for (const Experiment& e : context.catalogue) {
+    if (e.name == name) return e;
+    known.push_back(e.name);
+  }
+  if (name.empty() && known.size() == 1) return context.catalogue.front();
+  require(!name.empty(), "an experiment's name is missing{}", suggest(name, known));
+  fail_user("there is no experiment '{}'{}", name, suggest(name, known));
+}
+
+}  // namespace cli
+
+int cli_main(int argc, char** argv, std::span<const Experiment> catalogue) {
+  const cli::IgnorePipe ignore_pipe;
+  cli::Context context{catalogue, cli::program_name(argc > 0 ? argv[0] : nullptr), {}};
+  for (int i = 1; i < argc; ++i) context.words.emplace_back(argv[i]);
+  return cli::guarded(context);
+}
+
+}  // namespace omni

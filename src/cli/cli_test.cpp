@@ -1,0 +1,310 @@
+// The command line in-process over a toy catalogue: what is accepted, what is refused and how it
+// reads, exit codes. Nothing here trains more than a few tiny networks.
+#include "cli/cli.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "cli/choice.h"
+#include "cli/screen.h"
+#include "nn/layers.h"
+#include "nn/losses.h"
+#include "nn/optimizers.h"
+
+namespace omni {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Two arms that differ by their learning rate, on the generated set that needs nothing.
+struct Toy {
+  std::string data = "mnist1d";
+  int64_t width = 8, batch = 500, epochs = 1;
+  double lr = 0.01;
+  bool fail = false;
+
+  void visit(auto&& option) {
+    option("data", data, "data set", one_of({"mnist1d", "auto"}));
+    option("width", width, "hidden units", between(1, 64));
+    option("batch", batch, "samples per step", between(1, 4000));
+    option("epochs", epochs, "passes over the data", between(0, 10));
+    option("lr", lr, "learning rate of Adam", between(0, 10));
+    option("fail", fail, "stumble over a fault of the program");
+  }
+  std::vector<ArmInfo> arms() const {
+    return {{"trained", "Trained", "", 0.5}, {"still", "Not trained", "", {}}};
+  }
+  void run(Trial& t) const {
+    check(!fail, "the toy was told to fail");
+    const auto define = [this](Net& net) {
+      mlp(net, input(net.graph(), "x", {DType::f32, Shape{1, 40}, 0}, Role::data), {width, 10});
+    };
+    const Ensemble start = t.init(define, t.key().fold("init"));
+    for (const auto& [arm, rate] : {std::pair{"trained", lr}, {"still", 0.0}}) {
+      Training p;
+      p.name = arm;
+      p.start = &start;
+      p.build = [this](Step& s) {
+        Net net = s.net("model");
+        const Value loss =
+            cross_entropy(mlp(net, s.rows("train.x"), {width, 10}), s.rows("train.y"));
+        s.graph().result("loss", loss);
+        apply(Adam{}, net, loss, s.lr());
+      };
+      p.samples = t.data().train.count();
+      p.batch = batch;
+      p.epochs = epochs;
+      p.order = t.key().fold("order");
+      p.lr = [rate = rate](int64_t, int64_t) { return rate; };
+      const Trained m = t.train(p);
+      t.record(arm, m, {{"moved", distance(m.model[0], start[0])}});
+    }
+  }
+  std::vector<ClaimSpec> claims(const Dataset&) const {
+    return {{"1", "Training moves the weights",
+             {.kind = ClaimKind::above, .threshold = 0},
+             [](const SeedValues& v) { return v("trained", "moved"); }}};
+  }
+  std::vector<FigureRow> figures() const { return {}; }
+};
+
+std::vector<Experiment> toy_catalogue() {
+  Experiment toy;
+  toy.name = "toy-steps";
+  toy.title = "Toy steps";
+  toy.texts.question = "Do steps move weights?";
+  toy.texts.source = "this test";
+  toy.metric = "moved";
+  toy.metric_label = "distance moved";
+  toy.presets = {{"quick", "a few models", {}, 3}, {"smoke", "one", {{"width", "4"}}, 1}};
+  toy.settings = settings_of<Toy>();
+  Experiment other = toy;
+  other.name = "other";
+  return {toy, other};
+}
+
+struct Output {
+  int code;
+  std::string out, err;
+};
+
+Output omni(std::vector<std::string> words) {
+  words.insert(words.begin(), "omniscale");
+  std::vector<char*> argv;
+  for (std::string& w : words) argv.push_back(w.data());
+  const std::vector<Experiment> catalogue = toy_catalogue();
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  const int code = cli_main(static_cast<int>(argv.size()), argv.data(), catalogue);
+  std::fflush(stdout);
+  return {code, testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr()};
+}
+
+// Runs in an empty folder of its own, with no data but what is generated.
+class Cli : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "omni-cli-XXXXXX").string();
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    folder_ = name;
+    before_ = fs::current_path();
+    fs::current_path(folder_);
+    setenv("XDG_CACHE_HOME", (folder_ / "cache").c_str(), 1);
+  }
+  void TearDown() override {
+    fs::current_path(before_);
+    fs::remove_all(folder_);
+  }
+  // A user's error that says all of `parts`, before anything was written.
+  void expect_refused(const std::vector<std::string>& words,
+                      const std::vector<std::string>& parts) {
+    const Output o = omni(words);
+    EXPECT_EQ(o.code, 2) << cli::shell_words(words) << "\n" << o.out << o.err;
+    EXPECT_TRUE(o.err.starts_with("omni: error: ")) << o.err;
+    for (const std::string& part : parts)
+      EXPECT_NE(o.err.find(part), std::string::npos) << "wanted: " << part << "\n" << o.err;
+    EXPECT_FALSE(fs::exists(folder_ / "runs"));
+  }
+  fs::path folder_, before_;
+};
+
+TEST_F(Cli, OverviewNamesEveryCommand) {
+  for (const auto& words : {std::vector<std::string>{}, {"--help"}, {"help"}}) {
+    const Output o = omni(words);
+    EXPECT_EQ(o.code, 0);
+    for (const char* c : {"run", "list", "report", "compare", "export", "data", "bench", "doctor",
+                          "debug"})
+      EXPECT_NE(o.out.find(std::string("\n  ") + c + " "), std::string::npos) << c;
+  }
+  EXPECT_NE(omni({"--version"}).out.find("omniscale 0."), std::string::npos);
+}
+
+TEST_F(Cli, HelpTeachesByExamples) {
+  for (const cli::Command& c : cli::commands()) {
+    const Output o = omni({c.name, "--help"});
+    EXPECT_EQ(o.code, 0) << c.name;
+    EXPECT_NE(o.out.find(fmt::format("usage: ./omni {}", c.name)), std::string::npos) << o.out;
+    EXPECT_NE(o.out.find("Examples:\n  ./omni "), std::string::npos) << o.out;
+  }
+  EXPECT_EQ(omni({"help", "run"}).out, omni({"run", "--help"}).out);
+}
+
+TEST_F(Cli, NearestNamesOfWhatIsUnknown) {
+  expect_refused({"rnu"}, {"'rnu'", "\"run\""});
+  expect_refused({"toy-steps"}, {"./omni run toy-steps"});
+  expect_refused({"run", "toy-step"}, {"'toy-step'", "\"toy-steps\""});
+  expect_refused({"run", "toy-steps", "widht=3"}, {"'widht'", "\"width\""});
+  expect_refused({"run", "toy-steps", "--preset", "quik"}, {"'quik'", "\"quick\""});
+  expect_refused({"run", "toy-steps", "--sedes", "3"}, {"--sedes", "--seeds"});
+  expect_refused({"run", "toy-steps", "data=mnist1"}, {"'mnist1'", "mnist1d"});
+  expect_refused({"run", "toy-steps", "--passes-off", "fuson"}, {"fuson"});
+  expect_refused({"list", "toy"}, {"toy-steps"});
+  expect_refused({"run"}, {"name is missing", "toy-steps"});
+}
+
+TEST_F(Cli, ImpossibleValuesSayWhatIsAllowed) {
+  expect_refused({"run", "toy-steps", "batch=0"}, {"batch=0", "from 1 to 4000", "got 0"});
+  expect_refused({"run", "toy-steps", "lr=-1"}, {"lr=-1", "from 0 to 10"});
+  expect_refused({"run", "toy-steps", "lr=fast"}, {"a number", "'fast'"});
+  expect_refused({"run", "toy-steps", "lr"}, {"key=value"});
+  expect_refused({"run", "toy-steps", "lr="}, {"a value is missing"});
+  expect_refused({"run", "toy-steps", "seeds="}, {"seeds=", "0..31"});
+  expect_refused({"run", "toy-steps", "--seeds", "5..1"}, {"--seeds", "'5..1'"});
+  expect_refused({"run", "toy-steps", "models=1e9"}, {"models=1e9", "from 1 to 1000000"});
+  expect_refused({"run", "toy-steps", "models=0"}, {"from 1 to"});
+  expect_refused({"run", "toy-steps", "models=2,3"}, {"cannot be swept"});
+  expect_refused({"run", "toy-steps", "models=2", "--seeds", "0..3"}, {"not several"});
+  expect_refused({"run", "toy-steps", "--precision", "f16"}, {"f32 or bf16", "'f16'"});
+  expect_refused({"run", "toy-steps", "--threads", "0"}, {"--threads", "from 1"});
+  expect_refused({"run", "toy-steps", "--threads", "x"}, {"--threads"});
+  expect_refused({"run", "toy-steps", "threads=2"}, {"--threads 2"});
+  expect_refused({"run", "toy-steps", "--data-dir", "nowhere"}, {"nowhere"});
+  expect_refused({"run", "toy-steps", "--config", "nowhere.toml"}, {"nowhere.toml"});
+}
+
+TEST_F(Cli, FoldersThatAreNoRuns) {
+  expect_refused({"report", "nowhere"}, {"nowhere"});
+  expect_refused({"report"}, {"run folder is missing"});
+  expect_refused({"report", "a", "b"}, {"'b'", "too many"});
+  expect_refused({"compare", "a"}, {"two run folders"});
+  expect_refused({"export", "nowhere"}, {"nowhere"});
+  fs::create_directory("mine");
+  std::ofstream("mine/notes.txt") << "keep";
+  expect_refused({"run", "toy-steps", "--quiet", "--out", "mine"}, {"'mine'"});
+  EXPECT_TRUE(fs::exists("mine/notes.txt"));
+}
+
+TEST_F(Cli, ListsWithoutRunning) {
+  const Output all = omni({"list"});
+  EXPECT_EQ(all.code, 0);
+  EXPECT_NE(all.out.find("toy-steps\n    Do steps move weights?"), std::string::npos) << all.out;
+  EXPECT_NE(all.out.find("quick (3 seeds), smoke (1 seed)"), std::string::npos) << all.out;
+  const Output one = omni({"list", "toy-steps"});
+  EXPECT_EQ(one.code, 0);
+  EXPECT_NE(one.out.find("width=8"), std::string::npos);
+  EXPECT_NE(one.out.find("(a whole number from 1 to 4000)"), std::string::npos);
+  EXPECT_NE(one.out.find("Training moves the weights"), std::string::npos);
+  EXPECT_NE(one.out.find("6 model-epochs"), std::string::npos) << one.out;  // 3 seeds x 2 arms
+}
+
+TEST_F(Cli, WordsFlagsAndFileTogether) {
+  std::ofstream("toy.toml") << "experiment = \"toy-steps\"\npreset = \"smoke\"\nseeds = [4, 5]\n"
+                               "lr = 0.5\nwidth = [2, 3]\n";
+  const std::vector<Experiment> catalogue = toy_catalogue();
+  const cli::Context context{catalogue, "./omni", {}};
+  cli::Choice choice;
+  choice.config = "toy.toml";
+  choice.words = {"lr=0.25", "precision=bf16"};
+  const cli::Chosen chosen = cli::choose(context, choice);
+  EXPECT_EQ(chosen.experiment->name, "toy-steps");
+  EXPECT_EQ(chosen.request.preset, "smoke");
+  EXPECT_EQ(chosen.request.seeds, (std::vector<int64_t>{4, 5}));
+  EXPECT_EQ(chosen.request.precision, Precision::bf16);
+  const Resolved r = resolve(*chosen.experiment, chosen.request);
+  EXPECT_EQ(r.variants.size(), 2u);
+  EXPECT_NE(r.toml.find("lr = 0.25"), std::string::npos) << r.toml;
+
+  choice.words = {"toy-steps", "models=3"};
+  EXPECT_EQ(cli::choose(context, choice).request.seeds, (std::vector<int64_t>{0, 1, 2}));
+  choice.words = {"other"};
+  EXPECT_THROW(cli::choose(context, choice), UserError);
+}
+
+TEST_F(Cli, RunsOnceAndShowsAFinishedRunAgain) {
+  const Output first = omni({"run", "toy-steps", "--threads", "1"});
+  ASSERT_EQ(first.code, 0) << first.err;
+  EXPECT_NE(first.err.find("toy-steps, preset quick: 3 seeds x 2 conditions, data mnist1d, f32, "
+                           "1 thread\nResults go to runs/toy-steps-quick"),
+            std::string::npos) << first.err;
+  EXPECT_NE(first.err.find("100% |"), std::string::npos) << first.err;
+  EXPECT_NE(first.out.find("distance moved"), std::string::npos) << first.out;
+  EXPECT_NE(first.out.find("supported   Training moves the weights"), std::string::npos)
+      << first.out;
+  EXPECT_TRUE(fs::exists("runs/toy-steps-quick/report.html"));
+
+  const Output again = omni({"run", "toy-steps", "width=8"});  // the preset's own value
+  EXPECT_EQ(again.code, 0);
+  EXPECT_NE(again.err.find("finished already"), std::string::npos) << again.err;
+  EXPECT_NE(again.err.find("--out DIR"), std::string::npos);
+  EXPECT_NE(again.out.find(first.out), std::string::npos) << again.out;
+
+  const Output wider = omni({"run", "toy-steps", "width=9", "--quiet"});
+  EXPECT_EQ(wider.code, 0) << wider.err;
+  EXPECT_EQ(wider.err, "");
+  EXPECT_EQ(wider.out.find("runs/toy-steps-quick/"), std::string::npos) << "not the same folder";
+
+  EXPECT_EQ(omni({"report", "runs/toy-steps-quick"}).code, 0);
+  EXPECT_EQ(omni({"export", "runs/toy-steps-quick", "--to", "tables"}).code, 0);
+  EXPECT_TRUE(fs::exists("tables/models.csv"));
+  EXPECT_EQ(omni({"compare", "runs/toy-steps-quick", "runs/toy-steps-quick"}).code, 0);
+  const Output other = omni({"run", "other", "--out", "runs/toy-steps-quick"});
+  EXPECT_EQ(other.code, 2) << "a folder of another experiment";
+}
+
+TEST_F(Cli, OurFaultIsOne) {
+  const Output o = omni({"run", "toy-steps", "fail=true"});
+  EXPECT_EQ(o.code, 1);
+  EXPECT_NE(o.err.find("not yours: the toy was told to fail"), std::string::npos) << o.err;
+  EXPECT_NE(o.err.find("./omni run toy-steps fail=true"), std::string::npos) << o.err;
+}
+
+TEST_F(Cli, DebugShowsValuesAndTheFirstOverflow) {
+  const Output all = omni({"debug", "toy-steps"});
+  ASSERT_EQ(all.code, 0) << all.err;
+  EXPECT_NE(all.out.find("Phase trained"), std::string::npos) << all.out;
+  EXPECT_NE(all.out.find("model/layers.0.weight"), std::string::npos) << all.out;
+  EXPECT_NE(all.out.find("All values are finite"), std::string::npos) << all.out;
+  const Output one = omni({"debug", "toy-steps", "--phase", "trained", "--print", "loss", "--graph"});
+  EXPECT_NE(one.out.find("loss : f32[]"), std::string::npos) << one.out;
+  EXPECT_NE(one.out.find("result loss = %"), std::string::npos) << one.out;
+  EXPECT_NE(omni({"debug", "toy-steps", "--print", "model/hidden.9"}).err.find("hidden.0"),
+            std::string::npos);
+  EXPECT_NE(omni({"debug", "toy-steps", "--phase", "traned"}).err.find("\"trained\""),
+            std::string::npos);
+}
+
+TEST_F(Cli, DataNamesEverySet) {
+  const Output o = omni({"data", "--data-dir", "."});
+  for (const char* name : {"mnist ", "fashion-mnist", "digits", "mnist1d"})
+    EXPECT_NE(o.out.find(name), std::string::npos) << o.out;
+  EXPECT_EQ(omni({"data", "get", "mnits"}).code, 2);
+  EXPECT_EQ(omni({"data", "got"}).code, 2);
+}
+
+TEST(Screen, WrapsAndAligns) {
+  EXPECT_EQ(cli::wrapped("one two three", 2, 9), "  one two\n  three\n");
+  EXPECT_EQ(cli::wrapped("a\nb\n\nc", 0), "a b\n\nc\n");
+  EXPECT_EQ(cli::table({{"a", "b"}, {"é", "12"}}, {1}, 0), "a   b\né  12\n");
+  EXPECT_EQ(cli::duration(3723), "1:02:03");
+  EXPECT_EQ(cli::byte_count(11.49e6), "11.5 MB");
+  EXPECT_EQ(cli::quantity(1234567), "1,234,567");
+  EXPECT_EQ(cli::shell_words({"run", "a b", "it's", "x=1,2"}), "run 'a b' 'it'\\''s' x=1,2");
+}
+
+}  // namespace
+}  // namespace omni

@@ -1,0 +1,143 @@
+// `omni list`: the catalogue; `omni list NAME`: one experiment in full, before anything is run.
+#include <algorithm>
+#include <map>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/screen.h"
+#include "lab/runner.h"
+
+namespace omni::cli {
+namespace {
+
+constexpr size_t kIndent = 4;
+
+void section(const char* title, const std::string& text) {
+  if (!text.empty()) say("\n{}\n{}", title, wrapped(text, kIndent));
+}
+
+// What `data=auto` would be where nothing stands in.
+std::string usual_name(const std::string& data) { return data == "auto" ? "mnist" : data; }
+
+std::vector<ClaimSpec> claims_of(const Experiment& e) {
+  const auto settings = e.settings();
+  Dataset data;
+  data.name = usual_name(settings->data());
+  return settings->claims(data);
+}
+
+std::string seeds_text(const Preset& p) {
+  return fmt::format("{} {}", p.seeds, p.seeds == 1 ? "seed" : "seeds");
+}
+
+// Split sizes of the data sets, all samples zero: enough to count what a run would compute.
+Dataset blank_dataset(const std::string& name) {
+  Dataset d;
+  const bool signals = name == "mnist1d";
+  d.name = d.requested = usual_name(name);
+  d.shape = signals ? std::vector<int64_t>{40} : std::vector<int64_t>{28, 28};
+  const auto fill = [&](Split& s, int64_t count) {
+    s.x = Samples(signals ? SampleType::f32 : SampleType::u8, count, signals ? 40 : 784);
+    s.y.resize(static_cast<size_t>(count));
+    for (size_t i = 0; i < s.y.size(); ++i) s.y[i] = static_cast<int32_t>(i % 10);
+  };
+  fill(d.train, signals ? 4000 : 60000);
+  fill(d.test, signals ? 1000 : 10000);
+  return d;
+}
+
+std::string preset_line(const Preset& p, bool is_default) {
+  return fmt::format("{} ({}{}): {}", p.name, is_default ? "the default, " : "", seeds_text(p),
+                     p.what);
+}
+
+void list_all(const Context& context) {
+  say("{}", context.catalogue.size() == 1
+                ? "One experiment\n"
+                : fmt::format("{} experiments\n", context.catalogue.size()));
+  for (const Experiment& e : context.catalogue) {
+    say("\n  {}\n{}", e.name, wrapped(e.texts.question, kIndent));
+    if (!e.texts.source.empty()) write_out(wrapped("Source: " + e.texts.source, kIndent));
+    const size_t claims = claims_of(e).size();
+    std::string presets;
+    for (const Preset& p : e.presets)
+      presets += fmt::format("{}{} ({})", presets.empty() ? "" : ", ", p.name, seeds_text(p));
+    write_out(wrapped(fmt::format("Presets: {}. Claims: {}.", presets, claims), kIndent));
+  }
+  say("\nMore about one: {0} list NAME     To run it: {0} run NAME\n", context.program);
+}
+
+void show_options(const Experiment& e) {
+  say("\nOptions (key=value; key=a,b,c sweeps)\n");
+  const auto settings = e.settings();
+  OptionList options = settings->options();
+  std::vector<std::string> heads;
+  size_t widest = 0;
+  for (const Option& o : options.all()) {
+    heads.push_back(fmt::format("{}={}", o.name(), o.text()));
+    widest = std::max(widest, heads.back().size());
+  }
+  const size_t column = kIndent + std::min<size_t>(widest, 26) + 2;
+  for (size_t i = 0; i < heads.size(); ++i) {
+    const Option& o = options.all()[i];
+    const std::string text = wrapped(o.help() + " (" + o.expects() + ")", column);
+    std::string head = std::string(kIndent, ' ') + heads[i];
+    if (head.size() + 2 > column)
+      say("{}\n{}", head, text);
+    else
+      say("{:<{}}{}", head, column, std::string_view(text).substr(column));
+  }
+}
+
+void show_presets(const Experiment& e) {
+  say("\nPresets\n");
+  for (const Preset& p : e.presets) {
+    write_out(wrapped(preset_line(p, &p == &e.presets.front()), kIndent));
+    RunRequest request;
+    request.preset = p.name;
+    const Resolved resolved = resolve(e, request);
+    const Cost cost =
+        cost_per_seed(resolved, blank_dataset(resolved.variants.front().settings->data()));
+    const auto seeds = static_cast<double>(p.seeds);
+    say("{}{} model-epochs, {} TFLOP\n", std::string(kIndent + 2, ' '),
+        quantity(cost.model_epochs * seeds), quantity(cost.matmul_flops * seeds / 1e12));
+  }
+}
+
+void show_claims(const Experiment& e) {
+  const std::vector<ClaimSpec> claims = claims_of(e);
+  if (claims.empty()) return;
+  say("\nClaims, judged over seeds\n");
+  bool sweeps = false;
+  for (const ClaimSpec& c : claims) {
+    sweeps = sweeps || !c.variants.empty();
+    const std::string text = wrapped(c.text + (c.variants.empty() ? "" : " *"), kIndent + 5);
+    say("    {:<5}{}", c.id, std::string_view(text).substr(kIndent + 5));
+  }
+  if (sweeps) say("    * when the options that it compares are swept\n");
+}
+
+}  // namespace
+
+int list_command(const Context& context, const std::string& name) {
+  if (name.empty()) {
+    list_all(context);
+    return 0;
+  }
+  const Experiment& e = find_experiment(context, name);
+  say("{}: {}\n", e.name, e.title);
+  section("Question", e.texts.question);
+  section("Source", e.texts.source);
+  section("Method", e.texts.method);
+  section("What it exploits", e.texts.structure);
+  section("Controls", e.texts.controls);
+  section("Where it should fail", e.texts.expected_failure);
+  section("Limits", e.texts.limits);
+  show_options(e);
+  show_presets(e);
+  show_claims(e);
+  say("\nTo run it: {} run {}\n", context.program, e.name);
+  return 0;
+}
+
+}  // namespace omni::cli

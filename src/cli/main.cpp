@@ -1,0 +1,8 @@
+// The program `omniscale`, which ./omni builds and starts.
+#include "cli/cli.h"
+#include "experiments/catalogue.h"
+
+int main(int argc, char** argv) {
+  const std::vector<omni::Experiment> catalogue = omni::catalogue();
+  return omni::cli_main(argc, argv, catalogue);
+}

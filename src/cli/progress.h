@@ -1,0 +1,61 @@
+// How a run goes, on standard error: one moving line on a terminal, a plain line every few seconds
+// elsewhere.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "data/download.h"
+#include "lab/runner.h"
+
+namespace omni::cli {
+
+// What a progress line shows.
+struct ProgressState {
+  int64_t seeds = 0, seeds_done = 0;
+  double epochs = 0, epochs_done = 0;  // model-epochs of this sitting
+  int models = 0, diverged = 0;        // of the seeds finished in this sitting
+  double elapsed_s = 0;
+};
+
+// " 42% |######      | 13/32 seeds, 78 models  84.1 model-epochs/s  0:12 < 0:17", at most `width`
+// characters; the bar is drawn with blocks.
+std::string progress_line(const ProgressState& state, size_t width);
+
+// Draws on its own thread from began() until it is destroyed or close() is called.
+class Progress final : public RunWatcher {
+ public:
+  // `terminal`: one line that moves. Otherwise lines, the first soon and later ones more rarely.
+  Progress(bool terminal, bool quiet, std::function<void(const std::string&)> write);
+  ~Progress() override;
+
+  void began(int64_t seeds, int64_t seeds_done, double model_epochs) override;
+  void advanced(double model_epochs) override;
+  void seed_done(int64_t seed, const std::vector<ModelResult>& models) override;
+  void note(const std::string& text) override;
+  void downloading(const DownloadProgress& d);
+
+  void close();  // draws the last state and ends the line
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void draw_until_closed();
+  void draw();  // with the lock held
+  void clear_line();
+
+  const bool terminal_, quiet_;
+  const std::function<void(const std::string&)> write_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  ProgressState state_;
+  Clock::time_point start_, download_drawn_;
+  bool closing_ = false, line_is_open_ = false;
+  std::thread drawer_;
+};
+
+}  // namespace omni::cli

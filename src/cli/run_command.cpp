@@ -1,0 +1,102 @@
+// `omni run`: says what will be run, runs it with progress, and shows what came out.
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/machine.h"
+#include "cli/choice.h"
+#include "cli/interrupt.h"
+#include "cli/progress.h"
+#include "cli/screen.h"
+#include "cli/summary.h"
+#include "store/files.h"
+#include "store/run_folder.h"
+
+namespace omni::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// runs/NAME-PRESET, with a fingerprint of the settings when they differ from the preset's: equal
+// commands find their folder again, different ones never share one.
+fs::path default_folder(const Experiment& e, const RunRequest& request, const Resolved& resolved) {
+  RunRequest plain;
+  plain.preset = resolved.preset;
+  std::string name = e.name + "-" + resolved.preset;
+  const std::string passes = fmt::format("{}", fmt::join(request.passes_off, ","));
+  if (resolve(e, plain).toml != resolved.toml || !passes.empty())
+    name += "-" + text_hash(resolved.toml + passes).substr(0, 8);
+  return fs::path("runs") / name;
+}
+
+bool is_finished(const fs::path& out, const Experiment& e, const Resolved& resolved) {
+  std::error_code ignored;
+  if (!fs::exists(out / "manifest.json", ignored)) return false;
+  const RunFolder run = RunFolder::open(out);
+  return run.manifest().status == RunStatus::finished && run.manifest().experiment == e.name &&
+         run.config() == resolved.toml;
+}
+
+std::string plural(size_t n, const char* what) {
+  return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
+}
+
+void announce(const Experiment& e, const RunRequest& request, const Resolved& resolved) {
+  size_t arms = 0;
+  for (const Variant& v : resolved.variants) arms += v.settings->arms().size();
+  const std::string data = resolved.variants.front().settings->data();
+  const int threads = request.threads > 0 ? request.threads : available_cores();
+  tell("{}, preset {}: {} x {}{}, {}, {}\n", e.name, resolved.preset,
+       plural(resolved.seeds.size(), "seed"), plural(arms, "condition"),
+       data.empty() ? "" : ", data " + data,
+       request.precision == Precision::bf16 ? "bf16" : "f32",
+       plural(static_cast<size_t>(threads), "thread"));
+  if (!resolved.swept.empty())
+    tell("Sweep over {}: {}\n", fmt::join(resolved.swept, ", "),
+         plural(resolved.variants.size(), "variant"));
+  tell("Results go to {}\n", request.out.string());
+}
+
+int show_finished(const Context& context, const RunRequest& request) {
+  tell("This run is finished already. To run it anew: remove {} or add --out DIR.\n",
+       request.out.string());
+  show_results(request.out);
+  say("To make the report again: {} report {}\n", context.program,
+      shell_words({request.out.string()}));
+  return 0;
+}
+
+}  // namespace
+
+int run_command(const Context& context, const RunArguments& arguments) {
+  const Choice& choice = arguments.choice;
+  require(!arguments.threads || (*arguments.threads >= 1 && *arguments.threads <= 1024),
+          "--threads: expected a whole number from 1 to 1024, got {}",
+          arguments.threads.value_or(0));
+  auto [experiment, request] = choose(context, choice);
+  const Resolved resolved = resolve(*experiment, request);
+  request.threads = arguments.threads.value_or(0);
+  request.out =
+      arguments.out.empty() ? default_folder(*experiment, request, resolved) : arguments.out;
+  if (is_finished(request.out, *experiment, resolved)) return show_finished(context, request);
+
+  if (!arguments.quiet) announce(*experiment, request, resolved);
+  const Interrupts interrupts;
+  RunOutcome outcome{};
+  {
+    Progress progress(is_terminal(STDERR_FILENO), arguments.quiet, write_err);
+    request.data.download.progress = [&](const DownloadProgress& d) {
+      if (interrupts.stop()) throw Cancelled{interrupts.exit_code()};
+      progress.downloading(d);
+    };
+    outcome = run_experiment(*experiment, request, progress, interrupts.stop());
+  }
+  if (outcome.status == RunStatus::interrupted) {
+    tell("Stopped. Finished seeds are kept in {}; to go on, type the same command again:\n  {} {}\n",
+         request.out.string(), context.program, shell_words(context.words));
+    return interrupts.exit_code();
+  }
+  show_results(request.out);
+  return 0;
+}
+
+}  // namespace omni::cli

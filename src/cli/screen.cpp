@@ -1,0 +1,156 @@
+#include "cli/screen.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace omni::cli {
+namespace {
+
+// The first failure to write to standard output since finish_output(): an errno, 0 for none.
+int output_error = 0;
+
+}  // namespace
+
+void write_out(std::string_view text) {
+  errno = 0;
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() && output_error == 0)
+    output_error = errno;
+}
+
+void write_err(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  std::fflush(stderr);
+}
+
+void finish_output() {
+  errno = 0;
+  if (std::fflush(stdout) != 0 && output_error == 0) output_error = errno;
+  std::clearerr(stdout);
+  const int error = std::exchange(output_error, 0);
+  require(error == 0 || error == EPIPE, "cannot write to standard output: {}",
+          std::strerror(error));
+}
+
+bool is_terminal(int fd) { return isatty(fd) == 1; }
+
+int screen_width(int fd) {
+  winsize size{};
+  if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 80;
+}
+
+size_t width_of(std::string_view text) {
+  return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+std::string wrapped(std::string_view text, size_t indent, size_t width) {
+  const std::string margin(indent, ' ');
+  std::string out, line;
+  const auto flush = [&] {
+    if (!line.empty()) out += margin + line + '\n';
+    line.clear();
+  };
+  size_t breaks = 0;  // line breaks since the last word
+  for (size_t i = 0; i < text.size();) {
+    if (text[i] == '\n' || text[i] == ' ') {
+      if (text[i] == '\n' && ++breaks == 2) {
+        flush();
+        out += '\n';
+      }
+      ++i;
+      continue;
+    }
+    const size_t end = std::min(text.find_first_of(" \n", i), text.size());
+    const std::string_view word = text.substr(i, end - i);
+    if (!line.empty() && indent + width_of(line) + 1 + width_of(word) > width) flush();
+    if (!line.empty()) line += ' ';
+    line += word;
+    breaks = 0;
+    i = end;
+  }
+  flush();
+  return out;
+}
+
+std::string table(const std::vector<std::vector<std::string>>& rows,
+                  const std::vector<size_t>& right, size_t indent) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], width_of(row[c]));
+  }
+  std::string out;
+  for (const auto& row : rows) {
+    std::string line(indent, ' ');
+    for (size_t c = 0; c < row.size(); ++c) {
+      const std::string space(widths[c] - width_of(row[c]), ' ');
+      const bool to_the_right = std::ranges::find(right, c) != right.end();
+      line += (c > 0 ? "  " : "") + (to_the_right ? space + row[c] : row[c] + space);
+    }
+    out += line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
+  }
+  return out;
+}
+
+std::string coloured(Verdict verdict, std::string_view text) {
+  const char* no_colour = std::getenv("NO_COLOR");
+  if (!is_terminal(STDOUT_FILENO) || (no_colour != nullptr && *no_colour != '\0'))
+    return std::string(text);
+  const int colour = verdict == Verdict::supported   ? 32
+                     : verdict == Verdict::refuted   ? 31
+                     : verdict == Verdict::undecided ? 33
+                                                     : 90;
+  return fmt::format("\033[{}m{}\033[0m", colour, text);
+}
+
+std::string duration(double seconds) {
+  const auto s = static_cast<int64_t>(std::llround(std::clamp(seconds, 0.0, 3.6e8)));
+  if (s < 3600) return fmt::format("{}:{:02}", s / 60, s % 60);
+  return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+}
+
+std::string byte_count(double bytes) {
+  for (const char* unit : {"bytes", "kB", "MB", "GB"}) {
+    if (bytes < 1000)
+      return fmt::format("{:.{}f} {}", bytes, bytes < 100 && *unit != 'b' ? 1 : 0, unit);
+    bytes /= 1000;
+  }
+  return fmt::format("{:.1f} TB", bytes);
+}
+
+std::string quantity(double x) {
+  if (std::abs(x) < 100) return fmt::format("{:.3g}", x);
+  std::string digits = fmt::format("{:.0f}", x);
+  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > (x < 0); at -= 3)
+    digits.insert(static_cast<size_t>(at), ",");
+  return digits;
+}
+
+std::string shell_words(const std::vector<std::string>& words) {
+  std::string line;
+  for (const std::string& word : words) {
+    const bool plain = !word.empty() && std::ranges::all_of(word, [](unsigned char c) {
+      return std::isalnum(c) || std::strchr("_-+=.,:/@%", c) != nullptr;
+    });
+    if (!line.empty()) line += ' ';
+    if (plain) {
+      line += word;
+      continue;
+    }
+    line += '\'';
+    for (const char c : word) line += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    line += '\'';
+  }
+  return line;
+}
+
+}  // namespace omni::cli

@@ -1,0 +1,54 @@
+// Words on the screen: standard output for results, standard error for everything else. A reader
+// that closes its end of a pipe (`| head`) is no error.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/statistics.h"
+
+namespace omni::cli {
+
+void write_out(std::string_view text);  // standard output
+void write_err(std::string_view text);  // standard error
+
+template <class... Args>
+void say(fmt::format_string<Args...> text, Args&&... args) {
+  write_out(fmt::format(text, std::forward<Args>(args)...));
+}
+template <class... Args>
+void tell(fmt::format_string<Args...> text, Args&&... args) {
+  write_err(fmt::format(text, std::forward<Args>(args)...));
+}
+
+// Flushes standard output. UserError if something could not be written (a full disk).
+void finish_output();
+
+bool is_terminal(int fd);
+int screen_width(int fd);  // columns; 80 where there is no terminal
+
+// Characters that `text` takes on a line: UTF-8 sequences count once.
+size_t width_of(std::string_view text);
+
+// Lines of at most `width` characters, all indented; empty lines separate paragraphs.
+std::string wrapped(std::string_view text, size_t indent, size_t width = 96);
+
+// Columns as wide as their widest cell; the first row is the heading. `right` holds the columns that
+// are aligned to the right.
+std::string table(const std::vector<std::vector<std::string>>& rows,
+                  const std::vector<size_t>& right = {}, size_t indent = 2);
+
+// "supported" and its like, in green, red or yellow where standard output is a terminal.
+std::string coloured(Verdict verdict, std::string_view text);
+
+std::string duration(double seconds);       // "0:07", "12:40", "3:05:00"
+std::string byte_count(double bytes);       // "11.5 MB"
+std::string quantity(double x);             // "1,234", "12.3", "0.0042"
+
+// A command line as it would be typed, with quotes where a shell needs them.
+std::string shell_words(const std::vector<std::string>& words);
+
+}  // namespace omni::cli

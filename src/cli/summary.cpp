@@ -1,0 +1,90 @@
+#include "cli/summary.h"
+
+#include <map>
+
+#include "cli/screen.h"
+#include "report/text.h"
+#include "store/results.h"
+#include "store/run_folder.h"
+
+namespace omni::cli {
+namespace {
+
+void show_arms(const Results& results) {
+  const std::string metric = results.get(run_key::kMetric);
+  const std::string label = results.get(run_key::kMetricLabel);
+  std::map<std::string, ArmCount> counts = results.counts();
+  bool published = false, lost = false;
+  for (const ArmInfo& arm : results.arms()) {
+    published = published || arm.published;
+    lost = lost || counts[arm.name].diverged + counts[arm.name].failed > 0;
+  }
+
+  std::vector<std::vector<std::string>> rows = {{"condition", "n"}};
+  if (lost) rows[0].insert(rows[0].end(), {"diverged"});
+  rows[0].insert(rows[0].end(), {label.empty() ? metric : label, "95 % interval"});
+  if (published) rows[0].emplace_back("published");
+  for (const ArmInfo& arm : results.arms()) {
+    std::vector<double> values;
+    for (const SeedValue& v : results.values(metric, arm.name)) values.push_back(v.value);
+    const Summary s = summarize(values);
+    auto& row = rows.emplace_back();
+    row = {one_line(arm.label.empty() ? arm.name : arm.label), fmt::format("{}", s.n)};
+    if (lost) row.push_back(fmt::format("{}", counts[arm.name].diverged));
+    row.insert(row.end(), {short_number(s.mean), short_interval(s.interval)});
+    if (published) row.push_back(arm.published ? short_number(*arm.published) : "");
+  }
+  say("\n{}", lost ? table(rows, {1, 2, 3, 5}) : table(rows, {1, 2, 4}));
+}
+
+// What was measured beside what was wanted.
+std::string numbers_text(const Claim& claim, const Judgement& j) {
+  std::string text;
+  if (j.n > 0 && claim.kind == ClaimKind::exact) {
+    text = fmt::format("holds on {:.0f} of {} seeds", j.estimate * j.n, j.n);
+  } else if (j.n > 0) {
+    text = short_number(j.estimate);
+    if (j.interval.known()) text += " " + short_interval(j.interval);
+    text += fmt::format(", wanted {}, n = {}", wanted_text(claim), j.n);
+  }
+  if (!j.note.empty()) text += (text.empty() ? "" : ". ") + one_line(j.note);
+  return text;
+}
+
+// Judged claims one by one; the others in a line per reason, for the report has them all.
+void show_claims(const Results& results) {
+  constexpr size_t kText = 14;
+  const std::vector<ClaimRow> claims = results.claims();
+  if (claims.empty()) return;
+  say("\nClaims\n");
+  std::map<std::string, int> not_judged;
+  for (const auto& [id, text, claim, j] : claims) {
+    if (j.verdict == Verdict::not_judged) {
+      ++not_judged[one_line(j.note)];
+      continue;
+    }
+    const std::string verdict(name_of(j.verdict));
+    say("  {}{}{}", coloured(j.verdict, verdict), std::string(kText - 2 - verdict.size(), ' '),
+        std::string_view(wrapped(one_line(text), kText)).substr(kText));
+    write_out(wrapped(numbers_text(claim, j), kText + 2));
+  }
+  for (const auto& [why, n] : not_judged)
+    say("  {}  {}", coloured(Verdict::not_judged, "not judged"),
+        std::string_view(wrapped(fmt::format("{} {}{}{}", n, n == 1 ? "claim" : "claims",
+                                             why.empty() ? "" : ": ", why), kText)).substr(kText));
+}
+
+}  // namespace
+
+void show_results(const std::filesystem::path& path) {
+  const RunFolder run = RunFolder::open(path);
+  const Results results(run.results_path(), Access::read);
+  show_arms(results);
+  show_claims(results);
+  if (const std::string why = results.get(run_key::kStandIn); !why.empty())
+    say("\n!! STAND-IN DATA: this run used '{}' in place of what it is about.\n{}",
+        results.get(run_key::kData), wrapped(why, 3));
+  say("\nReport: {}\n", run.report_path().string());
+}
+
+}  // namespace omni::cli

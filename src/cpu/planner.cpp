@@ -1,0 +1,181 @@
+#include "cpu/planner.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace omni::cpu {
+
+Planner::Planner(const Graph& graph, Layout layout) : graph_(graph), layout_(std::move(layout)) {
+  cells_.resize(graph.size());
+  find_storage();
+  write_constants();
+  place_values();
+  for (const Unit& u : layout_.units)
+    if (u.epilogue) epilogues_[u.members.front()] = *u.epilogue;
+  for (const Unit& u : layout_.units) plan_unit(u);
+}
+
+void Planner::find_storage() {
+  storage_.resize(graph_.size());
+  for (int id = 0; id < graph_.size(); ++id)
+    storage_[id] = node(id).op->alias ? storage_[node(id).in[0]] : id;
+}
+
+// Leaves that are not inputs are single numbers known now.
+void Planner::write_constants() {
+  std::vector<int> ids;
+  for (int id = 0; id < graph_.size(); ++id)
+    if (node(id).in.empty() && node(id).attrs.has("value")) ids.push_back(id);
+  constants_ = AlignedBytes(static_cast<int64_t>(ids.size()) * kAlignment);
+  for (size_t i = 0; i < ids.size(); ++i) {
+    cells_[ids[i]] = constants_.data() + i * kAlignment;
+    *static_cast<float*>(cells_[ids[i]]) = static_cast<float>(node(ids[i]).attrs.number("value"));
+  }
+}
+
+// Best fit over lifetimes: values in order of size, each at the lowest offset where no value that
+// lives at the same time stands. The order and so the layout depend on the graph alone.
+void Planner::place_values() {
+  struct Block {
+    int id, first, last;
+    int64_t bytes, offset = 0;
+  };
+  std::vector<Block> blocks;
+  std::map<int, size_t> block_of;
+  for (int u = 0; u < static_cast<int>(layout_.units.size()); ++u)
+    for (const int id : layout_.units[u].members) {
+      const bool elsewhere = layout_.in_place.contains(id) || layout_.external.contains(id);
+      if (layout_.stored[id] && !elsewhere && storage_[id] == id) {
+        block_of[id] = blocks.size();
+        blocks.push_back({id, u, u, round_up(std::max<int64_t>(type(id).bytes(), 1), kAlignment)});
+      }
+    }
+  for (int u = 0; u < static_cast<int>(layout_.units.size()); ++u)
+    for (const int id : layout_.units[u].members)
+      for (const int i : node(id).in)
+        if (const auto it = block_of.find(storage_[i]); it != block_of.end())
+          blocks[it->second].last = std::max(blocks[it->second].last, u);
+  for (Block& b : blocks)
+    if (!layout_.share_memory || layout_.copied.contains(b.id))
+      b.last = std::numeric_limits<int>::max();
+
+  std::ranges::stable_sort(blocks, std::greater{}, &Block::bytes);
+  for (size_t k = 0; k < blocks.size(); ++k) {
+    Block& b = blocks[k];
+    std::vector<std::pair<int64_t, int64_t>> taken;
+    for (size_t j = 0; j < k; ++j)
+      if (blocks[j].first <= b.last && b.first <= blocks[j].last)
+        taken.push_back({blocks[j].offset, blocks[j].offset + blocks[j].bytes});
+    std::ranges::sort(taken);
+    for (const auto& [from, to] : taken) {
+      if (b.offset + b.bytes <= from) break;
+      b.offset = std::max(b.offset, to);
+    }
+    arena_bytes_ = std::max(arena_bytes_, b.offset + b.bytes);
+  }
+  arena_ = AlignedBytes(arena_bytes_);
+  for (const Block& b : blocks) cells_[b.id] = arena_.data() + b.offset;
+}
+
+void Planner::plan_unit(const Unit& unit) {
+  const OpDef& op = *node(unit.members.front()).op;
+  if (op.block || (op.row_gather && unit.members.size() > 1))
+    return plan_elementwise(*this, unit.members);
+  check(op.cpu, "op {} has no CPU plan", op.name);
+  op.cpu(*this, unit.members.front());
+}
+
+Cell<char> Planner::scratch(int64_t bytes) {
+  if (bytes > scratch_.size()) {
+    scratch_ = AlignedBytes(bytes);
+    scratch_cell_ = scratch_.data();
+  }
+  return Cell<char>(&scratch_cell_);
+}
+
+void Planner::step(int id, std::function<void()> run) {
+  steps_.push_back({fmt::format("%{} {}", id, node(id).op->name), false,
+                    [run = std::move(run)](int, int) { run(); }});
+}
+
+void Planner::divisible_step(int id, std::function<void(int part, int parts)> run) {
+  steps_.push_back({fmt::format("%{} {}", id, node(id).op->name), true, std::move(run)});
+}
+
+dnnl::memory::data_type Planner::data_type(DType t) {
+  using D = dnnl::memory::data_type;
+  constexpr D kTypes[] = {D::f32, D::bf16, D::s32, D::u8};
+  return kTypes[static_cast<int>(t)];
+}
+
+dnnl::memory::desc Planner::desc(int id) const {
+  std::vector<int64_t> dims = type(id).shape.dims(), strides(dims.size());
+  if (dims.empty()) dims = {1}, strides = {1};
+  int64_t step = 1;
+  for (size_t i = dims.size(); i-- > 0; step *= dims[i]) strides[i] = step;
+  return {dims, data_type(dtype(id)), strides};
+}
+
+dnnl::primitive_attr Planner::attributes(bool relu) {
+  dnnl::primitive_attr attr;
+  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  if (relu) {
+    // oneDNN's plain ReLU is a maximum that turns NaN into 0, so that a diverged layer would look
+    // healthy. Its leaky form keeps NaN; a denormal slope counts as 0 when steps run (FloatMode),
+    // and adding 0 afterwards turns the -0 of negative inputs into our ReLU's +0.
+    dnnl::post_ops post;
+    post.append_eltwise(1.f, dnnl::algorithm::eltwise_relu, std::numeric_limits<float>::denorm_min(),
+                        0.f);
+    post.append_eltwise(1.f, dnnl::algorithm::eltwise_linear, 1.f, 0.f);
+    attr.set_post_ops(post);
+  }
+  return attr;
+}
+
+void Planner::primitive(int id, const dnnl::primitive& p, const dnnl::memory::desc& scratchpad,
+                        std::vector<Argument> arguments) {
+  struct Bound {
+    void* const* at;
+    dnnl::memory memory;
+    void* last = nullptr;  // set_data_handle only when the binding changed
+  };
+  std::vector<Bound> bound;
+  std::unordered_map<int, dnnl::memory> all;
+  for (const Argument& a : arguments) {
+    dnnl::memory m(a.desc, engine_, nullptr);
+    bound.push_back({address(a.id), m});
+    all.insert({a.name, m});
+  }
+  if (scratchpad.get_size() > 0) {
+    scratch(static_cast<int64_t>(scratchpad.get_size()));
+    dnnl::memory m(scratchpad, engine_, nullptr);
+    bound.push_back({&scratch_cell_, m});
+    all.insert({DNNL_ARG_SCRATCHPAD, m});
+  }
+  step(id, [p, stream = &stream_, bound = std::move(bound), all = std::move(all)]() mutable {
+    for (Bound& b : bound)
+      if (*b.at != b.last) {
+        b.last = *b.at;
+        b.memory.set_data_handle(b.last);
+      }
+    p.execute(*stream, all);
+  });
+}
+
+Epilogue Planner::epilogue(int id) const {
+  const auto it = epilogues_.find(id);
+  return it == epilogues_.end() ? Epilogue{id} : it->second;
+}
+
+int Planner::updated_in_place(int id) const {
+  const auto it = layout_.in_place.find(id);
+  return it == layout_.in_place.end() ? -1 : it->second;
+}
+
+void Planner::set(int id, void* data) {
+  cells_[id] = data;
+  for (const auto& [value, input] : layout_.in_place)
+    if (input == id) cells_[value] = data;
+}
+
+}  // namespace omni::cpu

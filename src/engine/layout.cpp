@@ -1,0 +1,283 @@
+#include "engine/layout.h"
+
+#include <algorithm>
+#include <numeric>
+#include <queue>
+
+#include "ops/elementwise.h"
+#include "ops/leaf.h"
+
+namespace omni {
+namespace {
+
+// Longer chains gain nothing more: their blocks fall out of the L1 cache.
+constexpr size_t kMostMembers = 40;
+
+// Units as sets of nodes, merged step by step; a merge that would make a cycle is refused.
+class Units {
+ public:
+  explicit Units(const Graph& g) : g_(g), unit_(g.size(), -1), readers_(g.size()) {
+    for (int id = 0; id < g.size(); ++id) {
+      const Node& n = g.node(id);
+      for (const int i : n.in) readers_[i].push_back(id);
+      if (n.in.empty() && (is_input(n) || n.attrs.has("value"))) continue;
+      if (n.op->alias) continue;
+      unit_[id] = static_cast<int>(members_.size());
+      members_.push_back({id});
+    }
+    for (const Output& o : g.outputs()) is_output_.insert(o.id);
+  }
+
+  int of(int id) const { return unit_[id]; }
+  int maker(int id) const {  // the unit that computes id, seen through aliases; -1: none
+    while (g_.node(id).op->alias) id = g_.node(id).in[0];
+    return unit_[id];
+  }
+  const std::vector<int>& members(int unit) const { return members_[unit]; }
+  size_t count() const { return members_.size(); }
+  bool is_output(int id) const { return is_output_.contains(id); }
+  const std::vector<int>& readers(int id) const { return readers_[id]; }
+
+  bool merge(int a, int b) {
+    if (a == b) return true;
+    if (members_[a].size() + members_[b].size() > kMostMembers) return false;
+    if (registers_of(a, b) > cpu::kMaxRegisters) return false;
+    if (reaches_around(a, b) || reaches_around(b, a)) return false;
+    for (const int id : members_[b]) unit_[id] = a;
+    members_[a].insert(members_[a].end(), members_[b].begin(), members_[b].end());
+    std::ranges::sort(members_[a]);
+    members_[b].clear();
+    return true;
+  }
+
+ private:
+  // An upper bound of what an elementwise pass over both needs.
+  int registers_of(int a, int b) const {
+    const Shape& space = g_.node(members_[a].back()).type.shape;
+    std::set<int> spread;
+    for (const int unit : {a, b})
+      for (const int id : members_[unit])
+        for (const int i : g_.node(id).in)
+          if (unit_[i] != a && unit_[i] != b && cpu::uses_register(g_.node(i).type, space))
+            spread.insert(i);
+    return static_cast<int>(members_[a].size() + members_[b].size() + spread.size());
+  }
+
+  // Does `from` need `target` by a way that passes through another unit?
+  bool reaches_around(int from, int target) const {
+    std::vector<bool> seen(members_.size());
+    std::vector<int> stack;
+    const auto push_makers = [&](int unit) {
+      for (const int id : members_[unit])
+        for (const int i : g_.node(id).in)
+          if (const int m = maker(i); m >= 0 && !seen[m]) {
+            if (unit == from && m == target) continue;  // the direct way becomes internal
+            if (m == from) continue;
+            seen[m] = true;
+            stack.push_back(m);
+          }
+    };
+    push_makers(from);
+    while (!stack.empty()) {
+      const int unit = stack.back();
+      stack.pop_back();
+      if (unit == target) return true;
+      push_makers(unit);
+    }
+    return false;
+  }
+
+  const Graph& g_;
+  std::vector<int> unit_;
+  std::vector<std::vector<int>> members_, readers_;
+  std::set<int> is_output_;
+};
+
+// Matmul-like, then + bias [columns], then ReLU, each with no other reader in between.
+std::optional<cpu::Epilogue> find_epilogue(const Graph& g, const Units& units, int id) {
+  cpu::Epilogue e{id};
+  const auto next = [&](int from) {
+    const bool single = units.readers(from).size() == 1 && !units.is_output(from) &&
+                        g.node(from).type.dtype == DType::f32;
+    return single ? units.readers(from)[0] : -1;
+  };
+  int n = next(id);
+  if (n >= 0 && g.node(n).op == &ops::add && g.node(n).in[0] != g.node(n).in[1]) {
+    const int other = g.node(n).in[g.node(n).in[0] == id ? 1 : 0];
+    const Type& bias = g.node(other).type;
+    const Shape& shape = g.node(id).type.shape;
+    if (bias.shape == Shape{shape.back()} && bias.dtype == DType::f32 &&
+        g.node(n).type.shape == shape && (other < id || is_input(g.node(other)))) {
+      e.bias = other;
+      e.output = n;
+      n = next(n);
+    }
+  }
+  if (n >= 0 && g.node(n).op == &ops::relu) {
+    e.relu = true;
+    e.output = n;
+  }
+  if (e.output == id) return std::nullopt;
+  return e;
+}
+
+bool fits_pass(const Node& n) { return n.op->block != nullptr; }
+
+// A pass that picks rows of a table at random cannot overwrite the table on its way.
+bool gathers_from(const Graph& g, const std::vector<int>& members, int table) {
+  for (const int id : members) {
+    if (!g.node(id).op->row_gather) continue;
+    for (int i : g.node(id).in) {
+      while (g.node(i).op->alias) i = g.node(i).in[0];
+      if (i == table) return true;
+    }
+  }
+  return false;
+}
+
+void fuse_elementwise(const Graph& g, Units& units, const std::vector<bool>& led) {
+  for (int id = 0; id < g.size(); ++id) {
+    if (!fits_pass(g.node(id)) || led[id]) continue;
+    for (const int i : g.node(id).in) {
+      if (!fits_pass(g.node(i)) || led[i] || g.node(i).type.shape != g.node(id).type.shape) continue;
+      units.merge(units.of(i), units.of(id));
+    }
+  }
+}
+
+// A gather whose rows only one elementwise unit reads, each row as one run of the index space.
+void fuse_gathers(const Graph& g, Units& units) {
+  for (int id = 0; id < g.size(); ++id) {
+    const Node& n = g.node(id);
+    if (!n.op->row_gather || units.is_output(id) || units.readers(id).empty()) continue;
+    const int unit = units.of(units.readers(id)[0]);
+    bool fits = unit >= 0;
+    for (const int r : units.readers(id))
+      fits = fits && units.of(r) == unit && fits_pass(g.node(r)) &&
+             g.node(r).type.shape == n.type.shape;
+    if (fits) units.merge(unit, units.of(id));
+  }
+}
+
+// Inputs an update may overwrite: its unit must come after all other readers of the old value.
+struct Order {
+  std::vector<int> units;
+  bool complete;
+};
+
+Order order_units(const Graph& g, const Units& units, const std::map<int, int>& in_place) {
+  const int count = static_cast<int>(units.count());
+  std::vector<std::set<int>> before(count);
+  for (int u = 0; u < count; ++u)
+    for (const int id : units.members(u))
+      for (const int i : g.node(id).in)
+        if (const int m = units.maker(i); m >= 0 && m != u) before[u].insert(m);
+  std::vector<bool> updates(count);
+  if (!in_place.empty()) {
+    std::map<int, int> writer;
+    for (const auto& [value, in] : in_place) {
+      writer[in] = units.of(value);
+      updates[units.of(value)] = true;
+    }
+    for (int u = 0; u < count; ++u)
+      for (const int id : units.members(u))
+        for (int i : g.node(id).in) {
+          while (g.node(i).op->alias) i = g.node(i).in[0];
+          if (const auto w = writer.find(i); w != writer.end() && w->second != u)
+            before[w->second].insert(u);
+        }
+  }
+  // Ready units in the order of their nodes, but updates at once: the gradient is still in cache.
+  std::vector<int> missing(count);
+  std::vector<std::vector<int>> after(count);
+  using Entry = std::pair<int, int>;
+  std::priority_queue<Entry, std::vector<Entry>, std::greater<>> ready;
+  const auto push = [&](int u) { ready.push({updates[u] ? -1 : units.members(u).back(), u}); };
+  int real = 0;
+  for (int u = 0; u < count; ++u) {
+    if (units.members(u).empty()) continue;
+    ++real;
+    missing[u] = static_cast<int>(before[u].size());
+    for (const int b : before[u]) after[b].push_back(u);
+    if (missing[u] == 0) push(u);
+  }
+  Order order;
+  while (!ready.empty()) {
+    const int u = ready.top().second;
+    ready.pop();
+    order.units.push_back(u);
+    for (const int a : after[u])
+      if (--missing[a] == 0) push(a);
+  }
+  order.complete = static_cast<int>(order.units.size()) == real;
+  return order;
+}
+
+}  // namespace
+
+cpu::Layout make_layout(const Graph& g, const std::set<std::string>& off) {
+  cpu::Layout layout;
+  layout.share_memory = !off.contains("share-memory");
+  Units units(g);
+
+  std::vector<bool> led(g.size());  // members of a matmul-like op's unit
+  std::map<int, cpu::Epilogue> epilogues;
+  for (int id = 0; id < g.size(); ++id) {
+    if (!g.node(id).op->wants_bf16 || off.contains("fuse-epilogues")) continue;
+    const auto e = find_epilogue(g, units, id);
+    if (!e) continue;
+    const int unit = units.of(id);
+    bool whole = true;
+    for (int at = id; at != e->output;) {
+      at = units.readers(at)[0];
+      whole = whole && units.merge(unit, units.of(at));
+    }
+    check(whole, "an epilogue could not be merged");
+    for (const int m : units.members(unit)) led[m] = true;
+    epilogues[id] = *e;
+  }
+  if (!off.contains("fuse-elementwise")) fuse_elementwise(g, units, led);
+  if (!off.contains("fuse-gathers") && !off.contains("fuse-elementwise")) fuse_gathers(g, units);
+
+  std::map<std::string, int> inputs;
+  for (int id = 0; id < g.size(); ++id)
+    if (is_input(g.node(id))) inputs[g.node(id).name] = id;
+  for (const Output& o : g.outputs()) {
+    const int in = o.update ? inputs.at(o.name) : -1;
+    if (o.update && !off.contains("update-in-place") &&
+        g.node(in).type.dtype == g.node(o.id).type.dtype && fits_pass(g.node(o.id)) && !led[o.id] &&
+        !gathers_from(g, units.members(units.of(o.id)), in))
+      layout.in_place[o.id] = in;
+    else if (!o.update)
+      layout.external.insert(o.id);
+  }
+  Order order = order_units(g, units, layout.in_place);
+  while (!order.complete) {  // two updates read each other's old values: copy one afterwards
+    check(!layout.in_place.empty(), "the graph's units form a cycle");
+    layout.in_place.erase(std::prev(layout.in_place.end()));
+    order = order_units(g, units, layout.in_place);
+  }
+
+  layout.stored.resize(g.size());
+  for (const int u : order.units) {
+    cpu::Unit unit{units.members(u), {}};
+    if (const auto e = epilogues.find(unit.members.front()); e != epilogues.end())
+      unit.epilogue = e->second;
+    layout.stored[unit.members.back()] = true;  // dead or not, its op writes it
+    layout.units.push_back(std::move(unit));
+  }
+  for (const Output& o : g.outputs()) {
+    layout.stored[o.id] = true;
+    if (o.update && !layout.in_place.contains(o.id)) layout.copied.insert(o.id);
+  }
+  for (int id = 0; id < g.size(); ++id)
+    for (int i : g.node(id).in) {
+      // A reshape's memory is its source's; it is read from outside whoever reads the reshape.
+      const bool through = g.node(i).op->alias || g.node(id).op->alias;
+      while (g.node(i).op->alias) i = g.node(i).in[0];
+      if (units.of(i) >= 0 && (through || units.of(i) != units.of(id))) layout.stored[i] = true;
+    }
+  return layout;
+}
+
+}  // namespace omni

@@ -1,0 +1,14 @@
+// Decides what becomes one step, in which order steps run, and which values need memory.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "cpu/planner.h"
+
+namespace omni {
+
+// `off` names passes that are switched off. Expects separate_outputs() to have run.
+cpu::Layout make_layout(const Graph& g, const std::set<std::string>& off);
+
+}  // namespace omni

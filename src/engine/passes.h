@@ -1,0 +1,38 @@
+// Graph-to-graph simplifications, run before planning. Each can be switched off by name; results
+// keep their bits whether a pass runs or not, unless its entry says otherwise.
+#pragma once
+
+#include <functional>
+#include <set>
+#include <span>
+#include <string>
+
+#include "graph/graph.h"
+
+namespace omni {
+
+// Everything that can be switched off, graph passes and planning decisions, with what it does.
+struct PassInfo {
+  const char* name;
+  const char* what;
+  bool keeps_bits;       // of f32 programs
+  bool keeps_bits_bf16;  // which values are stored narrow depends on who reads them
+};
+std::span<const PassInfo> pass_names();
+
+// The set named by ProgramOptions::passes_off: "all" stands for every pass that keeps f32 bits. The
+// environment's OMNISCALE_PASSES_OFF (names separated by commas) is added, so that a whole test
+// suite can be rerun without them. Throws UserError for unknown names.
+std::set<std::string> resolve_passes_off(const std::set<std::string>& names);
+
+// Copies `from` into the empty `to`, without nodes that are identities forward (routes, stopped
+// gradients) and with the simplifications that are not switched off: constant folding, common
+// subexpressions, dead code.
+void simplify(const Graph& from, Graph& to, const std::set<std::string>& off);
+
+// Makes every output a node of its own that computes nothing but the copy, unless it already is a
+// dense f32 or i32 value that only this output and other nodes read. Runners bind such nodes to
+// memory outside the arena.
+void separate_outputs(Graph& g);
+
+}  // namespace omni

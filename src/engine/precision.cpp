@@ -1,0 +1,107 @@
+#include "engine/precision.h"
+
+#include <map>
+
+#include "ops/elementwise.h"
+#include "ops/leaf.h"
+
+namespace omni {
+namespace {
+
+Type narrowed(Type t) {
+  t.dtype = DType::bf16;
+  return t;
+}
+
+// The same value rounded to bf16 when it is stored.
+Value rounded(Value v) {
+  const Value copy = broadcast_to(v, v.shape(), v.type().batch);
+  v.graph->edit(copy.id).type.dtype = DType::bf16;
+  return copy;
+}
+
+bool can_store_bf16(const Node& n) {
+  return !n.in.empty() && !n.op->alias && n.type.dtype == DType::f32 &&
+         (n.op->block || n.op->wants_bf16 || n.op->takes_bf16);
+}
+
+}  // namespace
+
+std::string shadow_name(const std::string& input) { return input + "@bf16"; }
+
+void narrow(Graph& g, std::set<std::string>& shadows) {
+  const int size = g.size();
+  // The node that makes a value, seen through reshapes, and whether all who read it can read bf16.
+  const auto source_of = [&](int id) {
+    while (g.node(id).op->alias) id = g.node(id).in[0];
+    return id;
+  };
+  std::vector<bool> wanted(size), readable(size, true);
+  for (int id = 0; id < size; ++id)
+    for (const int i : g.node(id).in) {
+      const Node& n = g.node(id);
+      if (n.op->alias) continue;
+      if (n.op->wants_bf16 && is_float(g.node(i).type.dtype)) wanted[source_of(i)] = true;
+      if (!n.op->block && !n.op->takes_bf16 && !n.op->wants_bf16) readable[source_of(i)] = false;
+    }
+  for (const Output& o : g.outputs()) readable[source_of(o.id)] = false;
+
+  // Rebuild, since copies and shadows must come before their readers.
+  Graph out;
+  std::vector<int> map(size, -1);
+  std::map<int, int> narrow_copy;  // by old source id: the bf16 stand-in for matmul-like readers
+  for (int id = 0; id < size; ++id) {
+    const Node n = g.node(id);
+    std::vector<Value> in;
+    for (const int i : n.in) {
+      // A reader that wants bf16 of a value that stays f32 gets the copy, reshaped as needed.
+      const int source = source_of(i);
+      if (n.op->wants_bf16 && narrow_copy.contains(source) && is_float(g.node(i).type.dtype)) {
+        Value v = out.value(narrow_copy[source]);
+        std::vector<int> chain;
+        for (int at = i; g.node(at).op->alias; at = g.node(at).in[0]) chain.push_back(at);
+        for (auto it = chain.rbegin(); it != chain.rend(); ++it)
+          v = out.add(*g.node(*it).op, {v}, g.node(*it).attrs);
+        in.push_back(v);
+      } else {
+        in.push_back(out.value(map[i]));
+      }
+    }
+    const Value v = out.add(*n.op, in, n.attrs).named(n.name);
+    map[id] = v.id;
+    if (!wanted[id] || n.type.dtype != DType::f32) continue;
+    if (can_store_bf16(n) && readable[id]) {
+      out.edit(v.id).type.dtype = DType::bf16;
+    } else if (is_input(n) && role_of(n) == Role::parameter) {
+      shadows.insert(n.name);
+      narrow_copy[id] = input(out, shadow_name(n.name), narrowed(n.type), Role::parameter).id;
+    } else {
+      narrow_copy[id] = rounded(v).id;
+    }
+  }
+  std::vector<Output> outputs = g.outputs();
+  for (Output& o : outputs) o.id = map[o.id];
+  g.replace_with(out, std::move(outputs));
+}
+
+void update_shadows(Graph& g, const std::set<std::string>& shadowed) {
+  const std::vector<Output> outputs = g.outputs();
+  for (const Output& o : outputs) {
+    if (!o.update || !shadowed.contains(o.name)) continue;
+    const Value v = g.value(o.id);
+    const Value shadow = input(g, shadow_name(o.name), narrowed(v.type()), Role::parameter);
+    g.update(shadow, rounded(v));
+  }
+}
+
+void make_shadow_graph(const Graph& like, const std::set<std::string>& shadowed, Graph& out) {
+  for (int id = 0; id < like.size(); ++id) {
+    const Node& n = like.node(id);
+    if (!is_input(n) || !shadowed.contains(n.name)) continue;
+    const Value master = input(out, n.name, n.type, Role::parameter);
+    const Value shadow = input(out, shadow_name(n.name), narrowed(n.type), Role::parameter);
+    out.update(shadow, rounded(master));
+  }
+}
+
+}  // namespace omni

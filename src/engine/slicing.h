@@ -1,0 +1,37 @@
+// Cutting a batch into slices of rows: one mechanism for large batches that would fall out of the
+// cache, for sharing one model between cores, and for evaluating many rows in little memory.
+//
+// The body runs once per slice and yields rows of batched results and partial sums; the tail adds
+// the partial sums in slice order and does what remains (optimiser, totals). Which slices there are
+// depends on the graph alone, so that bits do not depend on who runs them.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace omni {
+
+struct Slice {
+  int64_t begin, rows;
+  int body;  // index into SlicedGraph::bodies
+};
+
+struct SlicedGraph {
+  int64_t batch = 0;                           // rows of the whole batch
+  std::vector<Slice> slices;
+  std::vector<std::unique_ptr<Graph>> bodies;  // of the common number of rows, and of the last slice
+  std::vector<std::string> partials;           // results of a body that are partial sums
+  Graph tail;                                  // reads partial_name(p, s) for every slice s
+};
+
+std::string partial_name(const std::string& partial, int slice);
+
+// Nothing if the batch is small, or if some row's value depends on other rows (batch statistics),
+// in which case the graph runs whole.
+std::optional<std::unique_ptr<SlicedGraph>> slice_batch(const Graph& g);
+
+}  // namespace omni

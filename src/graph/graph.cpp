@@ -1,0 +1,69 @@
+#include "graph/graph.h"
+
+namespace omni {
+
+const Node& Value::node() const { return graph->node(id); }
+const Type& Value::type() const { return node().type; }
+int64_t Value::dim(int axis) const { return shape()[normal_axis(axis, shape().rank(), "dim")]; }
+Value Value::named(std::string name) const {
+  graph->edit(id).name = std::move(name);
+  return *this;
+}
+
+Value Graph::add(const OpDef& op, std::span<const Value> in, Attrs attrs) {
+  check(op.arity == kAnyArity || op.arity == static_cast<int>(in.size()),
+        "{} takes {} inputs, got {}", op.name, op.arity, in.size());
+  Node n{&op, {}, std::move(attrs), {}, {}};
+  std::vector<Type> types;
+  for (const Value& v : in) {
+    check(v.graph == this, "{}: an input belongs to another graph", op.name);
+    n.in.push_back(v.id);
+    types.push_back(nodes_[v.id].type);
+  }
+  n.type = op.type(types, n.attrs);
+  nodes_.push_back(std::move(n));
+  return {this, size() - 1};
+}
+
+std::optional<Value> Graph::find(std::string_view name) {
+  for (int id = size() - 1; id >= 0; --id)
+    if (nodes_[id].name == name) return Value{this, id};
+  return std::nullopt;
+}
+
+std::optional<Value> Graph::find_input(std::string_view name) {
+  for (int id = 0; id < size(); ++id)
+    if (nodes_[id].in.empty() && nodes_[id].attrs.has("role") && nodes_[id].name == name)
+      return Value{this, id};
+  return std::nullopt;
+}
+
+void Graph::result(std::string name, Value v) {
+  check(v.graph == this, "result '{}' belongs to another graph", name);
+  for (const Output& o : outputs_)
+    require(o.update || o.name != name, "two results are called '{}'", name);
+  outputs_.push_back({std::move(name), v.id, false});
+}
+
+void Graph::update(Value input, Value v) {
+  check(v.graph == this && input.graph == this, "an update belongs to another graph");
+  check(input.node().attrs.has("role"), "only inputs can be updated");
+  require(input.shape() == v.shape(), "update of '{}': it is {}, its new value is {}",
+          input.node().name, input.type(), v.type());
+  for (const Output& o : outputs_)
+    require(!o.update || o.name != input.node().name, "'{}' is updated twice", o.name);
+  outputs_.push_back({input.node().name, v.id, true});
+}
+
+void Graph::copy_from(const Graph& other) {
+  check(nodes_.empty(), "copy_from: the graph is not empty");
+  nodes_ = other.nodes_;
+  outputs_ = other.outputs_;
+}
+
+void Graph::replace_with(Graph& other, std::vector<Output> outputs) {
+  nodes_ = std::move(other.nodes_);
+  outputs_ = std::move(outputs);
+}
+
+}  // namespace omni

@@ -1,0 +1,56 @@
+#include "graph/type.h"
+
+#include <algorithm>
+
+namespace omni {
+
+int64_t size_of(DType t) {
+  constexpr int64_t kSizes[] = {4, 2, 4, 1};
+  return kSizes[static_cast<int>(t)];
+}
+
+const char* name_of(DType t) {
+  constexpr const char* kNames[] = {"f32", "bf16", "i32", "u8"};
+  return kNames[static_cast<int>(t)];
+}
+
+int64_t Shape::count() const {
+  int64_t n = 1;
+  for (const int64_t d : dims_) n *= d;
+  return n;
+}
+
+std::string to_string(const Shape& s) { return fmt::format("[{}]", fmt::join(s.dims(), ", ")); }
+
+std::string to_string(const Type& t) {
+  std::string text = fmt::format("{}[", name_of(t.dtype));
+  for (int i = 0; i < t.shape.rank(); ++i)
+    text += fmt::format("{}{}{}", i ? ", " : "", t.shape[i], i == t.batch ? "*" : "");
+  return text + (t.batch == kMixedBatch ? "] mixed" : "]");
+}
+
+Type broadcast(const Type& a, const Type& b, const char* op) {
+  const int rank = std::max(a.shape.rank(), b.shape.rank());
+  std::vector<int64_t> dims(rank);
+  for (int i = 0; i < rank; ++i) {
+    const int ia = i - (rank - a.shape.rank()), ib = i - (rank - b.shape.rank());
+    const int64_t da = ia < 0 ? 1 : a.shape[ia], db = ib < 0 ? 1 : b.shape[ib];
+    require(da == db || da == 1 || db == 1, "{}: shapes {} and {} do not broadcast (axis {} of {})",
+            op, a, b, i, rank);
+    dims[i] = da == 1 ? db : da;
+  }
+  Type out{DType::f32, Shape(dims), kNoBatch};
+  for (const Type* t : {&a, &b}) {
+    if (t->batch == kNoBatch || out.batch == kMixedBatch) continue;
+    const int axis = t->batch < 0 ? t->batch : t->batch + rank - t->shape.rank();
+    out.batch = out.batch == kNoBatch || out.batch == axis ? axis : kMixedBatch;
+  }
+  return out;
+}
+
+int normal_axis(int64_t axis, int rank, const char* op) {
+  require(axis >= -rank && axis < rank, "{}: axis {} is outside the {} axes", op, axis, rank);
+  return static_cast<int>(axis < 0 ? axis + rank : axis);
+}
+
+}  // namespace omni

@@ -1,0 +1,76 @@
+#include "lab/arrays.h"
+
+#include <cstring>
+
+#include "base/error.h"
+#include "store/safetensors.h"
+
+namespace omni {
+namespace {
+
+constexpr const char* kModelsKey = "models";
+
+}  // namespace
+
+void save_ensemble(const std::filesystem::path& path, const Ensemble& e,
+                   std::map<std::string, std::string> metadata) {
+  metadata[kModelsKey] = fmt::format("{}", e.models());
+  std::map<std::string, safetensors::View> views;
+  std::vector<std::vector<float>> gathered;  // arrays of several models are padded apart in memory
+  gathered.reserve(e.specs().size());
+  for (size_t i = 0; i < e.specs().size(); ++i) {
+    std::vector<int64_t> shape = e.specs()[i].shape.dims();
+    std::span<const float> values = e.array(i, 0);
+    if (e.models() > 1) {
+      std::vector<float>& all = gathered.emplace_back();
+      for (int64_t m = 0; m < e.models(); ++m)
+        all.insert(all.end(), e.array(i, m).begin(), e.array(i, m).end());
+      values = all;
+      shape.insert(shape.begin(), e.models());
+    }
+    views[e.specs()[i].name] = {safetensors::Dtype::f32, shape, std::as_bytes(values)};
+  }
+  safetensors::write(path, views, metadata);
+}
+
+Ensemble load_ensemble(const std::filesystem::path& path,
+                       std::map<std::string, std::string>* metadata) {
+  const safetensors::File file = safetensors::read(path);
+  const auto stated = file.metadata.find(kModelsKey);
+  const int64_t models = stated == file.metadata.end() ? 1 : std::atoll(stated->second.c_str());
+  require(models >= 1, "{}: states '{}' models", path.string(), models);
+  std::vector<ParameterSpec> specs;
+  for (const auto& [name, array] : file.arrays) {
+    std::vector<int64_t> shape = array.shape;
+    if (models > 1) {
+      require(!shape.empty() && shape[0] == models, "{}: '{}' has no leading axis of {} models",
+              path.string(), name, models);
+      shape.erase(shape.begin());
+    }
+    specs.push_back({name, Shape(shape), init::zeros()});
+  }
+  Ensemble e(specs, models);
+  for (size_t i = 0; i < specs.size(); ++i) {
+    const std::vector<float> values = file.arrays.at(specs[i].name).floats();
+    const int64_t count = specs[i].shape.count();
+    for (int64_t m = 0; m < models; ++m)
+      std::memcpy(e.array(i, m).data(), values.data() + m * count, count * sizeof(float));
+  }
+  if (metadata) *metadata = file.metadata;
+  return e;
+}
+
+void load_into(const std::filesystem::path& path, Ensemble& e, int64_t model) {
+  const safetensors::File file = safetensors::read(path);
+  for (size_t i = 0; i < e.specs().size(); ++i) {
+    const ParameterSpec& s = e.specs()[i];
+    const auto it = file.arrays.find(s.name);
+    require(it != file.arrays.end(), "{}: has no array '{}'", path.string(), s.name);
+    require(Shape(it->second.shape) == s.shape, "{}: '{}' is {}, expected {}", path.string(),
+            s.name, Shape(it->second.shape), s.shape);
+    const std::vector<float> values = it->second.floats();
+    std::memcpy(e.array(i, model).data(), values.data(), values.size() * sizeof(float));
+  }
+}
+
+}  // namespace omni

@@ -1,0 +1,117 @@
+// What an experiment is: texts, presets, options, arms, one function that runs a seed, claims that
+// were written before the run, and figures. One file per experiment; see docs/experiments.md.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/statistics.h"
+#include "lab/options.h"
+#include "lab/trial.h"
+#include "store/results.h"
+
+namespace omni {
+
+// A named choice of options and a number of seeds. The first preset is the default.
+struct Preset {
+  std::string name, what;
+  std::vector<std::pair<std::string, std::string>> values;
+  int64_t seeds;
+};
+
+// One seed's metrics, for claims. Missing and diverged ones are NaN, which judging leaves out.
+class SeedValues {
+ public:
+  using Lookup = std::function<double(const std::string& arm, const std::string& metric)>;
+  SeedValues(Lookup lookup, std::string base) : lookup_(std::move(lookup)), base_(std::move(base)) {}
+
+  // Of the run's own settings; in a sweep, of the variant with the unswept value.
+  double operator()(const std::string& arm, const std::string& metric) const {
+    return lookup_(arm + base_, metric);
+  }
+  // Of one variant of a sweep, written as typed: "init_distance=0.2".
+  double at(const std::string& variant, const std::string& arm, const std::string& metric) const {
+    return lookup_(arm + " | " + variant, metric);
+  }
+
+ private:
+  Lookup lookup_;
+  std::string base_;
+};
+
+struct ClaimSpec {
+  std::string id, text;
+  Claim claim;
+  std::function<double(const SeedValues&)> value;
+  std::vector<std::string> variants = {};  // sweep values it speaks of; left out without them
+  std::string why_not_judged = {};         // not empty: shown, not judged
+};
+
+// An experiment's settings and behaviour; experiments derive through SettingsOf.
+class Settings {
+ public:
+  virtual ~Settings() = default;
+  virtual OptionList options() = 0;                    // points into this object
+  virtual std::unique_ptr<Settings> clone() const = 0;
+  virtual void check() const = 0;                      // what single options cannot tell; UserError
+  virtual std::string data() const = 0;                // data set's name, or "" for none
+  virtual std::vector<ArmInfo> arms() const = 0;
+  virtual void run(Trial& trial) const = 0;
+  virtual std::vector<ClaimSpec> claims(const Dataset& data) const = 0;
+  virtual std::vector<FigureRow> figures() const = 0;
+};
+
+// Makes Settings of a plain struct S with members
+//   void visit(auto&& option);                        // options, see OptionList
+//   std::vector<ArmInfo> arms() const;  void run(Trial&) const;
+//   std::vector<ClaimSpec> claims(const Dataset&) const;  std::vector<FigureRow> figures() const;
+// and, where wanted, void check() const and std::string data (an option like others).
+template <class S>
+class SettingsOf final : public Settings {
+ public:
+  explicit SettingsOf(S s = {}) : s_(std::move(s)) {}
+  OptionList options() override {
+    OptionList list;
+    s_.visit(list);
+    return list;
+  }
+  std::unique_ptr<Settings> clone() const override { return std::make_unique<SettingsOf>(s_); }
+  void check() const override {
+    if constexpr (requires { s_.check(); }) s_.check();
+  }
+  std::string data() const override {
+    if constexpr (requires { s_.data; }) return s_.data;
+    return "";
+  }
+  std::vector<ArmInfo> arms() const override { return s_.arms(); }
+  void run(Trial& t) const override { s_.run(t); }
+  std::vector<ClaimSpec> claims(const Dataset& d) const override { return s_.claims(d); }
+  std::vector<FigureRow> figures() const override { return s_.figures(); }
+
+ private:
+  S s_;
+};
+
+// The texts of a report, in the reader's words; see run_key in store/results.h.
+struct ExperimentTexts {
+  std::string question, source, method, structure, controls, translation, expected_failure, costs,
+      limits;
+};
+
+struct Experiment {
+  std::string name;            // "subliminal-learning"
+  std::string title;
+  ExperimentTexts texts;
+  std::string metric, metric_label;   // of the table of arms
+  std::vector<Preset> presets;
+  std::function<std::unique_ptr<Settings>()> settings;
+};
+
+template <class S>
+std::function<std::unique_ptr<Settings>()> settings_of() {
+  return [] { return std::make_unique<SettingsOf<S>>(); };
+}
+
+}  // namespace omni

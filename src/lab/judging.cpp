@@ -1,0 +1,117 @@
+// From stored metrics to verdicts, and the figures every sweep gets.
+#include <fmt/format.h>
+
+#include <charconv>
+#include <map>
+#include <set>
+
+#include "base/statistics.h"
+#include "lab/judging.h"
+
+namespace omni {
+namespace {
+
+// metric values by (arm, metric) and seed, read from the store at need.
+class Values {
+ public:
+  explicit Values(const Results& results) : results_(results) {}
+  double operator()(const std::string& arm, const std::string& metric, int64_t seed) {
+    const auto [it, fresh] = known_.try_emplace({arm, metric});
+    if (fresh)
+      for (const SeedValue& v : results_.values(metric, arm)) it->second[v.seed] = v.value;
+    const auto v = it->second.find(seed);
+    return v == it->second.end() ? kNaN : v->second;
+  }
+
+ private:
+  const Results& results_;
+  std::map<std::pair<std::string, std::string>, std::map<int64_t, double>> known_;
+};
+
+bool to_number(const std::string& text, double& x) {
+  const auto r = std::from_chars(text.data(), text.data() + text.size(), x);
+  return r.ec == std::errc() && r.ptr == text.data() + text.size();
+}
+
+}  // namespace
+
+std::vector<ClaimRow> judge_claims(const Resolved& r, const Results& results, const Dataset& data) {
+  std::set<std::string> labels;
+  for (const Variant& v : r.variants) labels.insert(v.label);
+  const std::string base = r.base.empty() ? "" : " | " + r.base;
+  const bool base_ran = r.swept.empty() || !r.base.empty();
+
+  std::vector<ClaimRow> rows;
+  std::vector<std::pair<Claim, std::vector<double>>> samples;
+  Values values(results);
+  for (ClaimSpec& c : r.variants.front().settings->claims(data)) {
+    bool runs = c.variants.empty() ? base_ran : true;
+    for (const std::string& v : c.variants) runs = runs && labels.contains(v);
+    if (!runs) continue;
+    if (!c.why_not_judged.empty()) c.claim.judged = false;
+    std::vector<double> sample;
+    for (const int64_t seed : r.seeds)
+      sample.push_back(c.value(SeedValues(
+          [&](const std::string& arm, const std::string& m) { return values(arm, m, seed); },
+          base)));
+    rows.push_back({c.id, c.text, c.claim, {}});
+    samples.push_back({c.claim, std::move(sample)});
+    if (!c.why_not_judged.empty()) rows.back().judgement.note = c.why_not_judged;
+  }
+  const std::vector<Judgement> judgements = judge(samples);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const std::string why = rows[i].judgement.note;
+    rows[i].judgement = judgements[i];
+    if (!why.empty()) rows[i].judgement.note = why;
+  }
+  return rows;
+}
+
+std::vector<ArmInfo> all_arms(const Resolved& r) {
+  std::vector<ArmInfo> arms;
+  for (const Variant& v : r.variants)
+    for (ArmInfo a : v.settings->arms()) {
+      if (!v.label.empty()) {
+        a.name += " | " + v.label;
+        a.label += ", " + v.label;
+        if (v.label != r.base) a.published.reset();
+      }
+      arms.push_back(std::move(a));
+    }
+  return arms;
+}
+
+std::vector<FigureRow> all_figures(const Resolved& r, const Experiment& e) {
+  const Settings& first = *r.variants.front().settings;
+  if (r.swept.empty()) return first.figures();
+  FigureRow f;
+  f.id = "sweep";
+  f.spec.metric = e.metric;
+  f.spec.y_label = e.metric_label;
+  bool numeric = r.swept.size() == 1;
+  if (numeric) {
+    f.spec.kind = "lines";
+    f.spec.x_label = r.swept[0];
+    f.title = fmt::format("{} against {}", e.metric_label, r.swept[0]);
+    f.caption = "Means over seeds with 95 % intervals, one line per condition.";
+    for (const ArmInfo& arm : first.arms()) {
+      SweepLine line{arm.label, {}};
+      for (const Variant& v : r.variants) {
+        double x = 0;
+        numeric = numeric && to_number(v.label.substr(v.label.find('=') + 1), x);
+        line.points.push_back({x, arm.name + " | " + v.label});
+      }
+      f.spec.sweep.push_back(std::move(line));
+    }
+  }
+  if (!numeric) {
+    f.spec = {};
+    f.spec.metric = e.metric;
+    f.spec.y_label = e.metric_label;
+    f.title = fmt::format("{} over {}", e.metric_label, fmt::join(r.swept, ", "));
+    f.caption = "One bar per condition and variant with its 95 % interval; dots are seeds.";
+  }
+  return {f};
+}
+
+}  // namespace omni

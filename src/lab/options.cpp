@@ -1,0 +1,200 @@
+#include "lab/options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <set>
+#include <toml++/toml.h>
+
+#include "base/error.h"
+#include "base/nearest.h"
+
+namespace omni {
+namespace {
+
+// More models than any machine of today trains; a guard against a slip of the finger.
+constexpr int64_t kMostSeeds = 1'000'000;
+
+std::string_view trimmed(std::string_view s) {
+  while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
+  while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
+  return s;
+}
+
+template <class T>
+bool parse_number(std::string_view text, T& out) {
+  const char* end = text.data() + text.size();
+  const auto r = std::from_chars(text.data(), end, out);
+  return r.ec == std::errc() && r.ptr == end;
+}
+
+// Whole numbers may be typed as 1e6; fractions may not.
+bool parse_integer(std::string_view text, int64_t& out) {
+  if (parse_number(text, out)) return true;
+  double x;
+  if (!parse_number(text, x) || x != std::floor(x) || std::abs(x) > 9e15) return false;
+  out = static_cast<int64_t>(x);
+  return true;
+}
+
+std::vector<std::string> split(std::string_view text, char at) {
+  std::vector<std::string> parts;
+  for (size_t begin = 0;;) {
+    const size_t end = text.find(at, begin);
+    parts.emplace_back(trimmed(text.substr(begin, end - begin)));
+    if (end == std::string_view::npos) return parts;
+    begin = end + 1;
+  }
+}
+
+}  // namespace
+
+Allowed between(double low, double high) { return {low, high, {}}; }
+Allowed at_least(double low) { return {low, std::numeric_limits<double>::infinity(), {}}; }
+Allowed one_of(std::vector<std::string> choices) {
+  Allowed a;
+  a.choices = std::move(choices);
+  return a;
+}
+
+std::string Option::expects() const {
+  if (std::holds_alternative<bool*>(field_)) return "true or false";
+  if (std::holds_alternative<std::string*>(field_))
+    return allowed_.choices.empty() ? "a text"
+                                    : fmt::format("one of {}", fmt::join(allowed_.choices, ", "));
+  const std::string kind =
+      std::holds_alternative<int64_t*>(field_) ? "a whole number" : "a number";
+  const bool low = std::isfinite(allowed_.low), high = std::isfinite(allowed_.high);
+  if (low && high) return fmt::format("{} from {} to {}", kind, allowed_.low, allowed_.high);
+  if (low) return fmt::format("{} of at least {}", kind, allowed_.low);
+  if (high) return fmt::format("{} of at most {}", kind, allowed_.high);
+  return kind;
+}
+
+std::string Option::text() const {
+  if (const auto* p = std::get_if<int64_t*>(&field_)) return fmt::format("{}", **p);
+  if (const auto* p = std::get_if<double*>(&field_)) return fmt::format("{}", **p);
+  if (const auto* p = std::get_if<bool*>(&field_)) return **p ? "true" : "false";
+  return *std::get<std::string*>(field_);
+}
+
+std::string Option::toml() const {
+  if (!std::holds_alternative<std::string*>(field_)) {
+    const std::string t = text();
+    const bool real = std::holds_alternative<double*>(field_);
+    return real && t.find_first_of(".en") == std::string::npos ? t + ".0" : t;
+  }
+  std::string quoted = "\"";
+  for (const char c : text()) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + "\"";
+}
+
+void Option::set(std::string_view text, std::string_view where) {
+  text = trimmed(text);
+  bool parsed = true;
+  if (auto* p = std::get_if<int64_t*>(&field_)) parsed = parse_integer(text, **p);
+  else if (auto* q = std::get_if<double*>(&field_)) parsed = parse_number(text, **q);
+  else if (auto* b = std::get_if<bool*>(&field_)) {
+    parsed = text == "true" || text == "false" || text == "1" || text == "0";
+    **b = text == "true" || text == "1";
+  } else {
+    *std::get<std::string*>(field_) = text;
+  }
+  require(parsed, "{}: '{}' expects {}, got '{}'", where, name_, expects(), text);
+  check(where);
+}
+
+void Option::check(std::string_view where) const {
+  bool fits = true;
+  const auto in_range = [&](double x) { return x >= allowed_.low && x <= allowed_.high; };
+  if (const auto* p = std::get_if<int64_t*>(&field_)) fits = in_range(static_cast<double>(**p));
+  if (const auto* p = std::get_if<double*>(&field_)) fits = std::isfinite(**p) && in_range(**p);
+  if (const auto* p = std::get_if<std::string*>(&field_); p && !allowed_.choices.empty()) {
+    fits = std::ranges::find(allowed_.choices, **p) != allowed_.choices.end();
+    require(fits, "{}: '{}' expects {}, got '{}'{}", where, name_, expects(), **p,
+            suggest(**p, allowed_.choices));
+  }
+  require(fits, "{}: '{}' expects {}, got {}", where, name_, expects(), text());
+}
+
+std::vector<std::string> OptionList::names() const {
+  std::vector<std::string> names;
+  for (const Option& o : options_) names.push_back(o.name());
+  return names;
+}
+
+Option& OptionList::find(std::string_view name, std::string_view where) {
+  for (Option& o : options_)
+    if (o.name() == name) return o;
+  const std::vector<std::string> known = names();
+  fail_user("{}: there is no option '{}'{}", where, name, suggest(name, known));
+}
+
+Assignment parse_assignment(std::string_view argument) {
+  const std::string where = fmt::format("argument {}", argument);
+  const size_t equals = argument.find('=');
+  require(equals != std::string_view::npos && equals > 0,
+          "{}: expected key=value, for instance lr=0.001", where);
+  Assignment a{std::string(trimmed(argument.substr(0, equals))), {}, where};
+  a.values = split(argument.substr(equals + 1), ',');
+  for (const std::string& v : a.values)
+    require(!v.empty(), "{}: a value is missing after '{}'", where,
+            a.values.size() == 1 ? "=" : ",");
+  return a;
+}
+
+std::vector<Assignment> parse_assignments(const std::string& text, const std::string& file) {
+  toml::table table;
+  try {
+    table = toml::parse(text, file);
+  } catch (const toml::parse_error& e) {
+    fail_user("{}:{}:{}: {}", file, e.source().begin.line, e.source().begin.column,
+              e.description());
+  }
+  std::vector<Assignment> out;
+  for (const auto& [key, node] : table) {
+    const auto at = node.source().begin;
+    Assignment a{std::string(key.str()), {}, fmt::format("{}:{}:{}", file, at.line, at.column)};
+    const auto take = [&](const toml::node& n) {
+      if (const auto* i = n.as_integer()) a.values.push_back(fmt::format("{}", i->get()));
+      else if (const auto* d = n.as_floating_point()) a.values.push_back(fmt::format("{}", d->get()));
+      else if (const auto* b = n.as_boolean()) a.values.push_back(b->get() ? "true" : "false");
+      else if (const auto* s = n.as_string()) a.values.push_back(s->get());
+      else fail_user("{}: '{}' must be a number, true, false, a text, or an array of these", a.where,
+                     a.key);
+    };
+    if (const toml::array* array = node.as_array()) {
+      require(!array->empty(), "{}: '{}' is an empty array", a.where, a.key);
+      for (const toml::node& n : *array) take(n);
+    } else {
+      take(node);
+    }
+    out.push_back(std::move(a));
+  }
+  return out;
+}
+
+std::vector<int64_t> parse_seeds(std::string_view text, std::string_view where) {
+  std::set<int64_t> seeds;
+  for (const std::string& part : split(text, ',')) {
+    const size_t dots = part.find("..");
+    int64_t first = 0, last = 0;
+    const bool ok = dots == std::string::npos
+                        ? parse_integer(part, first) && parse_integer(part, last)
+                        : parse_integer(std::string_view(part).substr(0, dots), first) &&
+                              parse_integer(std::string_view(part).substr(dots + 2), last);
+    require(ok && first >= 0 && last >= first,
+            "{}: seeds expects ranges such as 0..31 or lists such as 0,1,5; got '{}'", where, text);
+    require(last - first < kMostSeeds && static_cast<int64_t>(seeds.size()) < kMostSeeds,
+            "{}: at most {} seeds are allowed, got '{}'", where, kMostSeeds, text);
+    for (int64_t s = first; s <= last; ++s) seeds.insert(s);
+  }
+  return {seeds.begin(), seeds.end()};
+}
+
+}  // namespace omni

@@ -1,0 +1,93 @@
+// The numbers a researcher may change: one list per experiment serves the command line, the
+// configuration file, the stored record and the checks before anything starts.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace omni {
+
+// What an option accepts besides its type.
+struct Allowed {
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
+  std::vector<std::string> choices;  // of a text option; empty: any text
+};
+Allowed between(double low, double high);
+Allowed at_least(double low);
+Allowed one_of(std::vector<std::string> choices);
+
+// One field of an experiment's settings, seen by name.
+class Option {
+ public:
+  using Field = std::variant<int64_t*, double*, bool*, std::string*>;
+  Option(std::string name, Field field, std::string help, Allowed allowed)
+      : name_(std::move(name)), field_(field), help_(std::move(help)), allowed_(std::move(allowed)) {}
+
+  const std::string& name() const { return name_; }
+  const std::string& help() const { return help_; }
+  std::string expects() const;         // "a whole number from 1 to 4096"
+  std::string text() const;            // the present value, as it would be typed
+  std::string toml() const;            // the same, as TOML
+  // Parses and checks; throws UserError that names `where` (an argument, a file with its line).
+  void set(std::string_view text, std::string_view where);
+  // Throws UserError unless the present value is allowed.
+  void check(std::string_view where) const;
+
+ private:
+  std::string name_;
+  Field field_;
+  std::string help_;
+  Allowed allowed_;
+};
+
+// Collects the options of a settings struct: settings.visit(collector) with
+// `void visit(auto&& option) { option("lr", lr, "learning rate of Adam", between(0, 10)); ... }`.
+class OptionList {
+ public:
+  void operator()(std::string name, int64_t& field, std::string help, Allowed allowed = {}) {
+    options_.emplace_back(std::move(name), &field, std::move(help), std::move(allowed));
+  }
+  void operator()(std::string name, double& field, std::string help, Allowed allowed = {}) {
+    options_.emplace_back(std::move(name), &field, std::move(help), std::move(allowed));
+  }
+  void operator()(std::string name, bool& field, std::string help) {
+    options_.emplace_back(std::move(name), &field, std::move(help), Allowed{});
+  }
+  void operator()(std::string name, std::string& field, std::string help, Allowed allowed = {}) {
+    options_.emplace_back(std::move(name), &field, std::move(help), std::move(allowed));
+  }
+
+  std::span<Option> all() { return options_; }
+  std::span<const Option> all() const { return options_; }
+  std::vector<std::string> names() const;
+  // Throws UserError with the nearest names if there is none.
+  Option& find(std::string_view name, std::string_view where);
+
+ private:
+  std::vector<Option> options_;
+};
+
+// A value given to an option: one, or several to sweep over.
+struct Assignment {
+  std::string key;
+  std::vector<std::string> values;
+  std::string where;  // "argument lr=0.1" or "settings.toml:3:5"
+};
+
+// "lr=0.1" or "width=64,128". Throws UserError for a missing '=', name or value.
+Assignment parse_assignment(std::string_view argument);
+
+// The top level of a TOML file: numbers, truth values, texts, and arrays of them for sweeps.
+// Throws UserError with file, line and column.
+std::vector<Assignment> parse_assignments(const std::string& toml, const std::string& file);
+
+// "0..31", "3", "0,4,9" or mixtures, ascending and without repeats. Throws UserError.
+std::vector<int64_t> parse_seeds(std::string_view text, std::string_view where);
+
+}  // namespace omni

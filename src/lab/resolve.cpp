@@ -1,0 +1,114 @@
+// Settings from presets, files and arguments; sweeps become variants.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/error.h"
+#include "base/nearest.h"
+#include "lab/runner.h"
+
+namespace omni {
+namespace {
+
+const Preset& find_preset(const Experiment& e, const std::string& name) {
+  if (name.empty()) return e.presets.front();
+  std::vector<std::string> known;
+  for (const Preset& p : e.presets) {
+    if (p.name == name) return p;
+    known.push_back(p.name);
+  }
+  fail_user("{} has no preset '{}'{}", e.name, name, suggest(name, known));
+}
+
+std::unique_ptr<Settings> preset_settings(const Experiment& e, const Preset& p) {
+  auto s = e.settings();
+  OptionList options = s->options();
+  const std::string where = fmt::format("preset {} of {}", p.name, e.name);
+  for (const auto& [key, value] : p.values) options.find(key, where).set(value, where);
+  return s;
+}
+
+std::string toml_of(const Experiment& e, const Resolved& r, const RunRequest& request,
+                    std::vector<Assignment> swept) {
+  std::string text = fmt::format("# {}: the settings of this run\nexperiment = \"{}\"\npreset = \"{}\"\n",
+                                 e.title, e.name, r.preset);
+  text += fmt::format("seeds = [{}]\n", fmt::join(r.seeds, ", "));
+  text += fmt::format("precision = \"{}\"\n", request.precision == Precision::bf16 ? "bf16" : "f32");
+  text += "\n[options]\n";
+  OptionList options = r.variants.front().settings->options();
+  for (const Option& o : options.all()) {
+    const auto sweep = std::ranges::find(swept, o.name(), &Assignment::key);
+    if (sweep == swept.end()) {
+      text += fmt::format("{} = {}\n", o.name(), o.toml());
+      continue;
+    }
+    std::vector<std::string> values;
+    for (const std::string& value : sweep->values) {
+      const auto with_value = r.variants.front().settings->clone();
+      OptionList list = with_value->options();
+      Option& option = list.find(o.name(), sweep->where);
+      option.set(value, sweep->where);
+      values.push_back(option.toml());
+    }
+    text += fmt::format("{} = [{}]  # swept\n", o.name(), fmt::join(values, ", "));
+  }
+  return text;
+}
+
+}  // namespace
+
+Resolved resolve(const Experiment& e, const RunRequest& request) {
+  const Preset& preset = find_preset(e, request.preset);
+  Resolved r;
+  r.preset = preset.name;
+  r.seeds.resize(preset.seeds);
+  std::iota(r.seeds.begin(), r.seeds.end(), 0);
+  if (request.seeds) r.seeds = *request.seeds;
+  require(!r.seeds.empty(), "there are no seeds to run");
+
+  const auto base = preset_settings(e, preset);
+  OptionList base_options = base->options();
+  std::vector<Assignment> fixed, swept;
+  for (const Assignment& a : request.assignments) {
+    base_options.find(a.key, a.where);
+    std::erase_if(fixed, [&](const Assignment& old) { return old.key == a.key; });
+    std::erase_if(swept, [&](const Assignment& old) { return old.key == a.key; });
+    (a.values.size() == 1 ? fixed : swept).push_back(a);
+  }
+  for (const Assignment& a : fixed) base_options.find(a.key, a.where).set(a.values[0], a.where);
+
+  std::vector<std::unique_ptr<Settings>> combinations;
+  std::vector<std::string> labels = {""}, bases = {""};
+  combinations.push_back(base->clone());
+  std::string base_label;
+  for (const Assignment& a : swept) {
+    r.swept.push_back(a.key);
+    const std::string usual = base_options.find(a.key, a.where).text();
+    std::vector<std::unique_ptr<Settings>> next;
+    std::vector<std::string> next_labels;
+    for (size_t i = 0; i < combinations.size(); ++i)
+      for (const std::string& value : a.values) {
+        auto s = combinations[i]->clone();
+        OptionList options = s->options();
+        Option& option = options.find(a.key, a.where);
+        option.set(value, a.where);
+        next_labels.push_back(labels[i] + (labels[i].empty() ? "" : ", ") + a.key + "=" +
+                              option.text());
+        next.push_back(std::move(s));
+      }
+    base_label += (base_label.empty() ? "" : ", ") + a.key + "=" + usual;
+    combinations = std::move(next);
+    labels = std::move(next_labels);
+  }
+  for (size_t i = 0; i < combinations.size(); ++i) {
+    require(std::ranges::count(labels, labels[i]) == 1, "'{}' is swept over twice", labels[i]);
+    combinations[i]->check();
+    r.variants.push_back({labels[i], std::move(combinations[i])});
+  }
+  if (std::ranges::find(labels, base_label) != labels.end()) r.base = base_label;
+  r.toml = toml_of(e, r, request, swept);
+  return r;
+}
+
+}  // namespace omni

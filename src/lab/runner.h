@@ -1,0 +1,77 @@
+// Runs an experiment: resolves its settings, shares its seeds out over workers, stores what they
+// find, judges the claims and leaves a finished run folder.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/catalogue.h"
+#include "engine/program.h"
+#include "lab/experiment.h"
+#include "store/run_folder.h"
+
+namespace omni {
+
+struct RunRequest {
+  std::string preset;                         // empty: the experiment's first
+  std::vector<Assignment> assignments;        // later ones win
+  std::optional<std::vector<int64_t>> seeds;  // absent: 0 .. preset's number - 1
+  int threads = 0;                            // 0: all cores
+  Precision precision = Precision::f32;
+  std::set<std::string> passes_off;
+  std::filesystem::path out;                  // the run folder
+  DataOptions data;
+};
+
+// Told how a run goes; called from several threads, one at a time.
+class RunWatcher {
+ public:
+  virtual ~RunWatcher() = default;
+  virtual void began(int64_t seeds, int64_t seeds_done, double model_epochs) = 0;
+  virtual void advanced(double model_epochs) = 0;                     // trained since the last call
+  virtual void seed_done(int64_t seed, const std::vector<ModelResult>& models) = 0;
+  virtual void note(const std::string& text) = 0;
+};
+
+// Settings resolved from a preset and assignments: one per combination of swept values.
+struct Variant {
+  std::string label;                 // "" or "init_distance=0.2, width=64"
+  std::unique_ptr<Settings> settings;
+};
+struct Resolved {
+  std::string preset;
+  std::vector<Variant> variants;
+  std::vector<std::string> swept;    // names of swept options
+  std::string base;                  // label of the variant with unswept values; "" if none
+  std::vector<int64_t> seeds;
+  std::string toml;                  // config.toml
+};
+// Throws UserError for unknown presets and options, wrong types, impossible values.
+Resolved resolve(const Experiment& e, const RunRequest& request);
+
+// What a run will train and compute, from a dry run of one seed.
+struct Cost {
+  double model_epochs = 0, matmul_flops = 0;
+};
+Cost cost_per_seed(const Resolved& r, const Dataset& data);
+
+struct RunOutcome {
+  RunStatus status;
+  std::filesystem::path folder;
+  std::vector<ClaimRow> claims;
+  int models = 0, diverged = 0;
+  double busy_s = 0, model_epochs = 0;   // of this sitting
+};
+
+// Throws UserError before anything starts. `stop` ends the run early when it becomes true: the
+// status is then interrupted and the same request takes it up again.
+RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWatcher& watcher,
+                          const std::atomic<bool>& stop);
+
+// Judges again from what is stored; used by the runner and by `omni report`.
+std::vector<ClaimRow> judge_claims(const Resolved& r, const Results& results, const Dataset& data);
+
+}  // namespace omni

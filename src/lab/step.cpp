@@ -1,0 +1,46 @@
+#include "lab/step.h"
+
+#include "base/nearest.h"
+#include "ops/gather.h"
+
+namespace omni {
+namespace {
+
+Type type_of(const Samples& x, const std::vector<int64_t>& sample) {
+  std::vector<int64_t> dims = {x.count()};
+  dims.insert(dims.end(), sample.begin(), sample.end());
+  return {x.type() == SampleType::u8 ? DType::u8 : DType::f32, Shape(dims)};
+}
+
+}  // namespace
+
+DataTable tables_of(const Dataset& d) {
+  DataTable t;
+  for (const auto& [name, split] : {std::pair{"train", &d.train}, std::pair{"test", &d.test}}) {
+    const std::string prefix = name;
+    t[prefix + ".x"] = {type_of(split->x, d.shape), split->x.bytes().data(), d.hash};
+    t[prefix + ".y"] = {{DType::i32, Shape{split->count()}}, split->y.data(), d.hash};
+  }
+  return t;
+}
+
+Value Step::index() {
+  return input(graph_, "index", {DType::i32, Shape{batch_}, 0}, Role::data);
+}
+Value Step::key() { return input(graph_, "key", {DType::i32, Shape{2}}, Role::data); }
+Value Step::step() { return step_input(graph_); }
+Value Step::lr() { return scalar_input(graph_, "lr"); }
+Value Step::scalar(const std::string& name) { return scalar_input(graph_, name); }
+
+Value Step::table(const std::string& name) {
+  const auto it = data_.find(name);
+  if (it == data_.end()) {
+    std::vector<std::string> known;
+    for (const auto& [key, array] : data_) known.push_back(key);
+    fail_user("there is no data array '{}'{}", name, suggest(name, known));
+  }
+  return input(graph_, name, it->second.type, Role::data);
+}
+Value Step::rows(const std::string& name) { return gather(table(name), index()); }
+
+}  // namespace omni

@@ -1,0 +1,49 @@
+// What a phase's graph is built from: its inputs by their standing names, and the data at hand.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "data/dataset.h"
+#include "graph/graph.h"
+#include "nn/net.h"
+
+namespace omni {
+
+// Arrays that all models read: training images, labels. They stay the owner's.
+struct DataArray {
+  Type type;
+  const void* data = nullptr;
+  std::string hash;  // of the contents, for records and for finding finished phases again
+  std::shared_ptr<const void> owner = nullptr;  // keeps data alive; null: somebody else does
+};
+using DataTable = std::map<std::string, DataArray>;
+
+// The splits of a labelled data set as "train.x" [count, ...], "train.y" [count], "test.x", "test.y".
+DataTable tables_of(const Dataset& d);
+
+// Handed to the function that emits a phase's graph.
+class Step {
+ public:
+  Step(Graph& g, int64_t batch, const DataTable& data) : graph_(g), batch_(batch), data_(data) {}
+
+  Graph& graph() { return graph_; }
+  int64_t batch() const { return batch_; }      // rows of this graph; the last batch may be short
+
+  Net net(const std::string& set) { return Net(graph_, set); }  // a model's parameters by set
+  Value index();                                // i32 [batch*]: sample numbers of this batch
+  Value key();                                  // i32 [2]: the model's random key of this phase
+  Value step();                                 // f32: counted from 1
+  Value lr();                                   // f32: by the phase's schedule
+  Value scalar(const std::string& name);        // f32: a number given with the phase
+  Value table(const std::string& name);         // a whole array of the data table
+  Value rows(const std::string& name);          // its rows of this batch: gather(table, index)
+
+ private:
+  Graph& graph_;
+  int64_t batch_;
+  const DataTable& data_;
+};
+
+}  // namespace omni

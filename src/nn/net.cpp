@@ -1,0 +1,111 @@
+#include "nn/net.h"
+
+#include <algorithm>
+
+#include "base/nearest.h"
+#include "ops/shape_ops.h"
+
+namespace omni {
+namespace {
+
+std::vector<std::string> keys_of(const std::map<std::string, Value>& values) {
+  std::vector<std::string> keys;
+  for (const auto& [name, v] : values) keys.push_back(name);
+  return keys;
+}
+
+}  // namespace
+
+Scalar::Scalar(Value value) : it_(value) {
+  require(value.shape().rank() == 0 && value.type().dtype == DType::f32,
+          "a number of an optimiser or a loss must be an f32 scalar, got {}", value.type());
+}
+
+Value Scalar::in(Graph& g) const {
+  if (const auto* number = std::get_if<double>(&it_)) return constant(g, *number);
+  const Value value = std::get<Value>(it_);
+  check(value.graph == &g, "a scalar of another graph");
+  return value;
+}
+
+std::optional<double> Scalar::number() const {
+  if (const auto* number = std::get_if<double>(&it_)) return *number;
+  return std::nullopt;
+}
+
+Value scalar_input(Graph& g, const std::string& name) { return input(g, name, {}, Role::scalar); }
+Value step_input(Graph& g) { return scalar_input(g, "step"); }
+
+Net::Net(Graph& g, std::string set) : graph_(g), set_(std::move(set)) {
+  require(!set_.empty() && set_.find('/') == std::string::npos,
+          "a parameter set needs a name without '/', got '{}'", set_);
+}
+
+Value Net::parameter(const std::string& name, const Shape& shape, const Init& init) {
+  ParameterSpec spec{name, shape, init};
+  if (raw_.contains(name)) {
+    const auto known =
+        std::find_if(specs_.begin(), specs_.end(), [&](auto& s) { return s.name == name; });
+    require(known->shape == shape && known->init == init,
+            "parameter '{}/{}' has shape {}, asked for again with shape {} or another initialiser",
+            set_, name, known->shape, shape);
+    return values_.at(name);
+  }
+  require(!values_.contains(name), "'{}/{}' is an activation already: name the parameter otherwise",
+          set_, name);
+  scale_for(init, shape, name);  // refuses shapes that the initialiser cannot fill
+  const Value raw = input(graph_, set_ + "/" + name, {DType::f32, shape}, Role::parameter);
+  specs_.push_back(std::move(spec));
+  raw_.emplace(name, raw);
+  const Value v = hooked(name, raw);
+  require(v.shape() == shape, "a hook makes parameter '{}/{}' {}: its shape must stay {}", set_,
+          name, v.type(), shape);
+  values_.emplace(name, v);
+  return v;
+}
+
+Value Net::activation(const std::string& name, Value v) {
+  require(!raw_.contains(name), "'{}/{}' is a parameter already: name the activation otherwise",
+          set_, name);
+  v = hooked(name, v);
+  // An input or a value that already bears a name keeps it; an alias, which costs nothing, gets
+  // this.
+  if (!v.node().name.empty()) v = reshape(v, v.shape());
+  v.named(set_ + "/" + name);
+  values_.insert_or_assign(name, v);
+  return v;
+}
+
+void Net::hook(const std::string& name, std::function<Value(Value)> f) {
+  require(!values_.contains(name), "hook on '{}/{}' comes too late: set hooks before the layers",
+          set_, name);
+  hooks_[name].push_back(std::move(f));
+}
+
+void Net::check_hooks() const {
+  for (const auto& [name, hooks] : hooks_)
+    require(values_.contains(name), "hook on '{}/{}', which the model does not have{}", set_, name,
+            suggest(name, keys_of(values_)));
+}
+
+Value Net::raw_parameter(const std::string& name) const {
+  const auto it = raw_.find(name);
+  require(it != raw_.end(), "no parameter '{}/{}'{}", set_, name, suggest(name, keys_of(raw_)));
+  return it->second;
+}
+
+Value Net::value(const std::string& name) const {
+  const auto it = values_.find(name);
+  require(it != values_.end(), "no parameter or activation '{}/{}'{}", set_, name,
+          suggest(name, keys_of(values_)));
+  return it->second;
+}
+
+Value Net::hooked(const std::string& name, Value v) {
+  const auto it = hooks_.find(name);
+  if (it == hooks_.end()) return v;
+  for (const auto& f : it->second) v = f(v);
+  return v;
+}
+
+}  // namespace omni

@@ -1,0 +1,35 @@
+// Training steps for tests: an ensemble's models bound to a program.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "engine/program.h"
+#include "nn/ensemble.h"
+#include "nn/optimizers.h"
+
+namespace omni::testing {
+
+// One model and its optimiser's state, trained by one graph. Scalars and data are set by name and
+// copied; they stay until set again. step() supplies "step" = 1, 2, 3, ...
+class Trainer {
+ public:
+  Trainer(const Graph& g, const Net& net, std::vector<ParameterSpec> state);
+
+  std::span<float> weights(const std::string& name) { return weights_.array(name, 0); }
+  std::span<float> state(const std::string& name) { return state_.array(name, 0); }
+  void set(const std::string& input, std::vector<float> values);
+  void set_integers(const std::string& input, std::vector<int32_t> values);
+  void step();
+  float result(const std::string& name) const { return program_.result(name)[0]; }
+
+ private:
+  Ensemble weights_, state_;
+  Program program_;
+  std::map<std::string, std::vector<float>> floats_;
+  std::map<std::string, std::vector<int32_t>> integers_;
+  float steps_ = 0;
+};
+
+}  // namespace omni::testing

@@ -1,0 +1,107 @@
+// Two runs beside each other, as text.
+#include <algorithm>
+#include <map>
+
+#include "base/error.h"
+#include "report/report.h"
+#include "report/text.h"
+#include "store/results.h"
+#include "store/run_folder.h"
+
+namespace omni {
+
+namespace {
+
+struct Run {
+  RunFolder folder;
+  Results results;
+  explicit Run(const std::filesystem::path& path)
+      : folder(RunFolder::open(path)), results(folder.results_path(), Access::read) {}
+};
+
+std::vector<double> numbers(const std::vector<SeedValue>& values) {
+  std::vector<double> out;
+  for (const SeedValue& v : values) out.push_back(v.value);
+  return out;
+}
+
+std::string mean_text(const Summary& s) {
+  return fmt::format("{} {}", short_number(s.mean), short_interval(s.interval));
+}
+
+struct Difference {
+  Summary summary;
+  double effect = kNaN;
+  std::string how;  // "paired, n = 8" or "unpaired"
+};
+
+// b - a: by seed where two or more seeds are in both, else of independent samples.
+Difference difference(const std::vector<SeedValue>& a, const std::vector<SeedValue>& b) {
+  std::map<int64_t, double> of_seed;
+  for (const SeedValue& v : a) of_seed[v.seed] = v.value;
+  std::vector<double> x, y;
+  for (const SeedValue& v : b)
+    if (const auto found = of_seed.find(v.seed); found != of_seed.end()) {
+      x.push_back(found->second);
+      y.push_back(v.value);
+    }
+  if (x.size() >= 2) {
+    const Summary d = paired_difference(y, x);
+    return {d, cohen_d_paired(y, x), fmt::format("paired, n = {}, d_z", d.n)};
+  }
+  const std::vector<double> p = numbers(a), q = numbers(b);
+  return {welch_difference(q, p), cohen_d_unpaired(q, p), "unpaired, d_s"};
+}
+
+// Columns as wide as their widest cell, counted in characters (UTF-8), not bytes.
+std::string table(const std::vector<std::vector<std::string>>& rows) {
+  const auto width_of = [](const std::string& s) {
+    return static_cast<size_t>(
+        std::ranges::count_if(s, [](char c) { return (c & 0xc0) != 0x80; }));
+  };
+  std::vector<size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], width_of(row[c]));
+  }
+  std::string out;
+  for (const auto& row : rows) {
+    std::string line;
+    for (size_t c = 0; c < row.size(); ++c)
+      line += row[c] + std::string(widths[c] - width_of(row[c]) + 2, ' ');
+    out += line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string compare_runs(const std::filesystem::path& path_a, const std::filesystem::path& path_b) {
+  const Run a(path_a), b(path_b);
+  std::vector<std::vector<std::string>> rows = {
+      {"metric", "arm", "a: mean, 95 %", "b: mean, 95 %", "b - a", "how", "effect"}};
+  const std::vector<ArmInfo> arms_a = a.results.arms(), arms_b = b.results.arms();
+  const auto names_b = b.results.metric_names(true);
+  for (const std::string& metric : a.results.metric_names(true)) {
+    if (!std::ranges::binary_search(names_b, metric)) continue;
+    for (const ArmInfo& arm : arms_a) {
+      if (std::ranges::find(arms_b, arm.name, &ArmInfo::name) == arms_b.end()) continue;
+      const auto x = a.results.values(metric, arm.name), y = b.results.values(metric, arm.name);
+      if (x.empty() || y.empty()) continue;
+      const Difference d = difference(x, y);
+      rows.push_back({one_line(metric), one_line(arm.name), mean_text(summarize(numbers(x))),
+                      mean_text(summarize(numbers(y))), mean_text(d.summary), d.how,
+                      short_number(d.effect)});
+    }
+  }
+  require(rows.size() > 1, "'{}' and '{}' have no arm with a common metric", path_a.string(),
+          path_b.string());
+  std::string head = fmt::format("a  {}  ({})\nb  {}  ({})\n", path_a.string(),
+                                 one_line(a.folder.manifest().experiment), path_b.string(),
+                                 one_line(b.folder.manifest().experiment));
+  if (a.folder.manifest().config_hash == b.folder.manifest().config_hash)
+    head += "Both have the same configuration.\n";
+  return head + '\n' + table(rows);
+}
+
+}  // namespace omni

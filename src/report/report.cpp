@@ -1,0 +1,57 @@
+#include "report/report.h"
+
+#include "base/error.h"
+#include "report/figure.h"
+#include "report/page.h"
+#include "store/files.h"
+#include "store/results.h"
+#include "store/run_folder.h"
+
+namespace omni {
+
+namespace fs = std::filesystem;
+
+void write_report(const fs::path& path) {
+  const RunFolder run = RunFolder::open(path);
+  const Results results(run.results_path(), Access::read);
+  make_folder(run.figures_path());
+  std::vector<DrawnFigure> drawn;
+  for (const FigureRow& figure : results.figures()) {
+    const DrawnFigure& d = drawn.emplace_back(draw_figure(results, figure));
+    atomic_write(run.figures_path() / (figure.id + ".svg"), d.svg);
+    atomic_write(run.figures_path() / (figure.id + ".csv"), d.csv);
+  }
+  atomic_write(run.summary_path(), results.summary_csv());
+  atomic_write(run.report_path(), report_page(run, results, drawn));
+}
+
+void export_run(const fs::path& path, const fs::path& out) {
+  const RunFolder run = RunFolder::open(path);
+  const Results results(run.results_path(), Access::read);
+  make_folder(out);
+  for (const char* name : {"models.csv", "metrics.csv", "claims.csv"})
+    require(!fs::exists(out / name), "'{}' exists already; remove it or choose another folder",
+            (out / name).string());
+
+  std::string metrics = "arm,seed,metric,step,value\n";
+  for (const ModelResult& m : results.models())
+    for (const Metric& x : results.metrics(m.arm, m.seed))
+      metrics += fmt::format("{},{},{},{},{}\n", csv_cell(m.arm), m.seed, csv_cell(x.name),
+                             x.step == kFinalStep ? "final" : fmt::format("{}", x.step),
+                             csv_number(x.value));
+  std::string claims =
+      "id,text,kind,threshold,band_low,band_high,verdict,n,excluded,estimate,low,high,level,"
+      "p_value,effect,effect_name,note\n";
+  for (const auto& [id, text, c, j] : results.claims())
+    claims += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", csv_cell(id),
+                          csv_cell(text), name_of(c.kind), csv_number(c.threshold),
+                          csv_number(c.low), csv_number(c.high), name_of(j.verdict), j.n,
+                          j.excluded, csv_number(j.estimate), csv_number(j.interval.low),
+                          csv_number(j.interval.high), csv_number(j.level), csv_number(j.p_value),
+                          csv_number(j.effect), csv_cell(j.effect_name), csv_cell(j.note));
+  atomic_write(out / "models.csv", results.summary_csv());
+  atomic_write(out / "metrics.csv", metrics);
+  atomic_write(out / "claims.csv", claims);
+}
+
+}  // namespace omni

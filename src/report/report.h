@@ -1,0 +1,22 @@
+// A run folder made readable: the page, the figures, comparisons and plain files, from the store
+// alone. Nothing here runs or changes an experiment.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace omni {
+
+// Writes figures/*.svg, figures/*.csv and report.html (one file, no network) into a run folder.
+// UserError when the folder is no run of this format, cannot be written, or gnuplot is missing.
+void write_report(const std::filesystem::path& run);
+
+// A text table of every final metric of the arms that both runs have: means with 95 % intervals
+// and b - a, paired by seed where at least two seeds match.
+std::string compare_runs(const std::filesystem::path& a, const std::filesystem::path& b);
+
+// Writes models.csv (one row per model), metrics.csv (arm, seed, metric, step, value) and
+// claims.csv into the folder `out`, which is made; refuses to overwrite files.
+void export_run(const std::filesystem::path& run, const std::filesystem::path& out);
+
+}  // namespace omni

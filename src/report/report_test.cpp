@@ -1,0 +1,165 @@
+#include "report/report.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <cmath>
+
+#include "base/error.h"
+#include "report/figure.h"
+#include "report/gnuplot.h"
+#include "report/test_run.h"
+#include "report/text.h"
+#include "store/test_folder.h"
+
+namespace omni {
+namespace {
+
+size_t count(const std::string& text, const std::string& part) {
+  size_t n = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
+  return n;
+}
+
+TEST(Text, EscapesAndReplaces) {
+  EXPECT_EQ(escape_html("<a href='x'>\"&\""), "&lt;a href=&#39;x&#39;&gt;&quot;&amp;&quot;");
+  EXPECT_EQ(escape_html("é\n"), "é\n");
+  EXPECT_EQ(escape_html(std::string("a\0b\xff\xc0\xaf", 6)), "a\xef\xbf\xbd" "b\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+  EXPECT_EQ(one_line("a\nb"), "a b");
+  EXPECT_EQ(html_paragraphs("a\n\n\n\nb<"), "<p>a</p>\n<p>b&lt;</p>\n");
+}
+
+TEST(Text, NumbersAreShort) {
+  EXPECT_EQ(short_number(0.52849), "0.528");
+  EXPECT_EQ(short_number(-1.5), "−1.500");
+  EXPECT_EQ(short_number(1234.56), "1234.6");
+  EXPECT_EQ(short_number(0.00012345), "0.000123");
+  EXPECT_EQ(short_number(NAN), "–");
+  EXPECT_EQ(short_number(0), "0");
+}
+
+TEST(Gnuplot, TextIsTakenLiterally) {
+  EXPECT_EQ(gnuplot_text("it's\n`id`"), "'it’s `id`'");
+  const std::string svg = run_gnuplot(
+      "set terminal svg noenhanced\nset title " + gnuplot_text("'`echo ran`' <script> \\ %d {x}") +
+      "\nset xrange [0:1]\nplot x\n");
+  EXPECT_NE(svg.find("echo ran"), std::string::npos);
+  EXPECT_EQ(svg.find("<script>"), std::string::npos);
+  EXPECT_THROW(run_gnuplot("nonsense"), Bug);
+}
+
+TEST(Gnuplot, AbsenceNamesThePackage) {
+  const char* path = getenv("PATH");
+  const std::string before = path ? path : "";
+  setenv("PATH", "/nonexistent", 1);
+  try {
+    run_gnuplot("plot x");
+    ADD_FAILURE() << "ran without gnuplot";
+  } catch (const UserError& e) {
+    EXPECT_NE(std::string(e.what()).find("gnuplot-nox"), std::string::npos);
+  }
+  setenv("PATH", before.c_str(), 1);
+}
+
+struct ReportTest : testing::Test {
+  TestFolder folder;
+  std::filesystem::path run = folder.path() / "run";
+};
+
+TEST_F(ReportTest, PageHoldsEverythingEscaped) {
+  make_test_run(run);
+  write_report(run);
+  const std::string page = read_file(run / "report.html");
+  EXPECT_EQ(page.find("<script"), std::string::npos);
+  EXPECT_EQ(page.find("<b>"), std::string::npos);
+  EXPECT_EQ(page.find("<others>"), std::string::npos);
+  EXPECT_EQ(page.find("http://www.w3.org/1999/xlink\" href"), std::string::npos);
+  EXPECT_EQ(count(page, "src="), 0u) << "nothing may be loaded";
+  EXPECT_EQ(count(page, "<figure "), 4u);
+  EXPECT_NE(page.find("Subliminal learning &lt;script&gt;"), std::string::npos);
+  EXPECT_NE(page.find("Stand-in data"), std::string::npos);
+  EXPECT_NE(page.find("1 diverged"), std::string::npos);
+  EXPECT_NE(page.find("chip supported"), std::string::npos);
+  EXPECT_NE(page.find("chip refuted"), std::string::npos);
+  EXPECT_NE(page.find("chip not-judged"), std::string::npos);
+  EXPECT_NE(page.find("00112233"), std::string::npos) << "hash of the data";
+  EXPECT_NE(page.find("&lt;/pre&gt;&lt;script&gt;"), std::string::npos) << "configuration";
+  for (const char* id : {"accuracy", "learning", "sweep", "digits"}) {
+    EXPECT_NE(read_file(run / "figures" / (std::string(id) + ".svg")).find("</svg>"),
+              std::string::npos);
+    EXPECT_FALSE(read_file(run / "figures" / (std::string(id) + ".csv")).empty());
+  }
+  write_report(run);
+  EXPECT_EQ(read_file(run / "report.html"), page) << "the same store gives the same page";
+}
+
+TEST_F(ReportTest, FiguresCarryTheNumbersOfTheStore) {
+  make_test_run(run);
+  const Results results(run / "results.sqlite", Access::read);
+  const std::string csv = draw_figure(results, results.figures()[0]).csv;
+  EXPECT_EQ(count(csv, ",mean,"), 6u);
+  EXPECT_EQ(count(csv, ",seed,"), 1 + 6 * 8 - 1u) << "the heading and the seeds: the diverged model has no dot";
+  EXPECT_EQ(count(csv, ",published,"), 6u);
+  const double value = results.values("accuracy", "aux")[0].value;
+  EXPECT_NE(csv.find(fmt::format("aux,Student (aux only),seed,0,{},,", value)),
+            std::string::npos);
+  EXPECT_EQ(count(draw_figure(results, results.figures()[1]).csv, "\n"), 1 + 6 * 7u);
+  FigureRow figure = results.figures()[0];
+  figure.spec.metric = "nothing";
+  EXPECT_THROW(draw_figure(results, figure), UserError);
+  figure.spec.kind = "pie";
+  EXPECT_THROW(draw_figure(results, figure), UserError);
+  figure.spec.kind = "bars";
+  figure.spec.arms = {"nobody"};
+  EXPECT_THROW(draw_figure(results, figure), UserError);
+}
+
+TEST_F(ReportTest, OneSeedGivesAReportWithoutIntervals) {
+  make_test_run(run, 1);
+  write_report(run);
+  const std::string page = read_file(run / "report.html");
+  EXPECT_NE(page.find("too few"), std::string::npos);
+  EXPECT_EQ(page.find("nan"), std::string::npos);
+}
+
+TEST_F(ReportTest, AnEmptyRunStillHasAPage) {
+  Manifest m;
+  m.experiment = "empty";
+  {
+    RunFolder f = RunFolder::create(run, m, "");
+    Results r(f.results_path(), Access::write);
+  }
+  write_report(run);
+  EXPECT_NE(read_file(run / "report.html").find("not finished"), std::string::npos);
+}
+
+TEST_F(ReportTest, RefusesWhatIsNoRun) {
+  EXPECT_THROW(write_report(run), UserError);
+  make_folder(run);
+  EXPECT_THROW(write_report(run), UserError);
+  EXPECT_TRUE(std::filesystem::is_empty(run));
+}
+
+TEST_F(ReportTest, ComparesBySeed) {
+  const auto other = folder.path() / "other";
+  make_test_run(run, 8);
+  make_test_run(other, 6, 0.25);
+  const std::string text = compare_runs(run, other);
+  EXPECT_NE(text.find("paired, n = 6"), std::string::npos) << text;
+  EXPECT_NE(text.find("paired, n = 5"), std::string::npos) << "without the diverged model";
+  EXPECT_NE(text.find("0.250 [0.250, 0.250]"), std::string::npos) << text;
+}
+
+TEST_F(ReportTest, ExportsAndNeverOverwrites) {
+  make_test_run(run);
+  export_run(run, folder.path() / "out");
+  const std::string metrics = read_file(folder.path() / "out" / "metrics.csv");
+  EXPECT_NE(metrics.find("teacher,0,accuracy,295,"), std::string::npos);
+  EXPECT_NE(metrics.find("teacher,0,loss,final,"), std::string::npos);
+  EXPECT_EQ(count(read_file(folder.path() / "out" / "models.csv"), "\n"), 1 + 6 * 8u);
+  EXPECT_EQ(count(read_file(folder.path() / "out" / "claims.csv"), "\n"), 1 + 6u);
+  EXPECT_THROW(export_run(run, folder.path() / "out"), UserError);
+}
+
+}  // namespace
+}  // namespace omni

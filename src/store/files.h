@@ -1,0 +1,30 @@
+// Whole files, read and written so that a kill, a full disk or missing rights leave either the old
+// content or the new, never a part, and say plainly what went wrong.
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace omni {
+
+// Writes beside `path`, syncs, renames over it, syncs the folder. UserError when that fails.
+void atomic_write(const std::filesystem::path& path, std::string_view bytes);
+// The same for content in several pieces, written one after another.
+void atomic_write(const std::filesystem::path& path, std::span<const std::string_view> pieces);
+
+std::string read_file(const std::filesystem::path& path);  // UserError when it cannot be read
+
+// Creates a folder and its parents; UserError when it cannot.
+void make_folder(const std::filesystem::path& path);
+
+// One cell of a CSV file (RFC 4180): quoted when it holds a comma, a quote or a line break.
+std::string csv_cell(std::string_view text);
+// A number with the fewest digits that read back to the same double; empty for NaN.
+std::string csv_number(double value);
+
+// 16 hexadecimal digits that name a text, for instance a resolved configuration.
+std::string text_hash(std::string_view text);
+
+}  // namespace omni

@@ -1,0 +1,371 @@
+#include "store/results.h"
+
+#include <algorithm>
+#include <cctype>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/error.h"
+#include "store/files.h"
+#include "store/run_folder.h"
+#include "store/sqlite.h"
+
+namespace omni {
+
+using nlohmann::json;
+using sqlite::Statement;
+
+namespace {
+
+// A missing value (NaN) is NULL. `position` keeps the order in which the experiment lists things.
+constexpr const char* kSchema = R"(
+CREATE TABLE run(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE models(
+  id INTEGER PRIMARY KEY, arm TEXT NOT NULL, seed INTEGER NOT NULL,
+  status TEXT NOT NULL CHECK(status IN ('ok', 'diverged', 'failed')),
+  status_step INTEGER NOT NULL, weights_hash TEXT NOT NULL, UNIQUE(arm, seed));
+CREATE TABLE metrics(
+  model INTEGER NOT NULL REFERENCES models(id) ON DELETE CASCADE,
+  name TEXT NOT NULL, step INTEGER NOT NULL, value REAL,
+  PRIMARY KEY(model, name, step)) WITHOUT ROWID;
+CREATE TABLE claims(
+  position INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, text TEXT NOT NULL, kind TEXT NOT NULL,
+  threshold REAL, band_low REAL, band_high REAL, rate INTEGER NOT NULL,
+  difference INTEGER NOT NULL, judged INTEGER NOT NULL, verdict TEXT NOT NULL, n INTEGER NOT NULL,
+  excluded INTEGER NOT NULL, estimate REAL, low REAL, high REAL, level REAL, p_value REAL,
+  effect REAL, effect_name TEXT NOT NULL, note TEXT NOT NULL);
+CREATE TABLE phases(
+  seed INTEGER NOT NULL, phase TEXT NOT NULL, status TEXT NOT NULL, input_hash TEXT NOT NULL,
+  output_hash TEXT NOT NULL, PRIMARY KEY(seed, phase)) WITHOUT ROWID;
+CREATE TABLE figures(
+  position INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, title TEXT NOT NULL,
+  caption TEXT NOT NULL, kind TEXT NOT NULL, spec TEXT NOT NULL);
+)";
+
+ModelStatus model_status_from_name(std::string_view name) {
+  for (const ModelStatus s : {ModelStatus::ok, ModelStatus::diverged, ModelStatus::failed})
+    if (name == name_of(s)) return s;
+  fail_user("status '{}' of a model: expected ok, diverged or failed", name);
+}
+
+// An id names files, so it must be plain.
+bool is_plain(std::string_view id) {
+  return !id.empty() && id.size() <= 100 && std::ranges::all_of(id, [](unsigned char c) {
+    return std::isalnum(c) || c == '-' || c == '_';
+  });
+}
+
+}  // namespace
+
+std::string_view name_of(ModelStatus status) {
+  switch (status) {
+    case ModelStatus::ok: return "ok";
+    case ModelStatus::diverged: return "diverged";
+    case ModelStatus::failed: return "failed";
+  }
+  throw Bug("unknown status of a model");
+}
+
+struct Results::State {
+  sqlite::Database db;
+  mutable std::recursive_mutex mutex;
+  int depth = 0;  // of nested transactions; only the outermost begins and commits
+
+  State(const std::filesystem::path& path, Access access) : db(path, access == Access::write) {
+    const bool write = access == Access::write;
+    if (write) {
+      // Write-ahead log: a kill at any moment leaves the last committed state.
+      db.run("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;");
+      db.run("BEGIN IMMEDIATE");
+    }
+    Statement version = db.prepare("PRAGMA user_version");
+    version.step();
+    Statement tables = db.prepare("SELECT count(*) FROM sqlite_master");
+    tables.step();
+    if (write && version.integer(0) == 0 && tables.integer(0) == 0) {
+      db.run(kSchema);
+      db.run(fmt::format("PRAGMA user_version={}", kRunFormat).c_str());
+    } else {
+      require(version.integer(0) == kRunFormat,
+              "'{}' holds results of format {}, this program reads format {}; nothing was changed",
+              path.string(), version.integer(0), kRunFormat);
+    }
+    if (write) {
+      // Statements still open would keep the transaction from ending.
+      version = db.prepare("SELECT 1");
+      tables = db.prepare("SELECT 1");
+      db.run("COMMIT");
+    }
+  }
+};
+
+Results::Results(const std::filesystem::path& path, Access access)
+    : state_(std::make_unique<State>(path, access)) {}
+Results::~Results() = default;
+Results::Results(Results&&) noexcept = default;
+
+void Results::transaction(const std::function<void()>& work) {
+  const std::lock_guard lock(state_->mutex);
+  if (state_->depth == 0) state_->db.run("BEGIN IMMEDIATE");
+  ++state_->depth;
+  try {
+    work();
+    if (state_->depth == 1) state_->db.run("COMMIT");
+  } catch (...) {
+    // SQLite has already rolled back after some failures (a full disk).
+    if (--state_->depth == 0 && !sqlite3_get_autocommit(state_->db.get()))
+      sqlite3_exec(state_->db.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+    throw;
+  }
+  --state_->depth;
+}
+
+void Results::checkpoint() {
+  const std::lock_guard lock(state_->mutex);
+  state_->db.run("PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+void Results::set(std::string_view key, std::string_view value) {
+  transaction([&] {
+    state_->db.prepare("INSERT OR REPLACE INTO run VALUES(?, ?)").run(key, value);
+  });
+}
+
+void Results::set_arms(std::span<const ArmInfo> arms) {
+  json list = json::array();
+  for (const ArmInfo& arm : arms) {
+    json j = {{"name", arm.name}, {"label", arm.label}, {"description", arm.description}};
+    if (arm.published) j["published"] = *arm.published;
+    list.push_back(std::move(j));
+  }
+  set(run_key::kArms, list.dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+void Results::record_model(const ModelResult& m) {
+  transaction([&] {
+    Statement insert = state_->db.prepare(
+        "INSERT INTO models(arm, seed, status, status_step, weights_hash) VALUES(?, ?, ?, ?, ?) "
+        "ON CONFLICT(arm, seed) DO UPDATE SET status = excluded.status, "
+        "status_step = excluded.status_step, weights_hash = excluded.weights_hash RETURNING id");
+    insert.bind(m.arm, m.seed, name_of(m.status), m.status_step, m.weights_hash);
+    insert.step();
+    const int64_t id = insert.integer(0);
+    insert.step();
+    state_->db.prepare("DELETE FROM metrics WHERE model = ?").run(id);
+    Statement metric = state_->db.prepare("INSERT INTO metrics VALUES(?, ?, ?, ?)");
+    for (const Metric& x : m.metrics) metric.run(id, x.name, x.step, x.value);
+  });
+}
+
+void Results::record_phase(const PhaseRow& p) {
+  transaction([&] {
+    state_->db.prepare("INSERT OR REPLACE INTO phases VALUES(?, ?, ?, ?, ?)")
+        .run(p.seed, p.phase, p.status, p.input_hash, p.output_hash);
+  });
+}
+
+void Results::set_claims(std::span<const ClaimRow> claims) {
+  transaction([&] {
+    state_->db.run("DELETE FROM claims");
+    Statement insert = state_->db.prepare(
+        "INSERT INTO claims VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+    int position = 0;
+    for (const auto& [id, text, c, j] : claims)
+      insert.run(position++, id, text, name_of(c.kind), c.threshold, c.low, c.high, c.rate,
+                 c.difference, c.judged, name_of(j.verdict), j.n, j.excluded, j.estimate,
+                 j.interval.low, j.interval.high, j.level, j.p_value, j.effect, j.effect_name,
+                 j.note);
+  });
+}
+
+void Results::set_figures(std::span<const FigureRow> figures) {
+  transaction([&] {
+    state_->db.run("DELETE FROM figures");
+    Statement insert = state_->db.prepare("INSERT INTO figures VALUES(?, ?, ?, ?, ?, ?)");
+    int position = 0;
+    for (const FigureRow& f : figures) {
+      check(is_plain(f.id), "figure '{}': ids consist of letters, digits, - and _", f.id);
+      insert.run(position++, f.id, f.title, f.caption, f.spec.kind, to_json(f.spec));
+    }
+  });
+}
+
+std::string Results::get(std::string_view key) const {
+  const std::lock_guard lock(state_->mutex);
+  Statement q = state_->db.prepare("SELECT value FROM run WHERE key = ?");
+  return q.bind(key).step() ? q.text(0) : "";
+}
+
+std::vector<ArmInfo> Results::arms() const {
+  const std::lock_guard lock(state_->mutex);
+  std::vector<ArmInfo> arms;
+  std::set<std::string> known;
+  const std::string stored = get(run_key::kArms);
+  try {
+    for (const json& j : json::parse(stored.empty() ? "[]" : stored)) {
+      ArmInfo& arm = arms.emplace_back();
+      arm.name = j.at("name");
+      arm.label = j.at("label");
+      arm.description = j.at("description");
+      if (j.contains("published")) arm.published = j["published"].get<double>();
+      known.insert(arm.name);
+    }
+  } catch (const json::exception& e) {
+    fail_user("the list of arms in the results is damaged: {}", e.what());
+  }
+  Statement q = state_->db.prepare("SELECT DISTINCT arm FROM models ORDER BY arm");
+  while (q.step())
+    if (known.insert(q.text(0)).second) arms.push_back({q.text(0), q.text(0), "", {}});
+  return arms;
+}
+
+std::vector<ModelResult> Results::models() const {
+  const std::lock_guard lock(state_->mutex);
+  std::vector<ModelResult> models;
+  for (const ArmInfo& arm : arms()) {
+    Statement q = state_->db.prepare(
+        "SELECT arm, seed, status, status_step, weights_hash FROM models WHERE arm = ? "
+        "ORDER BY seed");
+    q.bind(arm.name);
+    while (q.step())
+      models.push_back({q.text(0), q.integer(1), model_status_from_name(q.text(2)), q.integer(3),
+                        q.text(4), {}});
+  }
+  return models;
+}
+
+std::map<std::string, ArmCount> Results::counts() const {
+  const std::lock_guard lock(state_->mutex);
+  std::map<std::string, ArmCount> counts;
+  Statement q = state_->db.prepare("SELECT arm, status, count(*) FROM models GROUP BY arm, status");
+  while (q.step()) {
+    ArmCount& c = counts[q.text(0)];
+    const int n = static_cast<int>(q.integer(2));
+    switch (model_status_from_name(q.text(1))) {
+      case ModelStatus::ok: c.ok = n; break;
+      case ModelStatus::diverged: c.diverged = n; break;
+      case ModelStatus::failed: c.failed = n; break;
+    }
+  }
+  return counts;
+}
+
+std::vector<std::string> Results::metric_names(bool final_only) const {
+  const std::lock_guard lock(state_->mutex);
+  std::vector<std::string> names;
+  Statement q = state_->db.prepare(
+      "SELECT DISTINCT name FROM metrics WHERE step = ?1 OR NOT ?2 ORDER BY name");
+  q.bind(kFinalStep, final_only);
+  while (q.step()) names.push_back(q.text(0));
+  return names;
+}
+
+std::vector<SeedValue> Results::values(std::string_view metric, std::string_view arm,
+                                       int64_t step) const {
+  const std::lock_guard lock(state_->mutex);
+  std::vector<SeedValue> values;
+  Statement q = state_->db.prepare(
+      "SELECT seed, value FROM models JOIN metrics ON model = id "
+      "WHERE arm = ? AND name = ? AND step = ? AND status = 'ok' ORDER BY seed");
+  q.bind(arm, metric, step);
+  while (q.step()) values.push_back({q.integer(0), q.real(1)});
+  return values;
+}
+
+std::map<int64_t, std::vector<SeedValue>> Results::curve(std::string_view metric,
+                                                         std::string_view arm) const {
+  const std::lock_guard lock(state_->mutex);
+  std::map<int64_t, std::vector<SeedValue>> curve;
+  Statement q = state_->db.prepare(
+      "SELECT step, seed, value FROM models JOIN metrics ON model = id "
+      "WHERE arm = ? AND name = ? AND step <> ? AND status = 'ok' ORDER BY seed");
+  q.bind(arm, metric, kFinalStep);
+  while (q.step()) curve[q.integer(0)].push_back({q.integer(1), q.real(2)});
+  return curve;
+}
+
+std::vector<Metric> Results::metrics(std::string_view arm, int64_t seed) const {
+  const std::lock_guard lock(state_->mutex);
+  std::vector<Metric> metrics;
+  Statement q = state_->db.prepare(
+      "SELECT name, step, value FROM models JOIN metrics ON model = id "
+      "WHERE arm = ? AND seed = ? ORDER BY name, step");
+  q.bind(arm, seed);
+  while (q.step()) metrics.push_back({q.text(0), q.integer(1), q.real(2)});
+  return metrics;
+}
+
+std::vector<ClaimRow> Results::claims() const {
+  const std::lock_guard lock(state_->mutex);
+  std::vector<ClaimRow> claims;
+  Statement q = state_->db.prepare(
+      "SELECT id, text, kind, threshold, band_low, band_high, rate, difference, judged, verdict, "
+      "n, excluded, estimate, low, high, level, p_value, effect, effect_name, note "
+      "FROM claims ORDER BY position");
+  while (q.step()) {
+    ClaimRow& row = claims.emplace_back();
+    row.id = q.text(0);
+    row.text = q.text(1);
+    row.claim = {claim_kind_from_name(q.text(2)), q.real(3),         q.real(4),
+                 q.real(5),                       q.integer(6) != 0, q.integer(7) != 0,
+                 q.integer(8) != 0};
+    row.judgement = {verdict_from_name(q.text(9)),
+                     static_cast<int>(q.integer(10)),
+                     static_cast<int>(q.integer(11)),
+                     q.real(12),
+                     {q.real(13), q.real(14)},
+                     q.real(15),
+                     q.real(16),
+                     q.real(17),
+                     q.text(18),
+                     q.text(19)};
+  }
+  return claims;
+}
+
+std::vector<FigureRow> Results::figures() const {
+  const std::lock_guard lock(state_->mutex);
+  std::vector<FigureRow> figures;
+  Statement q =
+      state_->db.prepare("SELECT id, title, caption, spec FROM figures ORDER BY position");
+  while (q.step()) {
+    require(is_plain(q.text(0)), "a figure's id '{}' could name a file elsewhere; ids consist of "
+            "letters, digits, - and _", q.text(0));
+    figures.push_back({q.text(0), q.text(1), q.text(2), figure_spec_from_json(q.text(3))});
+  }
+  return figures;
+}
+
+std::vector<PhaseRow> Results::phases() const {
+  const std::lock_guard lock(state_->mutex);
+  std::vector<PhaseRow> phases;
+  Statement q = state_->db.prepare(
+      "SELECT seed, phase, status, input_hash, output_hash FROM phases ORDER BY seed, phase");
+  while (q.step())
+    phases.push_back({q.integer(0), q.text(1), q.text(2), q.text(3), q.text(4)});
+  return phases;
+}
+
+std::string Results::summary_csv() const {
+  const std::lock_guard lock(state_->mutex);
+  const std::vector<std::string> names = metric_names(true);
+  std::string csv = "arm,seed,status,status_step,weights_hash";
+  for (const std::string& name : names) csv += ',' + csv_cell(name);
+  csv += '\n';
+  for (const ModelResult& m : models()) {
+    csv += fmt::format("{},{},{},{},{}", csv_cell(m.arm), m.seed, name_of(m.status), m.status_step,
+                       csv_cell(m.weights_hash));
+    std::map<std::string, double> final_values;
+    for (const Metric& x : metrics(m.arm, m.seed))
+      if (x.step == kFinalStep) final_values[x.name] = x.value;
+    for (const std::string& name : names) {
+      const auto found = final_values.find(name);
+      csv += ',' + (found == final_values.end() ? "" : csv_number(found->second));
+    }
+    csv += '\n';
+  }
+  return csv;
+}
+
+}  // namespace omni

@@ -1,0 +1,139 @@
+// All results of one run in one SQLite file: who writes, what the tables hold, and the questions
+// that reports ask. Every write is one transaction; writers of several threads take turns.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/statistics.h"
+#include "store/figure_spec.h"
+
+namespace omni {
+
+// Keys of the `run` table: what the report says about the experiment. All are plain text; empty or
+// absent ones are left out of the report. Paragraphs are separated by an empty line.
+namespace run_key {
+inline constexpr const char* kTitle = "title";
+inline constexpr const char* kQuestion = "question";
+inline constexpr const char* kSource = "source";              // paper or post, with its identifier
+inline constexpr const char* kMethod = "method";              // what was done, in words
+inline constexpr const char* kStructure = "structure";        // what the method exploits
+inline constexpr const char* kControls = "controls";          // placebo, do-nothing, structure removed
+inline constexpr const char* kTranslation = "translation";    // to large systems
+inline constexpr const char* kExpectedFailure = "expected_failure";
+inline constexpr const char* kLimits = "limits";
+inline constexpr const char* kCosts = "costs";                // the tax beside the gain
+inline constexpr const char* kPreset = "preset";
+inline constexpr const char* kData = "data";                  // name of the data set used
+inline constexpr const char* kStandIn = "stand_in";  // not empty: what the data stand in for, loudly
+inline constexpr const char* kMetric = "metric";              // the metric of the table of arms
+inline constexpr const char* kMetricLabel = "metric_label";
+inline constexpr const char* kArms = "arms";                  // written by Results::set_arms
+inline constexpr const char* kAlpha = "alpha";                // of the claims; 0.05 when absent
+}  // namespace run_key
+
+inline constexpr int64_t kFinalStep = -1;  // the step of a metric measured at the end
+
+enum class Access { read, write };
+enum class ModelStatus { ok, diverged, failed };
+std::string_view name_of(ModelStatus status);
+
+struct Metric {
+  std::string name;
+  int64_t step = kFinalStep;
+  double value = 0;  // NaN is kept as missing
+};
+
+// A model and what was measured on it. Metrics are deterministic: times do not belong here.
+struct ModelResult {
+  std::string arm;
+  int64_t seed = 0;
+  ModelStatus status = ModelStatus::ok;
+  int64_t status_step = -1;  // where it diverged or failed
+  std::string weights_hash;
+  std::vector<Metric> metrics;
+};
+
+struct ArmInfo {
+  std::string name;         // as in ModelResult::arm
+  std::string label;        // as shown
+  std::string description;  // a line for the table of arms; may be empty
+  std::optional<double> published;  // value of run_key::kMetric in the source
+};
+
+struct ClaimRow {
+  std::string id, text;
+  Claim claim;
+  Judgement judgement;
+};
+
+struct PhaseRow {
+  int64_t seed = 0;
+  std::string phase, status, input_hash, output_hash;
+};
+
+struct FigureRow {
+  std::string id, title, caption;  // id: letters, digits, - and _; names the files
+  FigureSpec spec;
+};
+
+struct SeedValue {
+  int64_t seed = 0;
+  double value = 0;
+};
+
+struct ArmCount {
+  int ok = 0, diverged = 0, failed = 0;
+};
+
+class Results {
+ public:
+  // Opens, and with Access::write creates, the file. UserError when it is damaged, of another
+  // format or cannot be written.
+  Results(const std::filesystem::path& path, Access access);
+  ~Results();
+  Results(Results&&) noexcept;
+
+  // Writing. A record of the same name (arm and seed; id; seed and phase) is replaced.
+  void set(std::string_view key, std::string_view value);
+  void set_arms(std::span<const ArmInfo> arms);  // in the order of the report
+  void record_model(const ModelResult& model);
+  void record_phase(const PhaseRow& phase);
+  void set_claims(std::span<const ClaimRow> claims);
+  void set_figures(std::span<const FigureRow> figures);
+  void transaction(const std::function<void()>& work);  // all writes in `work`, or none
+  void checkpoint();  // moves the write-ahead log into the file; call once at the end
+
+  // Reading. Only models whose status is ok give values; counts() tells how many there are.
+  std::string get(std::string_view key) const;  // empty when absent
+  std::vector<ArmInfo> arms() const;  // declared ones, then any other by name
+  std::vector<ModelResult> models() const;  // without metrics; by arm in order, then by seed
+  std::map<std::string, ArmCount> counts() const;
+  std::vector<std::string> metric_names(bool final_only) const;  // sorted
+  std::vector<SeedValue> values(std::string_view metric, std::string_view arm,
+                                int64_t step = kFinalStep) const;  // by seed
+  // step -> values by seed, without the final one
+  std::map<int64_t, std::vector<SeedValue>> curve(std::string_view metric,
+                                                  std::string_view arm) const;
+  std::vector<Metric> metrics(std::string_view arm, int64_t seed) const;  // of any status
+  std::vector<ClaimRow> claims() const;
+  std::vector<FigureRow> figures() const;
+  std::vector<PhaseRow> phases() const;
+
+  // CSV with one row per model: arm, seed, status, status_step, weights_hash, final metrics.
+  std::string summary_csv() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace omni

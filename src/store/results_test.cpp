@@ -1,0 +1,161 @@
+#include "store/results.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <cmath>
+#include <csignal>
+#include <thread>
+
+#include "base/error.h"
+#include "store/files.h"
+#include "store/test_folder.h"
+
+namespace omni {
+namespace {
+
+ModelResult model(std::string arm, int64_t seed, std::vector<Metric> metrics) {
+  return {std::move(arm), seed, ModelStatus::ok, -1, "00ff", std::move(metrics)};
+}
+
+TEST(Results, ModelsAndMetricsReadBack) {
+  const TestFolder folder;
+  const auto path = folder.path() / "results.sqlite";
+  {
+    Results r(path, Access::write);
+    r.set_arms(std::vector<ArmInfo>{{"b", "Second \"b\"", "", 0.5}, {"a", "First", "text", {}}});
+    r.record_model(model("a", 1, {{"accuracy", kFinalStep, 0.25}, {"loss", 10, 2.0}}));
+    r.record_model(model("a", 0, {{"accuracy", kFinalStep, NAN}, {"loss", 10, 3.0}}));
+    r.record_model(model("b", 0, {{"accuracy", kFinalStep, 0.5}}));
+    ModelResult lost = model("b", 1, {{"accuracy", kFinalStep, 0.9}});
+    lost.status = ModelStatus::diverged;
+    lost.status_step = 17;
+    r.record_model(lost);
+  }
+  const Results r(path, Access::read);
+  ASSERT_EQ(r.arms().size(), 2u);
+  EXPECT_EQ(r.arms()[0].label, "Second \"b\"");
+  EXPECT_EQ(r.arms()[0].published, 0.5);
+  EXPECT_FALSE(r.arms()[1].published);
+  const auto a = r.values("accuracy", "a");
+  ASSERT_EQ(a.size(), 2u);
+  EXPECT_TRUE(std::isnan(a[0].value)) << "NaN is kept as missing";
+  EXPECT_EQ(a[1].value, 0.25);
+  EXPECT_EQ(r.values("accuracy", "b").size(), 1u) << "diverged models give no value";
+  EXPECT_EQ(r.counts().at("b").diverged, 1);
+  EXPECT_EQ(r.curve("loss", "a").at(10).size(), 2u);
+  EXPECT_TRUE(r.curve("accuracy", "a").empty()) << "the final value is no point of the curve";
+  EXPECT_EQ(r.metric_names(true), std::vector<std::string>{"accuracy"});
+  EXPECT_EQ(r.summary_csv(),
+            "arm,seed,status,status_step,weights_hash,accuracy\n"
+            "b,0,ok,-1,00ff,0.5\nb,1,diverged,17,00ff,0.9\n"
+            "a,0,ok,-1,00ff,\na,1,ok,-1,00ff,0.25\n");
+}
+
+TEST(Results, ARepeatedModelReplacesTheOldOne) {
+  const TestFolder folder;
+  Results r(folder.path() / "r.sqlite", Access::write);
+  r.record_model(model("a", 0, {{"x", 1, 1.0}, {"y", 1, 1.0}}));
+  r.record_model(model("a", 0, {{"x", 1, 2.0}}));
+  EXPECT_EQ(r.models().size(), 1u);
+  ASSERT_EQ(r.metrics("a", 0).size(), 1u);
+  EXPECT_EQ(r.metrics("a", 0)[0].value, 2.0);
+}
+
+TEST(Results, ClaimsPhasesAndFiguresReadBack) {
+  const TestFolder folder;
+  Results r(folder.path() / "r.sqlite", Access::write);
+  ClaimRow claim{"c1", "a > 0.1 with 'quotes'", {.kind = ClaimKind::above, .threshold = 0.1}, {}};
+  claim.judgement.verdict = Verdict::supported;
+  claim.judgement.n = 8;
+  claim.judgement.interval = {0.2, 0.3};
+  claim.judgement.note = "note";
+  r.set_claims(std::vector{claim});
+  const ClaimRow back = r.claims().at(0);
+  EXPECT_EQ(back.text, claim.text);
+  EXPECT_EQ(back.claim.threshold, 0.1);
+  EXPECT_TRUE(std::isnan(back.claim.low));
+  EXPECT_TRUE(back.claim.judged);
+  EXPECT_EQ(back.judgement.verdict, Verdict::supported);
+  EXPECT_EQ(back.judgement.interval.high, 0.3);
+  EXPECT_EQ(back.judgement.note, "note");
+
+  r.record_phase({3, "teacher", "done", "in", "out"});
+  EXPECT_EQ(r.phases().at(0).output_hash, "out");
+
+  FigureRow figure{"curve", "Title", "Caption", {}};
+  figure.spec.kind = "lines";
+  figure.spec.sweep = {{"line", {{64, "w64"}, {128, "w128"}}}};
+  figure.spec.y_low = 0.0;
+  r.set_figures(std::vector{figure});
+  const FigureRow drawn = r.figures().at(0);
+  EXPECT_EQ(drawn.spec.sweep.at(0).points.at(1).arm, "w128");
+  EXPECT_EQ(drawn.spec.y_low, 0.0);
+  EXPECT_FALSE(drawn.spec.y_high);
+  figure.id = "../escape";
+  EXPECT_THROW(r.set_figures(std::vector{figure}), Bug);
+  EXPECT_EQ(r.figures().size(), 1u) << "the failed write must be undone whole";
+}
+
+TEST(Results, AFailedTransactionLeavesNothing) {
+  const TestFolder folder;
+  Results r(folder.path() / "r.sqlite", Access::write);
+  EXPECT_THROW(r.transaction([&] {
+    r.set("title", "half");
+    r.record_model(model("a", 0, {}));
+    fail_user("stop");
+  }),
+               UserError);
+  EXPECT_EQ(r.get("title"), "");
+  EXPECT_TRUE(r.models().empty());
+  r.set("title", "whole");
+  EXPECT_EQ(r.get("title"), "whole");
+}
+
+TEST(Results, ManyThreadsWrite) {
+  const TestFolder folder;
+  Results r(folder.path() / "r.sqlite", Access::write);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&r, t] {
+      for (int i = 0; i < 25; ++i)
+        r.record_model(model("arm", t * 25 + i, {{"x", kFinalStep, double(i)}}));
+    });
+  for (std::thread& t : threads) t.join();
+  EXPECT_EQ(r.values("x", "arm").size(), 100u);
+}
+
+// A limit on the size of files makes SQLite's writes fail, as a full disk does.
+TEST(Results, AFullDiskLosesNothingCommitted) {
+  const TestFolder folder;
+  const auto path = folder.path() / "r.sqlite";
+  {
+    Results r(path, Access::write);
+    r.record_model(model("a", 0, {{"x", kFinalStep, 1.0}}));
+    std::vector<Metric> many;
+    for (int step = 0; step < 50000; ++step) many.push_back({"x", step, 1.0});
+    rlimit before{};
+    getrlimit(RLIMIT_FSIZE, &before);
+    const auto handler = signal(SIGXFSZ, SIG_IGN);
+    const rlimit small{200'000, before.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &small);
+    EXPECT_THROW(r.record_model(model("a", 1, many)), UserError);
+    setrlimit(RLIMIT_FSIZE, &before);
+    signal(SIGXFSZ, handler);
+    r.record_model(model("a", 2, {{"x", kFinalStep, 2.0}}));
+  }
+  EXPECT_EQ(Results(path, Access::read).values("x", "a").size(), 2u);
+}
+
+TEST(Results, DamagedAndForeignFilesAreRefused) {
+  const TestFolder folder;
+  const auto path = folder.path() / "r.sqlite";
+  EXPECT_THROW(Results(path, Access::read), UserError);
+  atomic_write(path, std::string(5000, 'x'));
+  EXPECT_THROW(Results(path, Access::read), UserError);
+  EXPECT_THROW(Results(path, Access::write), UserError);
+  EXPECT_EQ(read_file(path), std::string(5000, 'x'));
+}
+
+}  // namespace
+}  // namespace omni

@@ -1,0 +1,250 @@
+#include "store/run_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/error.h"
+#include "store/files.h"
+
+namespace omni {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+constexpr RunStatus kAllStatuses[] = {RunStatus::running, RunStatus::finished,
+                                      RunStatus::interrupted, RunStatus::failed};
+
+std::string now() {
+  const std::time_t t = std::time(nullptr);
+  std::tm utc{};
+  gmtime_r(&t, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return text;
+}
+
+fs::path manifest_path(const fs::path& folder) { return folder / "manifest.json"; }
+fs::path config_path(const fs::path& folder) { return folder / "config.toml"; }
+
+std::string to_text(const Manifest& m) {
+  const json j = {{"format", m.format},
+                  {"experiment", m.experiment},
+                  {"program_version", m.program_version},
+                  {"commit", m.commit},
+                  {"machine", m.machine},
+                  {"config_hash", m.config_hash},
+                  {"data_hashes", m.data_hashes},
+                  {"status", name_of(m.status)},
+                  {"created", m.created},
+                  {"updated", m.updated},
+                  {"busy_s", m.busy_s},
+                  {"threads", m.threads},
+                  {"sittings", m.sittings}};
+  return j.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+Manifest read_manifest(const fs::path& folder) {
+  const fs::path path = manifest_path(folder);
+  Manifest m;
+  try {
+    const json j = json::parse(read_file(path));
+    m.format = j.at("format");
+    if (m.format != kRunFormat)
+      fail_user("'{}' was written in run format {}, this program reads format {}; use the version "
+                "of Omniscale that wrote it ({}), or give another folder with --out",
+                folder.string(), m.format, kRunFormat, j.value("program_version", "unknown"));
+    m.experiment = j.at("experiment");
+    m.program_version = j.at("program_version");
+    m.commit = j.at("commit");
+    m.machine = j.at("machine");
+    m.config_hash = j.at("config_hash");
+    m.data_hashes = j.at("data_hashes");
+    m.created = j.at("created");
+    m.updated = j.at("updated");
+    m.busy_s = j.at("busy_s");
+    m.threads = j.at("threads");
+    m.sittings = j.at("sittings");
+    const std::string status = j.at("status");
+    bool known = false;
+    for (const RunStatus s : kAllStatuses)
+      if (status == name_of(s)) {
+        m.status = s;
+        known = true;
+      }
+    require(known, "'{}': status '{}' is unknown", path.string(), status);
+  } catch (const json::exception& e) {
+    fail_user("'{}' is damaged or no manifest of a run: {}; nothing was changed", path.string(),
+              e.what());
+  }
+  return m;
+}
+
+bool is_there(const fs::path& path) {
+  std::error_code error;
+  return fs::exists(fs::symlink_status(path, error));
+}
+
+// What a folder that holds no run may hold: nothing but a lock file and a piece of a manifest whose
+// writing was cut short (the manifest is the first file of a run).
+bool is_vacant(const fs::path& folder) {
+  std::error_code error;
+  fs::directory_iterator entries(folder, error);
+  if (error) fail_user("cannot read the folder '{}': {}", folder.string(), error.message());
+  for (const auto& entry : entries) {
+    const std::string name = entry.path().filename().string();
+    if (name == ".lock" || name.ends_with(".part")) continue;
+    return false;
+  }
+  return true;
+}
+
+int take_lock(const fs::path& folder) {
+  const fs::path path = folder / ".lock";
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (fd < 0)
+    fail_user("cannot write into the folder '{}': {}; choose another one with --out",
+              folder.string(), std::strerror(errno));
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+  const int error = errno;
+  close(fd);
+  if (error == EWOULDBLOCK)
+    fail_user("another process is working in '{}'; wait for it, stop it, or choose another folder "
+              "with --out",
+              folder.string());
+  fail_user("cannot lock the folder '{}': {}; choose a folder on another file system with --out",
+            folder.string(), std::strerror(error));
+}
+
+void require_same(const fs::path& folder, const Manifest& old, const Manifest& wanted) {
+  constexpr std::string_view kAdvice =
+      "nothing was changed; choose another folder with --out, or remove this one first";
+  require(old.experiment == wanted.experiment,
+          "'{}' holds a run of the experiment '{}', not of '{}'; {}", folder.string(),
+          old.experiment, wanted.experiment, kAdvice);
+  require(old.config_hash == wanted.config_hash,
+          "'{}' holds a run of '{}' with another configuration (see its config.toml); {}",
+          folder.string(), old.experiment, kAdvice);
+  require(old.program_version == wanted.program_version,
+          "'{}' holds a run made by Omniscale {}, this is {}: one run must not mix them; {}",
+          folder.string(), old.program_version, wanted.program_version, kAdvice);
+  for (const auto& [name, hash] : wanted.data_hashes) {
+    const auto found = old.data_hashes.find(name);
+    require(found != old.data_hashes.end() && found->second == hash,
+            "'{}' holds a run on other data: '{}' has hash {} now and had {} then; {}",
+            folder.string(), name, hash,
+            found == old.data_hashes.end() ? "none" : found->second, kAdvice);
+  }
+}
+
+}  // namespace
+
+std::string_view name_of(RunStatus status) {
+  switch (status) {
+    case RunStatus::running: return "running";
+    case RunStatus::finished: return "finished";
+    case RunStatus::interrupted: return "interrupted";
+    case RunStatus::failed: return "failed";
+  }
+  throw Bug("unknown run status");
+}
+
+RunFolder RunFolder::create(const fs::path& path, Manifest manifest, std::string_view config_toml) {
+  RunFolder run;
+  run.path_ = path;
+  manifest.format = kRunFormat;
+  manifest.config_hash = text_hash(config_toml);
+  const std::string sitting = fmt::format("{} commit {} on {}", now(), manifest.commit,
+                                          manifest.machine);
+  if (is_there(path)) {
+    std::error_code error;
+    require(fs::is_directory(path, error), "'{}' is not a folder; choose another one with --out",
+            path.string());
+    // Looked at before anything, even the lock, is written into a stranger's folder.
+    require(is_there(manifest_path(path)) || is_vacant(path),
+            "the folder '{}' holds other files but no run; nothing was changed; choose an empty or "
+            "new folder with --out",
+            path.string());
+  }
+  make_folder(path);
+  run.lock_ = take_lock(path);
+  if (is_there(manifest_path(path))) {
+    run.manifest_ = read_manifest(path);
+    require_same(path, run.manifest_, manifest);
+    require(!is_there(config_path(path)) ||
+                text_hash(read_file(config_path(path))) == run.manifest_.config_hash,
+            "'{}' was changed after the run began; nothing was changed; restore it or choose "
+            "another folder with --out",
+            config_path(path).string());
+    run.resumed_ = true;
+    run.manifest_.commit = manifest.commit;
+    run.manifest_.machine = manifest.machine;
+    run.manifest_.threads = manifest.threads;
+  } else {
+    run.manifest_ = std::move(manifest);
+    run.manifest_.status = RunStatus::running;
+    run.manifest_.created = now();
+  }
+  run.manifest_.sittings.push_back(sitting);
+  run.save_manifest();
+  // Anything that a kill right after the manifest left undone is made good here.
+  if (!is_there(config_path(path))) atomic_write(config_path(path), config_toml);
+  make_folder(run.figures_path());
+  make_folder(run.checkpoints_path());
+  return run;
+}
+
+RunFolder RunFolder::open(const fs::path& path) {
+  std::error_code error;
+  require(fs::is_directory(path, error), "there is no folder '{}'", path.string());
+  require(is_there(manifest_path(path)),
+          "the folder '{}' is no run: it has no manifest.json; give the folder that was named by "
+          "--out, for instance runs/NAME",
+          path.string());
+  RunFolder run;
+  run.path_ = path;
+  run.manifest_ = read_manifest(path);
+  return run;
+}
+
+RunFolder::RunFolder(RunFolder&& other) noexcept
+    : path_(std::move(other.path_)),
+      manifest_(std::move(other.manifest_)),
+      lock_(std::exchange(other.lock_, -1)),
+      resumed_(other.resumed_) {}
+
+RunFolder& RunFolder::operator=(RunFolder&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(manifest_, other.manifest_);
+  std::swap(lock_, other.lock_);
+  std::swap(resumed_, other.resumed_);
+  return *this;
+}
+
+RunFolder::~RunFolder() {
+  if (lock_ >= 0) close(lock_);
+}
+
+std::string RunFolder::config() const { return read_file(config_path(path_)); }
+
+void RunFolder::set_status(RunStatus status, double busy_s) {
+  manifest_.status = status;
+  manifest_.busy_s += busy_s;
+  save_manifest();
+}
+
+void RunFolder::save_manifest() {
+  check(lock_ >= 0, "run folder '{}' was opened to read", path_.string());
+  manifest_.updated = now();
+  atomic_write(manifest_path(path_), to_text(manifest_));
+}
+
+}  // namespace omni

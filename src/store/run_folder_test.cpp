@@ -1,0 +1,129 @@
+#include "store/run_folder.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "store/files.h"
+#include "store/test_folder.h"
+
+namespace omni {
+namespace {
+
+Manifest manifest() {
+  Manifest m;
+  m.experiment = "subliminal-learning";
+  m.program_version = "0.1.0";
+  m.commit = "abc";
+  m.machine = "a \"machine\"";
+  m.data_hashes = {{"mnist", "0123"}};
+  return m;
+}
+
+std::string error_of(const auto& work) {
+  try {
+    work();
+  } catch (const UserError& e) {
+    return e.what();
+  }
+  return "";
+}
+
+TEST(RunFolder, IsMadeAndReadBack) {
+  const TestFolder folder;
+  const auto path = folder.path() / "runs" / "first";
+  {
+    RunFolder run = RunFolder::create(path, manifest(), "seeds = 4\n");
+    EXPECT_FALSE(run.resumed());
+    EXPECT_EQ(RunFolder::open(path).manifest().status, RunStatus::running);
+    run.set_status(RunStatus::finished, 2.5);
+  }
+  const RunFolder run = RunFolder::open(path);
+  EXPECT_EQ(run.manifest().status, RunStatus::finished);
+  EXPECT_EQ(run.manifest().machine, "a \"machine\"");
+  EXPECT_EQ(run.manifest().busy_s, 2.5);
+  EXPECT_EQ(run.manifest().data_hashes.at("mnist"), "0123");
+  EXPECT_EQ(run.config(), "seeds = 4\n");
+  EXPECT_TRUE(std::filesystem::is_directory(run.checkpoints_path()));
+}
+
+TEST(RunFolder, TheSameRunIsTakenUpAgain) {
+  const TestFolder folder;
+  { RunFolder::create(folder.path(), manifest(), "seeds = 4\n"); }
+  const RunFolder run = RunFolder::create(folder.path(), manifest(), "seeds = 4\n");
+  EXPECT_TRUE(run.resumed());
+  EXPECT_EQ(run.manifest().sittings.size(), 2u);
+}
+
+TEST(RunFolder, AKillDuringTheStartDoesNotSpoilTheFolder) {
+  const TestFolder folder;
+  { RunFolder::create(folder.path(), manifest(), "seeds = 4\n"); }
+  std::filesystem::remove(folder.path() / "config.toml");
+  std::filesystem::remove(folder.path() / "checkpoints");
+  const RunFolder run = RunFolder::create(folder.path(), manifest(), "seeds = 4\n");
+  EXPECT_EQ(run.config(), "seeds = 4\n");
+}
+
+TEST(RunFolder, RefusesWhatIsNotItsOwn) {
+  const TestFolder folder;
+  const auto mine = folder.path() / "mine", other = folder.path() / "other";
+  make_folder(other);
+  atomic_write(other / "thesis.tex", "precious");
+  EXPECT_NE(error_of([&] { RunFolder::create(other, manifest(), "a"); }).find("other files"),
+            std::string::npos);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(other), {}), 1) << "left untouched";
+  EXPECT_NE(error_of([&] { RunFolder::create(other / "thesis.tex", manifest(), "a"); })
+                .find("not a folder"),
+            std::string::npos);
+
+  { RunFolder::create(mine, manifest(), "seeds = 4\n"); }
+  const std::string before = read_file(mine / "manifest.json");
+  EXPECT_NE(error_of([&] { RunFolder::create(mine, manifest(), "seeds = 5\n"); })
+                .find("another configuration"),
+            std::string::npos);
+  Manifest changed = manifest();
+  changed.data_hashes["mnist"] = "4567";
+  EXPECT_NE(error_of([&] { RunFolder::create(mine, changed, "seeds = 4\n"); }).find("other data"),
+            std::string::npos);
+  changed = manifest();
+  changed.program_version = "0.2.0";
+  EXPECT_NE(error_of([&] { RunFolder::create(mine, changed, "seeds = 4\n"); }).find("0.2.0"),
+            std::string::npos);
+  changed = manifest();
+  changed.experiment = "grokking";
+  EXPECT_NE(error_of([&] { RunFolder::create(mine, changed, "seeds = 4\n"); }).find("grokking"),
+            std::string::npos);
+  EXPECT_EQ(read_file(mine / "manifest.json"), before) << "nothing may be overwritten";
+  EXPECT_EQ(read_file(mine / "config.toml"), "seeds = 4\n");
+}
+
+TEST(RunFolder, RefusesAnotherFormatAndDamage) {
+  const TestFolder folder;
+  { RunFolder::create(folder.path(), manifest(), "a"); }
+  const auto path = folder.path() / "manifest.json";
+  std::string text = read_file(path);
+  text.replace(text.find("\"format\": 1"), 11, "\"format\": 9");
+  atomic_write(path, text);
+  EXPECT_NE(error_of([&] { RunFolder::create(folder.path(), manifest(), "a"); }).find("format 9"),
+            std::string::npos);
+  EXPECT_NE(error_of([&] { RunFolder::open(folder.path()); }).find("format 9"), std::string::npos);
+  EXPECT_EQ(read_file(path), text);
+  for (const char* damage : {"", "{", "[]", "{\"format\": 1}", "{\"format\": \"x\"}"}) {
+    atomic_write(path, damage);
+    EXPECT_NE(error_of([&] { RunFolder::create(folder.path(), manifest(), "a"); }), "") << damage;
+    EXPECT_EQ(read_file(path), damage);
+  }
+  std::filesystem::remove(path);
+  EXPECT_NE(error_of([&] { RunFolder::open(folder.path()); }).find("no run"), std::string::npos);
+}
+
+TEST(RunFolder, OneProcessAtATime) {
+  const TestFolder folder;
+  const RunFolder run = RunFolder::create(folder.path(), manifest(), "a");
+  EXPECT_NE(error_of([&] { RunFolder::create(folder.path(), manifest(), "a"); })
+                .find("another process"),
+            std::string::npos);
+  EXPECT_EQ(RunFolder::open(folder.path()).manifest().experiment, "subliminal-learning");
+}
+
+}  // namespace
+}  // namespace omni

@@ -1,0 +1,150 @@
+// A thin, exact wrapper of SQLite: a database, a prepared statement, a transaction. Failures of the
+// disk or of the file are the user's to mend; anything else is ours.
+#pragma once
+
+#include <sqlite3.h>
+
+#include <cctype>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace omni::sqlite {
+
+[[noreturn]] inline void fail(sqlite3* db, std::string_view doing) {
+  const int code = sqlite3_errcode(db) & 0xff;
+  const char* name = sqlite3_db_filename(db, "main");
+  const std::string file = name ? name : "results.sqlite";
+  switch (code) {
+    case SQLITE_FULL:
+      fail_user("cannot write '{}': the disk is full; free some space there, then run the same "
+                "command again", file);
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      fail_user("'{}' is damaged or no results file ({}); nothing was changed; restore it from a "
+                "copy or choose another folder with --out", file, sqlite3_errmsg(db));
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_CANTOPEN:
+    case SQLITE_IOERR:
+      fail_user("cannot use '{}': {}; check the folder's permissions and its disk", file,
+                sqlite3_errmsg(db));
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: fail_user("'{}' is in use by another process; wait for it", file);
+    default: throw Bug(fmt::format("{}: {}: {}", file, doing, sqlite3_errmsg(db)));
+  }
+}
+
+class Statement {
+ public:
+  Statement(sqlite3* db, std::string_view sql) : db_(db) {
+    sqlite3_stmt* raw = nullptr;
+    if (sqlite3_prepare_v2(db, sql.data(), static_cast<int>(sql.size()), &raw, nullptr) !=
+        SQLITE_OK)
+      fail(db, sql);
+    statement_.reset(raw);
+  }
+
+  // Binds all parameters from the first on.
+  template <class... Args>
+  Statement& bind(const Args&... args) {
+    int i = 0;
+    (bind_one(++i, args), ...);
+    return *this;
+  }
+
+  bool step() {  // true: a row is there
+    const int code = sqlite3_step(statement_.get());
+    if (code == SQLITE_ROW) return true;
+    if (code == SQLITE_DONE) return false;
+    fail(db_, sqlite3_sql(statement_.get()));
+  }
+
+  template <class... Args>
+  void run(const Args&... args) {  // once; the statement may be run again
+    bind(args...);
+    step();
+    sqlite3_reset(statement_.get());
+  }
+
+  std::string text(int column) const {
+    const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_.get(), column));
+    return bytes ? std::string(bytes, sqlite3_column_bytes(statement_.get(), column)) : "";
+  }
+  int64_t integer(int column) const { return sqlite3_column_int64(statement_.get(), column); }
+  double real(int column) const {  // NULL is NaN
+    return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL
+               ? std::nan("")
+               : sqlite3_column_double(statement_.get(), column);
+  }
+
+ private:
+  void bind_one(int i, std::string_view v) {
+    sqlite3_bind_text(statement_.get(), i, v.data() ? v.data() : "", static_cast<int>(v.size()),
+                      SQLITE_TRANSIENT);
+  }
+  void bind_one(int i, int64_t v) { sqlite3_bind_int64(statement_.get(), i, v); }
+  void bind_one(int i, int v) { sqlite3_bind_int64(statement_.get(), i, v); }
+  void bind_one(int i, bool v) { sqlite3_bind_int64(statement_.get(), i, v); }
+  void bind_one(int i, double v) { sqlite3_bind_double(statement_.get(), i, v); }  // NaN: NULL
+  void bind_one(int i, const std::string& v) { bind_one(i, std::string_view(v)); }
+
+  struct Finalize {
+    void operator()(sqlite3_stmt* s) const { sqlite3_finalize(s); }
+  };
+  sqlite3* db_;
+  std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+};
+
+class Database {
+ public:
+  Database(const std::filesystem::path& path, bool write) {
+    if (open(path.string(), write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+                                  : SQLITE_OPEN_READONLY))
+      return;
+    // A finished run in a folder that may only be read has no room for SQLite's shared memory.
+    if (!write && std::filesystem::exists(path) &&
+        !std::filesystem::exists(path.string() + "-wal") &&
+        open(uri_of(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI))
+      return;
+    fail(db_.get(), "open");
+  }
+
+  sqlite3* get() const { return db_.get(); }
+  void run(const char* sql) const {
+    if (sqlite3_exec(get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) fail(get(), sql);
+  }
+  Statement prepare(std::string_view sql) const { return {get(), sql}; }
+
+ private:
+  bool open(const std::string& name, int flags) {
+    sqlite3* raw = nullptr;
+    const int code = sqlite3_open_v2(name.c_str(), &raw, flags | SQLITE_OPEN_FULLMUTEX, nullptr);
+    db_.reset(raw);
+    check(raw != nullptr, "SQLite: no memory");
+    sqlite3_busy_timeout(raw, 10'000);
+    return code == SQLITE_OK &&
+           (flags & SQLITE_OPEN_READWRITE ||
+            sqlite3_exec(raw, "SELECT count(*) FROM sqlite_master", nullptr, nullptr, nullptr) ==
+                SQLITE_OK);
+  }
+
+  static std::string uri_of(const std::filesystem::path& path) {
+    std::string uri = "file:";
+    for (const unsigned char c : std::filesystem::absolute(path).string())
+      uri += std::isalnum(c) || c == '/' ? std::string(1, static_cast<char>(c))
+                                    : fmt::format("%{:02X}", c);
+    return uri + "?immutable=1";
+  }
+
+  struct Close {
+    void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
+  };
+  std::unique_ptr<sqlite3, Close> db_;
+};
+
+}  // namespace omni::sqlite

@@ -1,0 +1,166 @@
+// Reads every source under src/ and experiments/ and checks what the layout promises: which folder
+// may include which, and that only the command line prints or ends the process.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace omni {
+namespace {
+
+namespace fs = std::filesystem;
+using Names = std::set<std::string>;
+
+// Folder -> the folders that it may include, beside itself. Unchecked rules decay.
+const std::map<std::string, Names>& may_include() {
+  static const std::map<std::string, Names> table = {
+      {"base", {}},
+      {"graph", {"base"}},
+      {"cpu", {"base", "graph"}},
+      {"ops", {"base", "graph", "cpu"}},
+      {"engine", {"base", "graph", "cpu", "ops"}},
+      {"nn", {"base", "graph", "cpu", "ops", "engine"}},
+      {"data", {"base"}},
+      {"store", {"base"}},
+      {"report", {"base", "store"}},  // not lab: a report never needs a run
+      {"lab", {"base", "graph", "ops", "engine", "nn", "data", "store"}},
+      {"experiments", {"base", "graph", "ops", "engine", "nn", "data", "store", "lab"}},
+      {"cli", {"base", "graph", "cpu", "ops", "engine", "nn", "data", "store", "report", "lab",
+               "experiments"}},
+  };
+  return table;
+}
+
+// Where a raw string that opens at text[i] (the R of R"delimiter() ends, or npos if none does.
+size_t end_of_raw_string(const std::string& text, size_t i) {
+  if (text.compare(i, 2, "R\"") != 0) return std::string::npos;
+  const size_t open = text.find('(', i);
+  if (open == std::string::npos) return std::string::npos;
+  const std::string close = ")" + text.substr(i + 2, open - i - 2) + "\"";
+  const size_t end = text.find(close, open);
+  return end == std::string::npos ? text.size() : end + close.size();
+}
+
+// The text with comments and the insides of literals blanked, line breaks kept.
+std::string code_only(const std::string& text) {
+  std::string code = text;
+  const auto blank = [&](size_t from, size_t to) {
+    for (size_t k = from; k < std::min(to, code.size()); ++k)
+      if (code[k] != '\n') code[k] = ' ';
+  };
+  size_t i = 0;
+  while (i < text.size()) {
+    size_t end = i + 1;
+    const bool in_word = i > 0 && (std::isalnum(static_cast<unsigned char>(text[i - 1])) != 0 ||
+                                   text[i - 1] == '_');
+    if (text.compare(i, 2, "//") == 0) {
+      end = std::min(text.find('\n', i), text.size());
+    } else if (text.compare(i, 2, "/*") == 0) {
+      end = std::min(text.find("*/", i + 2), text.size() - 2) + 2;
+    } else if (!in_word && end_of_raw_string(text, i) != std::string::npos) {
+      end = end_of_raw_string(text, i);
+    } else if (text[i] == '"' || (text[i] == '\'' && !in_word)) {  // 1'000 is no character
+      while (end < text.size() && text[end] != text[i] && text[end] != '\n')
+        end += text[end] == '\\' ? 2 : 1;
+      ++end;
+    } else {
+      ++i;
+      continue;
+    }
+    blank(i, end);
+    i = end;
+  }
+  return code;
+}
+
+// Everything in one source that breaks a rule, as "line N: what".
+std::vector<std::string> violations(const std::string& folder, const std::string& text) {
+  static const std::regex include(R"(^\s*#\s*include\s*"([^"]+)\")");
+  static const std::regex printing(
+      R"(\bstd::(cout|cerr|clog)\b|\b(stdout|stderr)\b|\b(printf|vprintf|puts|putchar|perror)\s*\()"
+      R"(|\b(exit|_exit|_Exit|quick_exit|abort|terminate)\s*\()");
+  const auto allowed = may_include().find(folder);
+  if (allowed == may_include().end()) return {"folder " + folder + " is not in the table"};
+
+  std::vector<std::string> found;
+  std::istringstream raw(text), bare(code_only(text));
+  std::string line, code;
+  for (int number = 1; std::getline(raw, line) && std::getline(bare, code); ++number) {
+    const std::string where = "line " + std::to_string(number) + ": ";
+    std::smatch match;
+    if (std::regex_search(line, match, include)) {
+      const std::string target = match[1];
+      const std::string to = target.substr(0, target.find('/'));
+      if (may_include().count(to) == 0)
+        found.push_back(where + "\"" + target + "\" does not start with a folder of the layout");
+      else if (to != folder && allowed->second.count(to) == 0)
+        found.push_back(where + folder + " must not include " + target);
+    }
+    if (folder != "cli" && std::regex_search(code, match, printing))
+      found.push_back(where + "only cli prints or exits, found " + match.str());
+  }
+  return found;
+}
+
+// Tests and their helpers may include and print what they like.
+bool is_for_tests(const fs::path& path) {
+  const std::string stem = path.stem().string();
+  return stem.ends_with("_test") || stem.starts_with("test_") || stem == "testing";
+}
+
+std::string read(const fs::path& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+TEST(Layering, EverySourceKeepsTheRules) {
+  const fs::path root = OMNI_SOURCE_DIR;
+  int sources = 0;
+  for (const char* top : {"src", "experiments"}) {
+    for (const auto& entry : fs::recursive_directory_iterator(root / top)) {
+      const fs::path path = entry.path();
+      if ((path.extension() != ".h" && path.extension() != ".cpp") || is_for_tests(path)) continue;
+      ++sources;
+      const fs::path inside = path.lexically_relative(root);
+      const std::string folder = (inside.begin()->string() == "src" ? *std::next(inside.begin())
+                                                                    : *inside.begin()).string();
+      for (const std::string& what : violations(folder, read(path)))
+        ADD_FAILURE() << inside.string() << ", " << what;
+    }
+  }
+  EXPECT_GT(sources, 50);
+}
+
+TEST(Layering, NoticesAWrongDirection) {
+  EXPECT_EQ(violations("base", "#include \"base/error.h\"\n#include <vector>\n").size(), 0U);
+  EXPECT_EQ(violations("base", "#include \"graph/graph.h\"\n").size(), 1U);
+  EXPECT_EQ(violations("report", "#include \"lab/lab.h\"\n").size(), 1U);
+  EXPECT_EQ(violations("ops", "#include \"../graph/graph.h\"\n").size(), 1U);
+  EXPECT_EQ(violations("attic", "").size(), 1U);
+}
+
+TEST(Layering, NoticesPrintingAndExiting) {
+  EXPECT_EQ(violations("lab", "std::cout << 1;\nprintf(\"a\");\nif (x) exit(1);\n").size(), 3U);
+  EXPECT_EQ(violations("lab", "fmt::print(stderr, \"a\");\n").size(), 1U);
+  EXPECT_EQ(violations("cli", "std::cout << 1; exit(1);\n").size(), 0U);
+  EXPECT_EQ(violations("lab", "snprintf(buffer, 3, \"a\"); atexit_list();\n").size(), 0U);
+}
+
+TEST(Layering, CommentsAndLiteralsAreNotCode) {
+  EXPECT_EQ(violations("lab", "// exit(1)\n/* stdout\n stderr */\n\"printf(\\\"\";\n").size(), 0U);
+  EXPECT_EQ(violations("lab", "R\"js(exit(1))js\";\n'\"'; \"stdout\";\n").size(), 0U);
+  EXPECT_EQ(violations("lab", "int n = 1'000; exit(1'0);\n").size(), 1U);
+}
+
+}  // namespace
+}  // namespace omni
