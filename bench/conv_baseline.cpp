@@ -1,10 +1,10 @@
+#include <omp.h>
+
 #include <algorithm>
 #include <chrono>
 #include <functional>
 #include <limits>
 #include <optional>
-
-#include <omp.h>
 
 #include "bench/onednn.h"
 
@@ -80,35 +80,37 @@ struct Conv {
 
 void add_conv(Primitives& p, const Conv& c, bool input_gradient) {
   Choice forward, data, weights;
-  for (const auto& [tx, ty] : {std::pair{Tag::nhwc, Tag::nhwc}, {Tag::any, Tag::any},
-                               {Tag::nchw, Tag::nChw16c}}) {
+  for (const auto& [tx, ty] :
+       {std::pair{Tag::nhwc, Tag::nhwc}, {Tag::any, Tag::any}, {Tag::nchw, Tag::nChw16c}}) {
     // next_impl() reads the descriptors, which therefore stay here.
     const dnnl::convolution_forward::desc f(kForward, kDirect, c.x(tx), c.w(), c.y(ty), kOne, kOne,
                                             kOne);
     using Forward = dnnl::convolution_forward::primitive_desc;
     const Forward hint(f, attributes(), p.engine());
     forward.offer(hint, [](Forward& q) -> Candidate {
-      return {dnnl::convolution_forward(q), {{DNNL_ARG_SRC, q.src_desc()},
-                                             {DNNL_ARG_WEIGHTS, q.weights_desc()},
-                                             {DNNL_ARG_DST, q.dst_desc()}}};
+      return {dnnl::convolution_forward(q),
+              {{DNNL_ARG_SRC, q.src_desc()},
+               {DNNL_ARG_WEIGHTS, q.weights_desc()},
+               {DNNL_ARG_DST, q.dst_desc()}}};
     });
     const dnnl::convolution_backward_weights::desc w(kDirect, c.x(tx), c.w(), c.y(ty), kOne, kOne,
                                                      kOne);
     using Weights = dnnl::convolution_backward_weights::primitive_desc;
     weights.offer(Weights(w, attributes(), p.engine(), hint), [](Weights& q) -> Candidate {
-      return {dnnl::convolution_backward_weights(q), {{DNNL_ARG_SRC, q.src_desc()},
-                                                      {DNNL_ARG_DIFF_DST, q.diff_dst_desc()},
-                                                      {DNNL_ARG_DIFF_WEIGHTS,
-                                                       q.diff_weights_desc()}}};
+      return {dnnl::convolution_backward_weights(q),
+              {{DNNL_ARG_SRC, q.src_desc()},
+               {DNNL_ARG_DIFF_DST, q.diff_dst_desc()},
+               {DNNL_ARG_DIFF_WEIGHTS, q.diff_weights_desc()}}};
     });
     if (!input_gradient) continue;
     const dnnl::convolution_backward_data::desc d(kDirect, c.x(tx), c.w(), c.y(ty), kOne, kOne,
                                                   kOne);
     using Data = dnnl::convolution_backward_data::primitive_desc;
     data.offer(Data(d, attributes(), p.engine(), hint), [](Data& q) -> Candidate {
-      return {dnnl::convolution_backward_data(q), {{DNNL_ARG_DIFF_DST, q.diff_dst_desc()},
-                                                   {DNNL_ARG_WEIGHTS, q.weights_desc()},
-                                                   {DNNL_ARG_DIFF_SRC, q.diff_src_desc()}}};
+      return {dnnl::convolution_backward_data(q),
+              {{DNNL_ARG_DIFF_DST, q.diff_dst_desc()},
+               {DNNL_ARG_WEIGHTS, q.weights_desc()},
+               {DNNL_ARG_DIFF_SRC, q.diff_src_desc()}}};
     });
   }
   add(p, forward.best());
@@ -127,15 +129,17 @@ void add_pool(Primitives& p, int64_t batch, int64_t channels, int64_t side) {
     using Forward = dnnl::pooling_v2_forward::primitive_desc;
     const Forward hint(f, attributes(), p.engine());
     forward.offer(hint, [&](Forward& q) -> Candidate {
-      return {dnnl::pooling_v2_forward(q), {{DNNL_ARG_SRC, x}, {DNNL_ARG_DST, y},
-                                            {DNNL_ARG_WORKSPACE, q.workspace_desc()}}};
+      return {dnnl::pooling_v2_forward(q),
+              {{DNNL_ARG_SRC, x}, {DNNL_ARG_DST, y}, {DNNL_ARG_WORKSPACE, q.workspace_desc()}}};
     });
     const dnnl::pooling_v2_backward::desc b(dnnl::algorithm::pooling_max, x, y, two, two, none,
                                             none, none);
     using Backward = dnnl::pooling_v2_backward::primitive_desc;
     backward.offer(Backward(b, attributes(), p.engine(), hint), [&](Backward& q) -> Candidate {
-      return {dnnl::pooling_v2_backward(q), {{DNNL_ARG_DIFF_DST, y}, {DNNL_ARG_DIFF_SRC, x},
-                                             {DNNL_ARG_WORKSPACE, q.workspace_desc()}}};
+      return {dnnl::pooling_v2_backward(q),
+              {{DNNL_ARG_DIFF_DST, y},
+               {DNNL_ARG_DIFF_SRC, x},
+               {DNNL_ARG_WORKSPACE, q.workspace_desc()}}};
     });
   }
   add(p, forward.best());
@@ -150,8 +154,10 @@ void add_product(Primitives& p, int64_t m, int64_t k, int64_t n) {
       const dnnl::matmul::desc d({{m, k}, kF32, ta}, {{k, n}, kF32, tb}, {{m, n}, kF32, Tag::ab});
       using Product = dnnl::matmul::primitive_desc;
       choice.offer(Product(d, attributes(), p.engine()), [](Product& q) -> Candidate {
-        return {dnnl::matmul(q), {{DNNL_ARG_SRC, q.src_desc()}, {DNNL_ARG_WEIGHTS, q.weights_desc()},
-                                  {DNNL_ARG_DST, q.dst_desc()}}};
+        return {dnnl::matmul(q),
+                {{DNNL_ARG_SRC, q.src_desc()},
+                 {DNNL_ARG_WEIGHTS, q.weights_desc()},
+                 {DNNL_ARG_DST, q.dst_desc()}}};
       });
     }
   add(p, choice.best());

@@ -33,22 +33,26 @@ void Bench::add_ratio(const std::string& name, const std::vector<double>& ratios
        fmt::format("{:.2f} .. {:.2f}{}{}", low, high, note.empty() ? "" : "; ", note)});
 }
 
-void Bench::add_rate(const std::string& name, const std::vector<double>& steps_per_s,
-                     int64_t batch, const std::string& note) {
-  add({name, median(steps_per_s) * static_cast<double>(batch) / kSamples, "model-epochs/s", {},
-       false, note});
+void Bench::add_rate(const std::string& name, const std::vector<double>& steps_per_s, int64_t batch,
+                     const std::string& note) {
+  add({name,
+       median(steps_per_s) * static_cast<double>(batch) / kSamples,
+       "model-epochs/s",
+       {},
+       false,
+       note});
 }
 
 std::string table(const std::vector<Figure>& figures) {
   std::string text =
-      fmt::format("{:<34} {:>9} {:>9}  {:<6} {}\n", "figure", "value", "target", "", "unit; notes");
+      fmt::format("{:<32} {:>9} {:>9}  {:<6} {}\n", "figure", "value", "target", "", "unit; notes");
   for (const Figure& f : figures) {
     const std::string target =
         f.target ? (f.at_most ? "<= " : ">= ") + number(*f.target) : std::string();
     const char* verdict = !f.target ? "" : *f.met() ? "met" : "MISSED";
-    text += fmt::format("{:<34} {:>9} {:>9}  {:<6} {}{}{}\n", f.name,
-                        f.value ? number(*f.value) : "-", target, verdict, f.unit,
-                        f.note.empty() ? "" : "; ", f.note);
+    text +=
+        fmt::format("{:<32} {:>9} {:>9}  {:<6} {}{}{}\n", f.name, f.value ? number(*f.value) : "-",
+                    target, verdict, f.unit, f.note.empty() ? "" : "; ", f.note);
   }
   return text;
 }
@@ -56,8 +60,11 @@ std::string table(const std::vector<Figure>& figures) {
 nlohmann::ordered_json to_json(const std::vector<Figure>& figures) {
   auto list = nlohmann::ordered_json::array();
   for (const Figure& f : figures) {
-    nlohmann::ordered_json j = {{"name", f.name}, {"value", nullptr}, {"unit", f.unit},
-                                {"target", nullptr}, {"met", nullptr}};
+    nlohmann::ordered_json j = {{"name", f.name},
+                                {"value", nullptr},
+                                {"unit", f.unit},
+                                {"target", nullptr},
+                                {"met", nullptr}};
     if (f.value) j["value"] = *f.value;
     if (f.target) j["target"] = *f.target, j["met"] = *f.met();
     if (!f.note.empty()) j["note"] = f.note;

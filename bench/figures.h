@@ -24,7 +24,7 @@ struct Figure {
 class Bench {
  public:
   int repetitions = 5;
-  bool quick = false;    // short windows, no peers
+  bool quick = false;  // short windows, no peers
   int cores = 1;
   std::function<void(const std::string&)> progress;
 

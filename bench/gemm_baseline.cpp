@@ -1,37 +1,11 @@
 #include <fmt/format.h>
 #include <omp.h>
 
-#include <cstring>
-
-#include "base/float_mode.h"
 #include "bench/onednn.h"
 
 namespace omni::bench {
 
 using dnnl::memory;
-
-memory Primitives::memory(const memory::desc& desc) {
-  AlignedBytes& bytes = memory_.emplace_back(static_cast<int64_t>(desc.get_size()));
-  // 2^-6 as bf16 and close to it as f32.
-  constexpr uint16_t kSmall = 0x3c80;
-  for (int64_t i = 0; i + 1 < bytes.size(); i += 2)
-    std::memcpy(bytes.data() + i, &kSmall, sizeof kSmall);
-  return {desc, engine_, bytes.data()};
-}
-
-void Primitives::add(const dnnl::primitive& primitive, Arguments arguments) {
-  calls_.push_back({primitive, std::move(arguments)});
-}
-
-void Primitives::run() {
-  omp_set_num_threads(1);
-  const FloatMode mode;
-  for (const Call& c : calls_) c.primitive.execute(stream_, c.arguments);
-}
-
-memory::data_type Primitives::type(Precision p) {
-  return p == Precision::bf16 ? memory::data_type::bf16 : memory::data_type::f32;
-}
 
 std::string GemmArrangement::name() const {
   return fmt::format("{} rows at a time, weights {}", rows,
@@ -44,8 +18,7 @@ constexpr int64_t kWidths[] = {784, 256, 256, 10};
 constexpr int kLayers = 3;
 
 memory::desc matrix(int64_t rows, int64_t columns, memory::data_type type, bool transposed) {
-  return {{rows, columns}, type,
-          transposed ? memory::format_tag::ba : memory::format_tag::ab};
+  return {{rows, columns}, type, transposed ? memory::format_tag::ba : memory::format_tag::ab};
 }
 
 // out = a b; a and b stand in given memory, seen transposed or not.
@@ -54,11 +27,10 @@ void add_product(Primitives& p, const memory& a, const memory::desc& a_desc, con
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   const dnnl::matmul::primitive_desc plan({a_desc, b_desc, out.get_desc()}, attributes, p.engine());
-  p.add(dnnl::matmul(plan),
-        {{DNNL_ARG_SRC, {a_desc, p.engine(), a.get_data_handle()}},
-         {DNNL_ARG_WEIGHTS, {b_desc, p.engine(), b.get_data_handle()}},
-         {DNNL_ARG_DST, out},
-         {DNNL_ARG_SCRATCHPAD, p.memory(plan.scratchpad_desc())}});
+  p.add(dnnl::matmul(plan), {{DNNL_ARG_SRC, {a_desc, p.engine(), a.get_data_handle()}},
+                             {DNNL_ARG_WEIGHTS, {b_desc, p.engine(), b.get_data_handle()}},
+                             {DNNL_ARG_DST, out},
+                             {DNNL_ARG_SCRATCHPAD, p.memory(plan.scratchpad_desc())}});
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// oneDNN primitives alone, on one core: the work of a training step that no engine can spare itself.
+// oneDNN primitives alone, on one core: the work of a training step that no engine can spare
+// itself.
 #pragma once
 
 #include <dnnl.hpp>
@@ -22,7 +23,7 @@ class Primitives {
   void add(const dnnl::primitive& primitive, Arguments arguments);
   void run();
 
-  const dnnl::engine& engine() const { return engine_; }
+  static const dnnl::engine& engine();  // one for all: primitives only run where they were made
   static dnnl::memory::data_type type(Precision p);
 
  private:
@@ -30,16 +31,15 @@ class Primitives {
     dnnl::primitive primitive;
     Arguments arguments;
   };
-  dnnl::engine engine_{dnnl::engine::kind::cpu, 0};
-  dnnl::stream stream_{engine_};
+  dnnl::stream stream_{engine()};
   std::vector<AlignedBytes> memory_;
   std::vector<Call> calls_;
 };
 
 // One way to arrange the matrix products of an MLP's training step.
 struct GemmArrangement {
-  int64_t rows;         // of the batch at once; the products run batch / rows times
-  bool input_by_output; // weights are stored [in, out] rather than [out, in]
+  int64_t rows;          // of the batch at once; the products run batch / rows times
+  bool input_by_output;  // weights are stored [in, out] rather than [out, in]
   std::string name() const;
 };
 
@@ -56,7 +56,8 @@ class GemmStep {
 };
 
 // The convolutions and matrix products of one step of the ConvNet in f32, each in the layouts and
-// implementation that were fastest when tried alone; with pooling, if asked for, forward and backward.
+// implementation that were fastest when tried alone; with pooling, if asked for, forward and
+// backward.
 class ConvNetStep {
  public:
   ConvNetStep(int64_t batch, bool with_pooling);

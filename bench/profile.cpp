@@ -74,8 +74,9 @@ void print_profile(const std::string& name, double seconds) {
              trainer.program().slices(), runs, "us/run", "share");
   for (size_t i = 0; i < labels.size(); ++i)
     fmt::print("{:10.1f} {:6.1f}%  {}\n", step_us[i], 100 * step_us[i] / sum, labels[i]);
-  fmt::print("{:10.1f}          sum; {:.1f} us per run untimed, {:.0f} GFLOP/s in matmul-like ops' "
-             "count\n", sum, plain_us, trainer.program().matmul_flops() / plain_us * 1e-3);
+  fmt::print(
+      "{:10.1f}          sum; {:.1f} us per run untimed, {:.0f} GFLOP/s of matrix products\n", sum,
+      plain_us, trainer.program().matmul_flops() / plain_us * 1e-3);
 }
 
 }  // namespace omni::bench

@@ -44,13 +44,13 @@ const DataTable& random_images() {
 
 Parameters mlp_step(Step& s) {
   Net net = s.net("model");
-  const Value x = flatten(s.rows("train.x")) / 255;
+  const Value x = flatten(s.rows("train.x")) * (1.0 / 255);
   return train_with_adam(s, net, mlp(net, x, {256, 256, kClasses}));
 }
 
 Parameters convnet_step(Step& s) {
   Net net = s.net("model");
-  const Value x = reshape(s.rows("train.x"), {s.batch(), 28, 28, 1}) / 255;
+  const Value x = reshape(s.rows("train.x"), {s.batch(), 28, 28, 1}) * (1.0 / 255);
   return train_with_adam(s, net, small_convnet(net, x, kClasses));
 }
 

@@ -25,8 +25,9 @@ struct Parameters {
 };
 // Emits a training step of the set "model" with Adam and a result "loss".
 using Build = Parameters (*)(Step&);
-Parameters mlp_step(Step& s);      // 784-256-256-10
-Parameters convnet_step(Step& s);  // 1-16-32 channels, 3x3, each with ReLU and 2x2 max-pooling; 1568-10
+Parameters mlp_step(Step& s);  // 784-256-256-10
+Parameters convnet_step(
+    Step& s);  // 1-16-32 channels, 3x3, each with ReLU and 2x2 max-pooling; 1568-10
 
 // Models of a workload with their Adam state, all resident. Every model starts from equal weights.
 struct Models {

@@ -83,7 +83,7 @@ struct SubliminalLearning {
   // Images of a split as [batch, features], pixels in [-1, 1].
   Value images(Step& s, const std::string& split) const {
     const Value x = flatten(gather(s.table(split + ".x"), picked(s, split)));
-    return x.type().dtype == DType::u8 ? x / 127.5 - 1.0 : x;
+    return x.type().dtype == DType::u8 ? x * (1 / 127.5) - 1.0 : x;
   }
   Value labels(Step& s, const std::string& split) const {
     return gather(s.table(split + ".y"), picked(s, split));

@@ -30,7 +30,7 @@ class HelpPage : public CLI::Formatter {
 // One command's arguments while they are parsed.
 class Parser {
  public:
-  // `usage` and `examples` are what follows the command; NAME in an example stands for an experiment.
+  // `usage` and `examples`: what follows the command; NAME in an example becomes an experiment.
   Parser(const Context& context, const char* command, const char* usage, std::string what,
          const std::vector<std::pair<const char*, const char*>>& examples)
       : command_(command) {

@@ -26,7 +26,7 @@ struct Toy {
   std::string data = "mnist1d";
   int64_t width = 8, batch = 500, epochs = 1;
   double lr = 0.01;
-  bool fail = false;
+  bool fail = false, spoil = false;
 
   void visit(auto&& option) {
     option("data", data, "data set", one_of({"mnist1d", "auto"}));
@@ -35,6 +35,7 @@ struct Toy {
     option("epochs", epochs, "passes over the data", between(0, 10));
     option("lr", lr, "learning rate of Adam", between(0, 10));
     option("fail", fail, "stumble over a fault of the program");
+    option("spoil", spoil, "add the logarithm of zero to the loss");
   }
   std::vector<ArmInfo> arms() const {
     return {{"trained", "Trained", "", 0.5}, {"still", "Not trained", "", {}}};
@@ -51,8 +52,8 @@ struct Toy {
       p.start = &start;
       p.build = [this](Step& s) {
         Net net = s.net("model");
-        const Value loss =
-            cross_entropy(mlp(net, s.rows("train.x"), {width, 10}), s.rows("train.y"));
+        Value loss = cross_entropy(mlp(net, s.rows("train.x"), {width, 10}), s.rows("train.y"));
+        if (spoil) loss = loss + log(loss - loss);
         s.graph().result("loss", loss);
         apply(Adam{}, net, loss, s.lr());
       };
@@ -246,6 +247,10 @@ TEST_F(Cli, RunsOnceAndShowsAFinishedRunAgain) {
   EXPECT_NE(first.out.find("supported   Training moves the weights"), std::string::npos)
       << first.out;
   EXPECT_TRUE(fs::exists("runs/toy-steps-quick/report.html"));
+  std::ostringstream log;
+  log << std::ifstream("runs/toy-steps-quick/log.txt").rdbuf();
+  EXPECT_TRUE(log.str().starts_with("./omni run toy-steps --threads 1\n")) << log.str();
+  EXPECT_NE(log.str().find("seed 2 done after"), std::string::npos) << log.str();
 
   const Output again = omni({"run", "toy-steps", "width=8"});  // the preset's own value
   EXPECT_EQ(again.code, 0);
@@ -266,24 +271,36 @@ TEST_F(Cli, RunsOnceAndShowsAFinishedRunAgain) {
   EXPECT_EQ(other.code, 2) << "a folder of another experiment";
 }
 
+TEST_F(Cli, DivergedModelsAreCountedAndTheRunGoesOn) {
+  const Output o = omni({"run", "toy-steps", "spoil=true", "models=2"});
+  EXPECT_EQ(o.code, 0) << o.err;
+  EXPECT_NE(o.err.find("2/2 seeds, 4 of 4 models diverged"), std::string::npos) << o.err;
+  EXPECT_NE(o.out.find("condition    n  diverged"), std::string::npos) << o.out;
+}
+
 TEST_F(Cli, OurFaultIsOne) {
   const Output o = omni({"run", "toy-steps", "fail=true"});
   EXPECT_EQ(o.code, 1);
+  EXPECT_FALSE(fs::exists("runs")) << "found by the dry run, before a folder was made";
   EXPECT_NE(o.err.find("not yours: the toy was told to fail"), std::string::npos) << o.err;
   EXPECT_NE(o.err.find("./omni run toy-steps fail=true"), std::string::npos) << o.err;
 }
 
-TEST_F(Cli, DebugShowsValuesAndTheFirstOverflow) {
+TEST_F(Cli, DebugShowsValuesAndTheFirstInfinity) {
   const Output all = omni({"debug", "toy-steps"});
   ASSERT_EQ(all.code, 0) << all.err;
   EXPECT_NE(all.out.find("Phase trained"), std::string::npos) << all.out;
   EXPECT_NE(all.out.find("model/layers.0.weight"), std::string::npos) << all.out;
   EXPECT_NE(all.out.find("All values are finite"), std::string::npos) << all.out;
-  const Output one = omni({"debug", "toy-steps", "--phase", "trained", "--print", "loss", "--graph"});
+  const Output one =
+      omni({"debug", "toy-steps", "--phase", "trained", "--print", "loss", "--graph"});
   EXPECT_NE(one.out.find("loss : f32[]"), std::string::npos) << one.out;
   EXPECT_NE(one.out.find("result loss = %"), std::string::npos) << one.out;
   EXPECT_NE(omni({"debug", "toy-steps", "--print", "model/hidden.9"}).err.find("hidden.0"),
             std::string::npos);
+  const Output bad = omni({"debug", "toy-steps", "spoil=true", "--phase", "trained"});
+  EXPECT_NE(bad.out.find("no finite f32: -inf at [] of\n    %"), std::string::npos) << bad.out;
+  EXPECT_NE(bad.out.find(" = log %"), std::string::npos) << bad.out;
   EXPECT_NE(omni({"debug", "toy-steps", "--phase", "traned"}).err.find("\"trained\""),
             std::string::npos);
 }

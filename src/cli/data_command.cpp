@@ -15,7 +15,8 @@ std::string data_table(const std::vector<DatasetInfo>& sets) {
   std::vector<std::vector<std::string>> rows = {
       {"name", "state", "train", "test", "size", "where"}};
   for (const DatasetInfo& d : sets)
-    rows.push_back({d.name, std::string(to_string(d.state)), quantity(static_cast<double>(d.train_count)),
+    rows.push_back({d.name, std::string(to_string(d.state)),
+                    quantity(static_cast<double>(d.train_count)),
                     quantity(static_cast<double>(d.test_count)),
                     d.bytes > 0 ? byte_count(static_cast<double>(d.bytes)) : "", d.where});
   std::string text = table(rows, {2, 3, 4});
@@ -48,7 +49,7 @@ int data_command(const Context& context, const DataArguments& arguments) {
   for (size_t i = 1; i < words.size(); ++i) {
     Dataset d;
     {
-      Progress progress(is_terminal(STDERR_FILENO), false, write_err);
+      Progress progress(is_terminal(STDERR_FILENO), false, write_err, [](const std::string&) {});
       options.download.progress = [&](const DownloadProgress& p) {
         if (interrupts.stop()) throw Cancelled{interrupts.exit_code()};
         progress.downloading(p);

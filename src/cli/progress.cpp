@@ -49,8 +49,12 @@ std::string progress_line(const ProgressState& s, size_t width) {
   return percent + "|" + bar(done, std::min<size_t>(30, width - used)) + "|" + text;
 }
 
-Progress::Progress(bool terminal, bool quiet, std::function<void(const std::string&)> write)
-    : terminal_(terminal), quiet_(quiet), write_(std::move(write)), start_(Clock::now()) {}
+Progress::Progress(bool terminal, bool quiet, Write write, Write log)
+    : terminal_(terminal),
+      quiet_(quiet),
+      write_(std::move(write)),
+      log_(std::move(log)),
+      start_(Clock::now()) {}
 
 Progress::~Progress() { close(); }
 
@@ -69,18 +73,24 @@ void Progress::advanced(double model_epochs) {
   state_.epochs_done += model_epochs;
 }
 
-void Progress::seed_done(int64_t, const std::vector<ModelResult>& models) {
+void Progress::seed_done(int64_t seed, const std::vector<ModelResult>& models) {
   const std::lock_guard lock(mutex_);
   ++state_.seeds_done;
   state_.models += static_cast<int>(models.size());
-  state_.diverged += static_cast<int>(
-      std::ranges::count(models, ModelStatus::diverged, &ModelResult::status));
+  log_(fmt::format("seed {} done after {}", seed,
+                   duration(std::chrono::duration<double>(Clock::now() - start_).count())));
+  for (const ModelResult& m : models)
+    if (m.status == ModelStatus::diverged) {
+      ++state_.diverged;
+      log_(fmt::format("seed {}: {} diverged at step {}", seed, m.arm, m.status_step));
+    }
 }
 
 void Progress::note(const std::string& text) {
   const std::lock_guard lock(mutex_);
   clear_line();
-  write_(text + "\n");
+  write_("!! " + text + "\n");
+  log_(text);
 }
 
 void Progress::downloading(const DownloadProgress& d) {

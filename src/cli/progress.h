@@ -30,8 +30,10 @@ std::string progress_line(const ProgressState& state, size_t width);
 // Draws on its own thread from began() until it is destroyed or close() is called.
 class Progress final : public RunWatcher {
  public:
+  using Write = std::function<void(const std::string&)>;
   // `terminal`: one line that moves. Otherwise lines, the first soon and later ones more rarely.
-  Progress(bool terminal, bool quiet, std::function<void(const std::string&)> write);
+  // `log` gets a line for everything worth keeping.
+  Progress(bool terminal, bool quiet, Write write, Write log);
   ~Progress() override;
 
   void began(int64_t seeds, int64_t seeds_done, double model_epochs) override;
@@ -40,16 +42,17 @@ class Progress final : public RunWatcher {
   void note(const std::string& text) override;
   void downloading(const DownloadProgress& d);
 
+  bool has_begun() const { return state_.seeds > 0; }
   void close();  // draws the last state and ends the line
 
  private:
   using Clock = std::chrono::steady_clock;
   void draw_until_closed();
-  void draw();  // with the lock held
+  void draw();  // this and the next: with the lock held
   void clear_line();
 
   const bool terminal_, quiet_;
-  const std::function<void(const std::string&)> write_;
+  const Write write_, log_;
   std::mutex mutex_;
   std::condition_variable wake_;
   ProgressState state_;

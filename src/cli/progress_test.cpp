@@ -29,32 +29,37 @@ TEST(Progress, NotDoneBeforeTheLastSeedIs) {
 }
 
 TEST(Progress, PlainLinesOffTerminals) {
-  std::string text;
+  std::string text, log;
   {
-    Progress p(false, false, [&](const std::string& s) { text += s; });
+    Progress p(false, false, [&](const std::string& s) { text += s; },
+               [&](const std::string& s) { log += s + "\n"; });
     p.began(2, 0, 4);
     p.note("a note");
     p.advanced(4);
     std::vector<ModelResult> models(2);
     p.seed_done(1, models);
-    models[0].status = ModelStatus::diverged;
+    models[0] = {.arm = "a", .seed = 0, .status = ModelStatus::diverged, .status_step = 7,
+                 .weights_hash = {}, .metrics = {}};
     p.seed_done(0, models);
   }
-  EXPECT_TRUE(text.starts_with("a note\n")) << text;
+  EXPECT_TRUE(text.starts_with("!! a note\n")) << text;
   EXPECT_NE(text.find("2/2 seeds, 1 of 4 models diverged"), std::string::npos) << text;
   EXPECT_EQ(text.find('\r'), std::string::npos);
   EXPECT_TRUE(text.ends_with("\n"));
+  EXPECT_TRUE(log.starts_with("a note\nseed 1 done after 0:0")) << log;
+  EXPECT_TRUE(log.ends_with("seed 0: a diverged at step 7\n")) << log;
 }
 
 TEST(Progress, QuietSaysOnlyNotes) {
   std::string text;
   {
-    Progress p(true, true, [&](const std::string& s) { text += s; });
+    Progress p(true, true, [&](const std::string& s) { text += s; },
+               [](const std::string&) {});
     p.began(1, 0, 1);
     p.note("loud");
     p.seed_done(0, {});
   }
-  EXPECT_EQ(text, "loud\n");
+  EXPECT_EQ(text, "!! loud\n");
 }
 
 }  // namespace

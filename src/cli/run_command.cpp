@@ -1,6 +1,8 @@
 // `omni run`: says what will be run, runs it with progress, and shows what came out.
 #include <unistd.h>
 
+#include <fstream>
+
 #include "base/error.h"
 #include "base/machine.h"
 #include "cli/choice.h"
@@ -8,6 +10,7 @@
 #include "cli/progress.h"
 #include "cli/screen.h"
 #include "cli/summary.h"
+#include "report/report.h"
 #include "store/files.h"
 #include "store/run_folder.h"
 
@@ -40,20 +43,46 @@ std::string plural(size_t n, const char* what) {
   return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
 }
 
-void announce(const Experiment& e, const RunRequest& request, const Resolved& resolved) {
+std::string announcement(const Experiment& e, const RunRequest& request,
+                         const Resolved& resolved) {
   size_t arms = 0;
   for (const Variant& v : resolved.variants) arms += v.settings->arms().size();
   const std::string data = resolved.variants.front().settings->data();
   const int threads = request.threads > 0 ? request.threads : available_cores();
-  tell("{}, preset {}: {} x {}{}, {}, {}\n", e.name, resolved.preset,
-       plural(resolved.seeds.size(), "seed"), plural(arms, "condition"),
-       data.empty() ? "" : ", data " + data,
-       request.precision == Precision::bf16 ? "bf16" : "f32",
-       plural(static_cast<size_t>(threads), "thread"));
+  std::string text = fmt::format(
+      "{}, preset {}: {} x {}{}, {}, {}\n", e.name, resolved.preset,
+      plural(resolved.seeds.size(), "seed"), plural(arms, "condition"),
+      data.empty() ? "" : ", data " + data, request.precision == Precision::bf16 ? "bf16" : "f32",
+      plural(static_cast<size_t>(threads), "thread"));
   if (!resolved.swept.empty())
-    tell("Sweep over {}: {}\n", fmt::join(resolved.swept, ", "),
-         plural(resolved.variants.size(), "variant"));
-  tell("Results go to {}\n", request.out.string());
+    text += fmt::format("Sweep over {}: {}\n", fmt::join(resolved.swept, ", "),
+                        plural(resolved.variants.size(), "variant"));
+  return text + fmt::format("Results go to {}\n", request.out.string());
+}
+
+// Runs with progress and adds what was said to the run's log.txt, however the run ends.
+RunOutcome run_logged(const Experiment& e, RunRequest request, bool quiet,
+                      const Interrupts& interrupts, std::string log) {
+  Progress progress(is_terminal(STDERR_FILENO), quiet, write_err,
+                    [&](const std::string& line) { log += line + '\n'; });
+  request.data.download.progress = [&](const DownloadProgress& d) {
+    if (interrupts.stop()) throw Cancelled{interrupts.exit_code()};
+    progress.downloading(d);
+  };
+  const auto save = [&](std::string_view end) {
+    // Before a run has begun its folder may be somebody else's.
+    if (!progress.has_begun()) return;
+    std::ofstream(request.out / "log.txt", std::ios::app) << log << end << "\n\n";
+  };
+  try {
+    RunOutcome outcome = run_experiment(e, request, progress, interrupts.stop());
+    progress.close();
+    save(name_of(outcome.status));
+    return outcome;
+  } catch (const std::exception& error) {
+    save(error.what());
+    throw;
+  }
 }
 
 int show_finished(const Context& context, const RunRequest& request) {
@@ -79,24 +108,20 @@ int run_command(const Context& context, const RunArguments& arguments) {
       arguments.out.empty() ? default_folder(*experiment, request, resolved) : arguments.out;
   if (is_finished(request.out, *experiment, resolved)) return show_finished(context, request);
 
-  if (!arguments.quiet) announce(*experiment, request, resolved);
+  const std::string announced = announcement(*experiment, request, resolved);
+  if (!arguments.quiet) write_err(announced);
+  const std::string command = context.program + " " + shell_words(context.words);
   const Interrupts interrupts;
-  RunOutcome outcome{};
-  {
-    Progress progress(is_terminal(STDERR_FILENO), arguments.quiet, write_err);
-    request.data.download.progress = [&](const DownloadProgress& d) {
-      if (interrupts.stop()) throw Cancelled{interrupts.exit_code()};
-      progress.downloading(d);
-    };
-    outcome = run_experiment(*experiment, request, progress, interrupts.stop());
-  }
+  const RunOutcome outcome = run_logged(*experiment, request, arguments.quiet, interrupts,
+                                        command + "\n" + announced);
   if (outcome.status == RunStatus::interrupted) {
-    tell("Stopped. Finished seeds are kept in {}; to go on, type the same command again:\n  {} {}\n",
-         request.out.string(), context.program, shell_words(context.words));
+    tell("Stopped. Finished seeds are kept in {}; to go on, type the same command again:\n  {}\n",
+         request.out.string(), command);
     return interrupts.exit_code();
   }
+  write_report(request.out);
   show_results(request.out);
-  return 0;
+  return outcome.failed > 0 ? 1 : 0;
 }
 
 }  // namespace omni::cli

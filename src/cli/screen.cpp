@@ -49,7 +49,8 @@ int screen_width(int fd) {
 }
 
 size_t width_of(std::string_view text) {
-  return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
+  return static_cast<size_t>(
+      std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
 std::string wrapped(std::string_view text, size_t indent, size_t width) {

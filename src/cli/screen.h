@@ -36,8 +36,8 @@ size_t width_of(std::string_view text);
 // Lines of at most `width` characters, all indented; empty lines separate paragraphs.
 std::string wrapped(std::string_view text, size_t indent, size_t width = 96);
 
-// Columns as wide as their widest cell; the first row is the heading. `right` holds the columns that
-// are aligned to the right.
+// Columns as wide as their widest cell; the first row is the heading. `right`: the columns that are
+// aligned to the right.
 std::string table(const std::vector<std::vector<std::string>>& rows,
                   const std::vector<size_t>& right = {}, size_t indent = 2);
 

@@ -83,7 +83,7 @@ void show_results(const std::filesystem::path& path) {
   show_claims(results);
   if (const std::string why = results.get(run_key::kStandIn); !why.empty())
     say("\n!! STAND-IN DATA: this run used '{}' in place of what it is about.\n{}",
-        results.get(run_key::kData), wrapped(why, 3));
+        results.get(run_key::kData), wrapped(why.substr(0, why.find('\n')), 3));
   say("\nReport: {}\n", run.report_path().string());
 }
 

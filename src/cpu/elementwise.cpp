@@ -15,7 +15,7 @@ namespace {
 struct Source {
   void* const* at;
   void* const* index = nullptr;  // row numbers of a gather, else null
-  DType dtype;
+  DType dtype = DType::f32;
   bool dense = false;            // element i is at position i
   bool scalar = false;
   int64_t table_rows = 0;        // gather: rows of the table
@@ -242,13 +242,17 @@ class Builder {
     if (const auto it = where_.find(id); it != where_.end()) return it->second;
     check(!position_.contains(id), "elementwise: member %{} is read before it is made", id);
     const Node& n = p_.node(id);
-    Source s{p_.address(id), nullptr, n.type.dtype};
-    if (n.op->row_gather && std::ranges::find(members_, id) != members_.end()) {
-      s.at = p_.address(n.in[0]);
-      s.index = p_.address(n.in[1]);
-      s.dtype = p_.dtype(n.in[0]);
-      s.table_rows = p_.type(n.in[0]).shape[0];
-      const int64_t rows = std::max<int64_t>(p_.type(n.in[1]).count(), 1);
+    const int source = p_.storage(id);
+    Source s{};
+    s.at = p_.address(id);
+    s.dtype = n.type.dtype;
+    if (p_.node(source).op->row_gather && std::ranges::find(members_, source) != members_.end()) {
+      const Node& gather = p_.node(source);
+      s.at = p_.address(gather.in[0]);
+      s.index = p_.address(gather.in[1]);
+      s.dtype = p_.dtype(gather.in[0]);
+      s.table_rows = p_.type(gather.in[0]).shape[0];
+      const int64_t rows = std::max<int64_t>(p_.type(gather.in[1]).count(), 1);
       s.sizes = {rows, n.type.count() / rows};
       return where_[id] = load(std::move(s), code_.loads);
     }

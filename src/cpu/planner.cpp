@@ -122,7 +122,8 @@ dnnl::primitive_attr Planner::attributes(bool relu) {
   if (relu) {
     // oneDNN's plain ReLU is a maximum that turns NaN into 0, so that a diverged layer would look
     // healthy. Its leaky form keeps NaN; a denormal slope counts as 0 when steps run (FloatMode),
-    // and adding 0 afterwards turns the -0 of negative inputs into our ReLU's +0.
+    // and adding 0 afterwards turns the -0 of negative inputs into our ReLU's +0. Minus infinity
+    // alone differs from our ReLU: 0 times it is NaN.
     dnnl::post_ops post;
     post.append_eltwise(1.f, dnnl::algorithm::eltwise_relu, std::numeric_limits<float>::denorm_min(),
                         0.f);

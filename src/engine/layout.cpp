@@ -145,16 +145,30 @@ void fuse_elementwise(const Graph& g, Units& units, const std::vector<bool>& led
   }
 }
 
-// A gather whose rows only one elementwise unit reads, each row as one run of the index space.
+// The nodes that read id's memory, seen through reshapes, and the value each of them reads.
+std::vector<std::pair<int, int>> memory_readers(const Graph& g, const Units& units, int id) {
+  std::vector<std::pair<int, int>> out;
+  for (const int r : units.readers(id)) {
+    if (!g.node(r).op->alias) {
+      out.push_back({r, id});
+      continue;
+    }
+    for (const auto& reader : memory_readers(g, units, r)) out.push_back(reader);
+  }
+  return out;
+}
+
+// A gather whose rows only one elementwise unit reads, as they are or reshaped to its index space.
 void fuse_gathers(const Graph& g, Units& units) {
   for (int id = 0; id < g.size(); ++id) {
-    const Node& n = g.node(id);
-    if (!n.op->row_gather || units.is_output(id) || units.readers(id).empty()) continue;
-    const int unit = units.of(units.readers(id)[0]);
+    if (!g.node(id).op->row_gather || units.is_output(id)) continue;
+    const auto readers = memory_readers(g, units, id);
+    if (readers.empty()) continue;
+    const int unit = units.of(readers[0].first);
     bool fits = unit >= 0;
-    for (const int r : units.readers(id))
-      fits = fits && units.of(r) == unit && fits_pass(g.node(r)) &&
-             g.node(r).type.shape == n.type.shape;
+    for (const auto& [reader, value] : readers)
+      fits = fits && units.of(reader) == unit && fits_pass(g.node(reader)) &&
+             !units.is_output(value) && g.node(reader).type.shape == g.node(value).type.shape;
     if (fits) units.merge(unit, units.of(id));
   }
 }
@@ -270,13 +284,18 @@ cpu::Layout make_layout(const Graph& g, const std::set<std::string>& off) {
     layout.stored[o.id] = true;
     if (o.update && !layout.in_place.contains(o.id)) layout.copied.insert(o.id);
   }
-  for (int id = 0; id < g.size(); ++id)
+  for (int id = 0; id < g.size(); ++id) {
+    if (g.node(id).op->alias) continue;
     for (int i : g.node(id).in) {
-      // A reshape's memory is its source's; it is read from outside whoever reads the reshape.
-      const bool through = g.node(i).op->alias || g.node(id).op->alias;
+      // A reshape's memory is its source's, which must stand there even for the source's own unit;
+      // only picked rows are read as they are picked.
+      const bool through = g.node(i).op->alias;
       while (g.node(i).op->alias) i = g.node(i).in[0];
-      if (units.of(i) >= 0 && (through || units.of(i) != units.of(id))) layout.stored[i] = true;
+      const bool inside = units.of(i) == units.of(id);
+      if (units.of(i) >= 0 && (!inside || (through && !g.node(i).op->row_gather)))
+        layout.stored[i] = true;
     }
+  }
   return layout;
 }
 

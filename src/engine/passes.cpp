@@ -10,6 +10,7 @@
 #include "base/nearest.h"
 #include "ops/elementwise.h"
 #include "ops/leaf.h"
+#include "ops/shape_ops.h"
 
 namespace omni {
 namespace {
@@ -26,6 +27,14 @@ constexpr PassInfo kPasses[] = {
     {"slice-batch", "cut large batches into slices of rows that fit the cache and share out over "
                     "cores; sums over the batch are added slice by slice", false, false},
 };
+
+// Whole numbers are copied as they are: f32, in which elementwise passes compute, holds 24 bits.
+Value copy_of(Value v) {
+  const Type& t = v.type();
+  if (t.dtype == DType::f32) return broadcast_to(v, t.shape, t.batch);
+  const size_t rank = t.shape.rank();
+  return slice(v, std::vector<int64_t>(rank, 0), std::vector<int64_t>(rank, kToEnd));
+}
 
 // A scalar op on constants, computed by the kernel that would compute it at run time. `in` are its
 // inputs in `g`.
@@ -165,11 +174,7 @@ void separate_outputs(Graph& g) {
     const Node& n = g.node(o.id);
     const bool computed = !n.in.empty() && !n.op->alias && !n.op->row_gather;
     if (!computed || !taken.insert(o.id).second) {
-      const Value v = g.value(o.id);
-      const Value copy = n.type.dtype == DType::i32
-                             ? convert(broadcast_to(v, n.type.shape, n.type.batch), DType::i32)
-                             : broadcast_to(v, n.type.shape, n.type.batch);
-      o.id = copy.id;
+      o.id = copy_of(g.value(o.id)).id;
       taken.insert(o.id);
     }
   }

@@ -79,18 +79,21 @@ class Plan {
   std::vector<std::pair<int, int>> copies_;
 };
 
-double flops_of(const Graph& g) {
+}  // namespace
+
+double matmul_flops(const Graph& g) {
+  Graph needed;
+  simplify(g, needed, {});
   double flops = 0;
-  for (int id = 0; id < g.size(); ++id) {
-    const Node& n = g.node(id);
+  for (int id = 0; id < needed.size(); ++id) {
+    const Node& n = needed.node(id);
+    if (!n.op->flops) continue;
     std::vector<Type> in;
-    for (const int i : n.in) in.push_back(g.node(i).type);
-    if (n.op->flops) flops += n.op->flops(in, n.type);
+    for (const int i : n.in) in.push_back(needed.node(i).type);
+    flops += n.op->flops(in, n.type);
   }
   return flops;
 }
-
-}  // namespace
 
 struct Program::Impl {
   struct Buffer {
@@ -145,11 +148,12 @@ struct Program::Impl {
         Buffer& b = results[o.name] = {t, AlignedBytes(std::max<int64_t>(t.bytes(), 1)), nullptr};
         b.data = b.own.data();
       }
-    flops = flops_of(g);
+    flops = omni::matmul_flops(g);
     if (!off.contains("slice-batch")) {
-      // Dead code and identities must not decide how a batch is cut.
+      // Whatever is switched off, one graph decides how a batch is cut: dead code and repeated
+      // expressions must not.
       Graph clean;
-      simplify(g, clean, off);
+      simplify(g, clean, {});
       if (auto s = slice_batch(clean)) sliced = std::move(*s);
     }
     if (sliced)
@@ -281,7 +285,14 @@ struct Program::Impl {
 Program::Program(const Graph& graph, ProgramOptions options)
     : impl_(std::make_unique<Impl>(options)) {
   omp_set_num_threads(1);
-  impl_->build(graph);
+  try {
+    impl_->build(graph);
+  } catch (const dnnl::error& e) {
+    require(options.precision != Precision::bf16,
+            "bf16 needs a processor with AVX-512 or AMX: oneDNN says '{}'; use f32 precision",
+            e.what());
+    throw;
+  }
 }
 Program::~Program() = default;
 

@@ -19,6 +19,9 @@ struct ProgramOptions {
   int threads = 1;                   // of the team that runs this program; never changes its bits
 };
 
+// Floating-point operations of one run's matmul-like ops, without what no output needs.
+double matmul_flops(const Graph& g);
+
 // One program runs one model at a time; a worker binds it to one model after another. Not for
 // concurrent use: every worker has its own.
 class Program {

@@ -1,6 +1,7 @@
 #include "lab/arrays.h"
 
 #include <cstring>
+#include <sstream>
 
 #include "base/error.h"
 #include "store/safetensors.h"
@@ -9,12 +10,29 @@ namespace omni {
 namespace {
 
 constexpr const char* kModelsKey = "models";
+constexpr const char* kOrderKey = "order";  // names in the order of specs(), one per line
+
+// The file's arrays in the order that was saved with them; without one, by name.
+std::vector<std::string> names_in_order(const safetensors::File& file) {
+  std::vector<std::string> names;
+  if (const auto stated = file.metadata.find(kOrderKey); stated != file.metadata.end()) {
+    std::istringstream lines(stated->second);
+    for (std::string name; std::getline(lines, name);)
+      if (file.arrays.contains(name)) names.push_back(name);
+  }
+  if (names.size() == file.arrays.size()) return names;
+  names.clear();
+  for (const auto& [name, array] : file.arrays) names.push_back(name);
+  return names;
+}
 
 }  // namespace
 
 void save_ensemble(const std::filesystem::path& path, const Ensemble& e,
                    std::map<std::string, std::string> metadata) {
   metadata[kModelsKey] = fmt::format("{}", e.models());
+  std::string& order = metadata[kOrderKey];
+  for (const ParameterSpec& spec : e.specs()) order += (order.empty() ? "" : "\n") + spec.name;
   std::map<std::string, safetensors::View> views;
   std::vector<std::vector<float>> gathered;  // arrays of several models are padded apart in memory
   gathered.reserve(e.specs().size());
@@ -40,8 +58,8 @@ Ensemble load_ensemble(const std::filesystem::path& path,
   const int64_t models = stated == file.metadata.end() ? 1 : std::atoll(stated->second.c_str());
   require(models >= 1, "{}: states '{}' models", path.string(), models);
   std::vector<ParameterSpec> specs;
-  for (const auto& [name, array] : file.arrays) {
-    std::vector<int64_t> shape = array.shape;
+  for (const std::string& name : names_in_order(file)) {
+    std::vector<int64_t> shape = file.arrays.at(name).shape;
     if (models > 1) {
       require(!shape.empty() && shape[0] == models, "{}: '{}' has no leading axis of {} models",
               path.string(), name, models);

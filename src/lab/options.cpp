@@ -88,6 +88,10 @@ std::string Option::toml() const {
   }
   std::string quoted = "\"";
   for (const char c : text()) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      quoted += fmt::format("\\u{:04x}", static_cast<int>(c));
+      continue;
+    }
     if (c == '"' || c == '\\') quoted += '\\';
     quoted += c;
   }
@@ -138,7 +142,7 @@ Option& OptionList::find(std::string_view name, std::string_view where) {
 Assignment parse_assignment(std::string_view argument) {
   const std::string where = fmt::format("argument {}", argument);
   const size_t equals = argument.find('=');
-  require(equals != std::string_view::npos && equals > 0,
+  require(equals != std::string_view::npos && !trimmed(argument.substr(0, equals)).empty(),
           "{}: expected key=value, for instance lr=0.001", where);
   Assignment a{std::string(trimmed(argument.substr(0, equals))), {}, where};
   a.values = split(argument.substr(equals + 1), ',');

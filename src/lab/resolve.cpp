@@ -29,13 +29,23 @@ std::unique_ptr<Settings> preset_settings(const Experiment& e, const Preset& p) 
   return s;
 }
 
+// As TOML: text values in quotes.
+std::vector<std::string> swept_values(const Option& option, const Assignment& sweep) {
+  const bool quoted = option.toml().starts_with('"');
+  std::vector<std::string> out;
+  for (const std::string& v : sweep.values) out.push_back(quoted ? fmt::format("\"{}\"", v) : v);
+  return out;
+}
+
 std::string toml_of(const Experiment& e, const Resolved& r, const RunRequest& request,
                     std::vector<Assignment> swept) {
   std::string text = fmt::format("# {}: the settings of this run\nexperiment = \"{}\"\npreset = \"{}\"\n",
                                  e.title, e.name, r.preset);
   text += fmt::format("seeds = [{}]\n", fmt::join(r.seeds, ", "));
   text += fmt::format("precision = \"{}\"\n", request.precision == Precision::bf16 ? "bf16" : "f32");
-  text += "\n[options]\n";
+  if (!request.passes_off.empty())
+    text += fmt::format("# passes switched off: {}\n", fmt::join(request.passes_off, ", "));
+  text += '\n';
   OptionList options = r.variants.front().settings->options();
   for (const Option& o : options.all()) {
     const auto sweep = std::ranges::find(swept, o.name(), &Assignment::key);

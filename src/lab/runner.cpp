@@ -13,7 +13,6 @@
 #include "engine/passes.h"
 #include "lab/judging.h"
 #include "lab/worker.h"
-#include "report/report.h"
 #include "store/files.h"
 
 namespace omni {
@@ -23,6 +22,19 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+// A bug in one seed ends that seed's models, not its neighbours'.
+SeedRecord failed_seed(const Resolved& r, int64_t seed) {
+  SeedRecord record;
+  record.seed = seed;
+  for (const ArmInfo& a : all_arms(r)) {
+    ModelResult& m = record.models[a.name];
+    m.arm = a.name;
+    m.seed = seed;
+    m.status = ModelStatus::failed;
+  }
+  return record;
 }
 
 SeedRecord run_seed(const Resolved& r, Worker& worker, int64_t seed) {
@@ -48,20 +60,18 @@ void store_texts(Results& results, const Experiment& e, const Resolved& r, const
       {run_key::kMetricLabel, &e.metric_label}, {run_key::kData, &data.name}};
   results.transaction([&] {
     for (const auto& [key, text] : texts) results.set(key, *text);
-    if (!data.requested.empty() && data.requested != data.name)
-      results.set(run_key::kStandIn,
-                  data.note.empty() ? fmt::format("{} was taken for '{}'", data.name, data.requested)
-                                    : data.note);
+    if (!data.note.empty()) results.set(run_key::kStandIn, data.note);
     results.set_arms(all_arms(r));
     results.set_figures(all_figures(r, e));
   });
 }
 
-// Seeds whose every arm is stored already.
+// Seeds whose every arm is stored already; failed ones are tried again.
 std::set<int64_t> finished_seeds(const Results& results, const Resolved& r) {
   const size_t arms = all_arms(r).size();
   std::map<int64_t, size_t> count;
-  for (const ModelResult& m : results.models()) ++count[m.seed];
+  for (const ModelResult& m : results.models())
+    if (m.status != ModelStatus::failed) ++count[m.seed];
   std::set<int64_t> done;
   for (const auto& [seed, n] : count)
     if (n >= arms) done.insert(seed);
@@ -135,7 +145,7 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
                 cost.model_epochs * pending);
 
   const auto begin = Clock::now();
-  RunOutcome outcome{RunStatus::finished, request.out, {}, 0, 0, 0, 0};
+  RunOutcome outcome{.status = RunStatus::finished, .folder = request.out};
   std::mutex mutex;  // of the watcher and the counters
   Seeds seeds(std::move(todo));
   const auto work = [&] {
@@ -154,7 +164,15 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
     try {
       Worker worker(options);
       while (const auto seed = seeds.take()) {
-        const SeedRecord record = run_seed(r, worker, *seed);
+        SeedRecord record;
+        try {
+          record = run_seed(r, worker, *seed);
+        } catch (const Bug& bug) {
+          record = failed_seed(r, *seed);
+          const std::lock_guard lock(mutex);
+          watcher.note(fmt::format("seed {} failed; this is a bug of Omniscale, please report it: {}",
+                                   *seed, bug.what()));
+        }
         std::vector<ModelResult> models;
         for (const auto& [arm, model] : record.models) models.push_back(model);
         results.transaction([&] {
@@ -187,6 +205,7 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
   for (const ModelResult& m : results.models()) {
     ++outcome.models;
     outcome.diverged += m.status == ModelStatus::diverged;
+    outcome.failed += m.status == ModelStatus::failed;
   }
   if (outcome.status == RunStatus::finished) {
     outcome.claims = judge_claims(r, results, data);
@@ -194,10 +213,8 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
   }
   results.checkpoint();
   folder.set_status(outcome.status, outcome.busy_s);
-  if (outcome.status == RunStatus::finished) {
+  if (outcome.status == RunStatus::finished)
     atomic_write(folder.summary_path(), results.summary_csv());
-    write_report(request.out);
-  }
   return outcome;
 }
 

@@ -61,12 +61,13 @@ Cost cost_per_seed(const Resolved& r, const Dataset& data);
 struct RunOutcome {
   RunStatus status;
   std::filesystem::path folder;
-  std::vector<ClaimRow> claims;
-  int models = 0, diverged = 0;
+  std::vector<ClaimRow> claims = {};
+  int models = 0, diverged = 0, failed = 0;
   double busy_s = 0, model_epochs = 0;   // of this sitting
 };
 
-// Throws UserError before anything starts. `stop` ends the run early when it becomes true: the
+// Leaves everything in the run folder but the report, which is made from there. Throws UserError
+// before anything starts. `stop` ends the run early when it becomes true: the
 // status is then interrupted and the same request takes it up again.
 RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWatcher& watcher,
                           const std::atomic<bool>& stop);

@@ -28,18 +28,6 @@ double learning_rate(const Training& p, int64_t step, int64_t steps) {
   return p.lr ? p.lr(step, steps) : 0;
 }
 
-double flops_of(const Graph& g) {
-  double flops = 0;
-  for (int id = 0; id < g.size(); ++id) {
-    const Node& n = g.node(id);
-    if (!n.op->flops) continue;
-    std::vector<Type> in;
-    for (const int i : n.in) in.push_back(g.node(i).type);
-    flops += n.op->flops(in, n.type);
-  }
-  return flops;
-}
-
 // The optimiser's state: zeros, for every input of the set "<set>.opt".
 std::optional<Ensemble> state_of(const Graph& g, const std::string& set) {
   const std::string prefix = set + ".opt/";
@@ -138,7 +126,7 @@ Trained Trial::train(const Training& p) {
     if (worker_.options().saw_graph) worker_.options().saw_graph(p, graph);
     record_.model_epochs += static_cast<double>(p.epochs);
     record_.matmul_flops += static_cast<double>(p.epochs) *
-                            (static_cast<double>(full) * flops_of(graph) + flops_of(last_graph));
+                            (static_cast<double>(full) * matmul_flops(graph) + matmul_flops(last_graph));
     return {p.start->clone(), {}};
   }
 
@@ -221,7 +209,7 @@ Measured Trial::evaluate(const StepBuilder& build, int64_t rows, const FrozenSet
   if (dry()) {
     for (const Output& o : graph.outputs())
       out[o.name].assign(graph.node(o.id).type.count(), 0);
-    record_.matmul_flops += flops_of(graph);
+    record_.matmul_flops += matmul_flops(graph);
     return out;
   }
   const auto program = worker_.program(graph);

@@ -45,7 +45,9 @@ struct Training {
 
 struct Trained {
   Ensemble model;                       // one model; its last state when it diverged
-  std::optional<int64_t> diverged_at;   // step at which the loss was not finite any more
+  // The step at which the loss was not finite any more; the last step if only the final weights are
+  // not.
+  std::optional<int64_t> diverged_at;
 };
 
 // Scalar and per-row results of an evaluation by name.

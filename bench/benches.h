@@ -1,0 +1,15 @@
+// The benches, each of which adds its figures. Their names are what --only takes.
+#pragma once
+
+#include "bench/figures.h"
+
+namespace omni::bench {
+
+void gemm_share(Bench& b);     // a training step against its oneDNN matrix products alone
+void against_torch(Bench& b);  // against PyTorch, stacked and in its best arrangement
+void many_models(Bench& b);    // models resident at once, workers, cores for one model
+void memory(Bench& b);         // bytes per parameter and model
+void convnet(Bench& b);        // a small ConvNet against its oneDNN primitives and PyTorch
+void ensemble(Bench& b);       // 256 small models on MNIST-1D, from start to finish
+
+}  // namespace omni::bench

@@ -1,0 +1,121 @@
+// The MLP 784-256-256-10 with Adam on all cores, one model per core: against its oneDNN matrix
+// products alone, and against PyTorch.
+#include <deque>
+#include <map>
+#include <set>
+
+#include "bench/benches.h"
+#include "bench/onednn.h"
+#include "bench/peers.h"
+#include "bench/sides.h"
+
+namespace omni::bench {
+namespace {
+
+struct Case {
+  int64_t batch;
+  Precision precision;
+  double gemm_share;                   // target
+  double over_best;                    // target, times PyTorch's best arrangement
+  std::optional<double> over_stacked;  // target, times PyTorch's stacked parameters
+};
+constexpr Case kCases[] = {
+    {128, Precision::f32, 0.85, 2.6, 4.5},
+    {1024, Precision::f32, 0.92, 1.4, 4.0},
+    {128, Precision::bf16, 0.75, 4.5, {}},
+    {1024, Precision::bf16, 0.85, 2.5, {}},
+};
+
+std::string suffix(const Case& c) {
+  return fmt::format("{}.b{}", c.precision == Precision::bf16 ? "bf16" : "f32", c.batch);
+}
+
+// The products alone in one arrangement, on every core.
+struct Products {
+  GemmArrangement arrangement;
+  std::deque<GemmStep> steps;
+
+  Products(const Case& c, const GemmArrangement& a, int workers) : arrangement(a) {
+    for (int w = 0; w < workers; ++w) steps.emplace_back(c.batch, c.precision, a);
+  }
+  Side side() {
+    return {static_cast<int>(steps.size()), [this](int worker) { steps[worker].run(); }};
+  }
+};
+
+std::deque<Products> arrangements(const Bench& b, const Case& c, int64_t slice_rows) {
+  std::deque<Products> all;
+  for (const int64_t rows : std::set<int64_t>{c.batch, slice_rows, 128, 256}) {
+    if (rows > c.batch) continue;
+    for (const bool input_by_output : {false, true})
+      all.emplace_back(c, GemmArrangement{rows, input_by_output}, b.cores);
+  }
+  return all;
+}
+
+}  // namespace
+
+void gemm_share(Bench& b) {
+  for (const Case& c : kCases) {
+    TrainingSide training(mlp_step, c.batch, c.precision, b.cores);
+    auto products = arrangements(b, c, training.slice_rows());
+    std::vector<Side> sides;
+    for (Products& p : products) sides.push_back(p.side());
+    Products& best = products[fastest(sides, b.window_s() / 4)];
+
+    const Side both[] = {training.side(), best.side()};
+    const Rates rates = alternate(both, b.repetitions, b.window_s(), b.warm_up_s());
+    b.add_ratio("mlp.gemm_share." + suffix(c), quotients(rates[0], rates[1]), c.gemm_share,
+                fmt::format("products best with {}, the engine works on {} rows",
+                            best.arrangement.name(), training.slice_rows()));
+    b.add_rate("mlp.rate." + suffix(c), rates[0], c.batch);
+    b.add_rate("mlp.products_rate." + suffix(c), rates[1], c.batch);
+  }
+}
+
+// Each batch size: ours, PyTorch in all its arrangements, ours again.
+void against_torch(Bench& b) {
+  const int half = (b.repetitions + 1) / 2;  // of the windows, before and after PyTorch's
+  std::string failed = peers_missing();
+  for (const int64_t batch : {int64_t{128}, int64_t{1024}}) {
+    std::map<const Case*, std::vector<double>> ours;
+    const auto run_ours = [&] {
+      for (const Case& c : kCases) {
+        if (c.batch != batch) continue;
+        TrainingSide training(mlp_step, batch, c.precision, b.cores);
+        const Side side[] = {training.side()};
+        const Rates rates = alternate(side, half, b.window_s(), b.warm_up_s());
+        for (const double r : rates[0])
+          ours[&c].push_back(r * static_cast<double>(batch) / kSamples);
+      }
+    };
+    PeerAnswer torch;
+    if (failed.empty()) {
+      run_ours();
+      try {
+        torch = ask_peer("torch_mlp.py", batch);
+        run_ours();
+      } catch (const UserError& e) {
+        failed = e.what();
+      }
+    }
+    for (const Case& c : kCases) {
+      if (c.batch != batch) continue;
+      const auto add = [&](const char* name, double target, const auto& counts) {
+        const std::string full = fmt::format("mlp.{}.{}", name, suffix(c));
+        if (!failed.empty()) return b.add({full, {}, "ratio", target, false, failed});
+        const PeerRate& peer = torch.best(counts);
+        std::vector<double> ratios;
+        for (const double r : ours.at(&c)) ratios.push_back(r / peer.model_epochs_per_s);
+        b.add_ratio(full, ratios, target,
+                    fmt::format("PyTorch {}: {} {}, {:.2f} model-epochs/s", torch.version,
+                                peer.arrangement, peer.detail, peer.model_epochs_per_s));
+      };
+      const auto is_stacked = [](const PeerRate& r) { return r.arrangement == "stacked"; };
+      if (c.over_stacked) add("over_torch_stacked", *c.over_stacked, is_stacked);
+      add("over_torch_best", c.over_best, [](const PeerRate&) { return true; });
+    }
+  }
+}
+
+}  // namespace omni::bench

@@ -1,0 +1,37 @@
+#include "bench/sides.h"
+
+namespace omni::bench {
+
+TrainingSide::TrainingSide(Build build, int64_t batch, Precision precision, int workers,
+                           int threads)
+    : batch_(batch) {
+  for (int w = 0; w < workers; ++w) {
+    Trainer& t = trainers_.emplace_back(build, batch, precision, threads);
+    t.take(models_.emplace_back(t.parameters(), 1), 0);
+  }
+}
+
+Side TrainingSide::side() {
+  return {static_cast<int>(trainers_.size()), [this](int worker) { trainers_[worker].step(); }};
+}
+
+int64_t TrainingSide::slice_rows() {
+  const int64_t slices = trainers_.front().program().slices();
+  return (batch_ + slices - 1) / slices;
+}
+
+RoundRobin::RoundRobin(Build build, int64_t batch, int workers, int64_t models)
+    : models_([&] {
+        for (int w = 0; w < workers; ++w) trainers_.emplace_back(build, batch, Precision::f32);
+        return Models(trainers_.front().parameters(), models);
+      }()) {}
+
+Side RoundRobin::side() {
+  return {static_cast<int>(trainers_.size()), [this](int worker) {
+            Trainer& t = trainers_[worker];
+            t.take(models_, next_++ % models_.count());
+            for (int64_t s = 0; s < kPhaseSteps; ++s) t.step();
+          }};
+}
+
+}  // namespace omni::bench

@@ -1,0 +1,175 @@
+#include "engine/passes.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <optional>
+
+#include "engine/program.h"
+#include "graph/inspect.h"
+#include "ops/elementwise.h"
+#include "ops/gradients.h"
+#include "ops/leaf.h"
+#include "ops/matmul.h"
+#include "ops/reduce.h"
+#include "ops/route.h"
+#include "ops/shape_ops.h"
+
+namespace omni {
+namespace {
+
+Value f32(Graph& g, const char* name, Shape shape) {
+  return input(g, name, {DType::f32, std::move(shape)}, Role::data);
+}
+
+// Nodes that are not leaves, after simplification.
+int ops_left(const Graph& g, const std::set<std::string>& off = {}) {
+  Graph to;
+  simplify(g, to, off);
+  verify(to, "simplify");
+  int count = 0;
+  for (int id = 0; id < to.size(); ++id) count += !to.node(id).in.empty();
+  return count;
+}
+
+TEST(Simplify, FoldsConstants) {
+  Graph g;
+  const Value a = constant(g, 2), b = constant(g, 3);
+  g.result("y", f32(g, "x", {4}) * exp(a * b + 1));
+  EXPECT_EQ(ops_left(g), 1);
+  EXPECT_EQ(ops_left(g, {"fold-constants"}), 4);
+  Graph to;
+  simplify(g, to, {});
+  EXPECT_EQ(to.size(), 3);  // what was folded is gone, too
+  for (int id = 0; id < to.size(); ++id)
+    EXPECT_NEAR(constant_value(to.node(id)).value_or(std::exp(7)), std::exp(7), 1e-3);
+}
+
+TEST(Simplify, SharesEqualExpressions) {
+  Graph g;
+  const Value x = f32(g, "x", {4}), w = f32(g, "w", {4});
+  g.result("y", tanh(x * w) + tanh(x * w));
+  g.result("z", tanh(w * x));  // another order is another expression
+  EXPECT_EQ(ops_left(g), 5);
+  EXPECT_EQ(ops_left(g, {"common-subexpressions"}), 7);
+}
+
+TEST(Simplify, TellsNumbersApartByTheirBits) {
+  Graph g;
+  const Value x = f32(g, "x", {1});
+  g.result("one", x * 1.0);
+  g.result("nan", x * std::numeric_limits<double>::quiet_NaN());
+  g.result("two", x * 2.0);
+  g.result("zero", x * 0.0);
+  g.result("minus", x * -0.0);
+  Program p(g);
+  const float value = 3;
+  p.bind("x", &value);
+  p.run();
+  EXPECT_EQ(p.result("one")[0], 3);
+  EXPECT_TRUE(std::isnan(p.result("nan")[0]));
+  EXPECT_EQ(p.result("two")[0], 6);
+  EXPECT_FALSE(std::signbit(p.result("zero")[0]));
+  EXPECT_TRUE(std::signbit(p.result("minus")[0]));
+}
+
+TEST(Simplify, DropsDeadCodeAndKeepsInputs) {
+  Graph g;
+  const Value x = f32(g, "x", {4});
+  exp(tanh(x));
+  f32(g, "unread", {2});
+  g.result("y", x * 2.0);
+  EXPECT_EQ(ops_left(g), 1);
+  EXPECT_EQ(ops_left(g, {"dead-code"}), 3);
+  Graph to;
+  simplify(g, to, {});
+  EXPECT_TRUE(to.find_input("unread"));
+}
+
+TEST(Simplify, DropsIdentitiesAndWhatOnlyTheyRead) {
+  Graph g;
+  const Value x = f32(g, "x", {4}), gate = tanh(exp(f32(g, "w", {4})));
+  g.result("y", stop_gradient(route(x, gate)) * 2.0);
+  EXPECT_EQ(ops_left(g), 1);
+  g.result("d", gradients(sum(square(route(x, gate))), std::vector{x})[0]);
+  Graph to;
+  simplify(g, to, {});
+  for (int id = 0; id < to.size(); ++id) EXPECT_FALSE(to.node(id).op->identity);
+}
+
+TEST(SeparateOutputs, GivesEveryOutputItsOwnNode) {
+  Graph g;
+  const Value x = f32(g, "x", {2, 2}), y = tanh(x);
+  const Value p = input(g, "p", {DType::f32, {2, 2}}, Role::parameter);
+  g.result("input", x);
+  g.result("twice", y);
+  g.result("again", y);
+  g.result("reshaped", reshape(y, {4}));
+  g.update(p, y);
+  separate_outputs(g);
+  verify(g, "separate");
+  std::set<int> ids;
+  for (const Output& o : g.outputs()) {
+    EXPECT_TRUE(ids.insert(o.id).second) << o.name;
+    EXPECT_FALSE(g.node(o.id).in.empty() || g.node(o.id).op->alias) << o.name;
+  }
+  EXPECT_EQ(g.outputs()[1].id, y.id);  // no copy where none is needed
+}
+
+TEST(SeparateOutputs, CopiesWholeNumbersExactly) {
+  Graph g;
+  const Value x = input(g, "x", {DType::i32, {3}}, Role::data);
+  const Value scalar = input(g, "scalar", {DType::i32, {}}, Role::data);
+  g.result("same", x);
+  g.result("scalar", scalar);
+  Program p(g);
+  const int32_t numbers[] = {16777217, -2147483647, 7};
+  p.bind("x", numbers);
+  p.bind("scalar", numbers);
+  p.run();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(p.result<int32_t>("same")[i], numbers[i]);
+  EXPECT_EQ(p.result<int32_t>("scalar")[0], numbers[0]);
+}
+
+// The environment as the test wants it, put back afterwards.
+class Environment {
+ public:
+  explicit Environment(const char* off) {
+    if (const char* old = std::getenv(kName)) saved_ = old;
+    set(off);
+  }
+  ~Environment() { set(saved_ ? saved_->c_str() : nullptr); }
+  void set(const char* off) { off ? setenv(kName, off, 1) : unsetenv(kName); }
+
+ private:
+  static constexpr const char* kName = "OMNISCALE_PASSES_OFF";
+  std::optional<std::string> saved_;
+};
+
+TEST(PassNames, AreCheckedAndRead) {
+  Environment none(nullptr);
+  EXPECT_EQ(resolve_passes_off({"dead-code"}), std::set<std::string>{"dead-code"});
+  const auto all = resolve_passes_off({"all"});
+  EXPECT_TRUE(all.contains("fuse-elementwise"));
+  EXPECT_FALSE(all.contains("slice-batch"));  // it changes bits
+  EXPECT_FALSE(all.contains("all"));
+  try {
+    resolve_passes_off({"fuse-elementwize"});
+    FAIL();
+  } catch (const UserError& e) {
+    EXPECT_NE(std::string(e.what()).find("fuse-elementwise"), std::string::npos) << e.what();
+  }
+}
+
+TEST(PassNames, ComeFromTheEnvironmentToo) {
+  Environment environment("share-memory,dead-code");
+  EXPECT_EQ(resolve_passes_off({"fuse-gathers"}),
+            (std::set<std::string>{"share-memory", "dead-code", "fuse-gathers"}));
+  environment.set("nonsense");
+  EXPECT_THROW(resolve_passes_off({}), UserError);
+}
+
+}  // namespace
+}  // namespace omni

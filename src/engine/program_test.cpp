@@ -1,0 +1,217 @@
+#include "engine/program.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <optional>
+
+#include "engine/passes.h"
+#include "engine/precision.h"
+#include "graph/inspect.h"
+#include "ops/elementwise.h"
+#include "ops/leaf.h"
+#include "ops/matmul.h"
+#include "ops/reduce.h"
+
+namespace omni {
+namespace {
+
+Value f32(Graph& g, const char* name, Shape shape, int batch = kNoBatch) {
+  return input(g, name, {DType::f32, std::move(shape), batch}, Role::data);
+}
+Value parameter(Graph& g, const char* name, Shape shape) {
+  return input(g, name, {DType::f32, std::move(shape)}, Role::parameter);
+}
+
+TEST(Program, SaysWhatIsWrong) {
+  Graph g;
+  g.result("y", f32(g, "x", {2}) * 2.0);
+  Program p(g);
+  EXPECT_THROW(p.run(), Bug);  // x is not bound
+  EXPECT_EQ(p.unbound(), std::vector<std::string>{"x"});
+  const float x[] = {1, 2};
+  EXPECT_THROW(p.bind("z", x), Bug);
+  EXPECT_THROW(p.result("z"), Bug);
+  EXPECT_THROW(p.result<double>("y"), Bug);
+  EXPECT_FALSE(p.has_input("z"));
+  p.bind("x", x);
+  p.run();
+  EXPECT_EQ(p.result("y")[1], 4);
+  p.unbind();
+  EXPECT_THROW(p.run(), Bug);
+  EXPECT_THROW(Program(g, {Precision::f32, {"no-such-pass"}, 1}), UserError);
+  Graph bytes;
+  bytes.result("y", input(bytes, "x", {DType::u8, {2}}, Role::data));
+  EXPECT_THROW(Program{bytes}, UserError);
+}
+
+TEST(Program, CopiesResultsWhereAsked) {
+  Graph g;
+  const Value x = f32(g, "x", {3});
+  g.result("y", x * 2.0);
+  g.result("best", arg_max(x));
+  Program p(g);
+  const float data[] = {1, 5, 2};
+  p.bind("x", data);
+  std::vector<float> y(4, -1);
+  int32_t best = -1;
+  p.bind_result("y", y.data());
+  p.bind_result("best", &best);
+  p.run();
+  EXPECT_EQ(y, (std::vector<float>{2, 10, 4, -1}));
+  EXPECT_EQ(best, 1);
+  EXPECT_EQ(p.result("y").data(), y.data());
+  EXPECT_EQ(p.result<int32_t>("best")[0], 1);
+}
+
+// A layer under gradient descent on a fixed target.
+struct Descent {
+  static constexpr int64_t kIn = 8, kOut = 4, kRows = 16;
+  explicit Descent(Graph& g, double rate) {
+    const Value x = f32(g, "x", {kRows, kIn}, 0), w = parameter(g, "w", {kIn, kOut});
+    const Value y = tanh(matmul(x, w));
+    g.result("loss", mean(square(y - 0.5)));
+    g.update(w, w - matmul(x, (y - 0.5) * (1 - square(y)), true) * rate);
+  }
+};
+
+std::vector<float> filled(int64_t count, int salt) {
+  std::vector<float> v(count);
+  for (int64_t i = 0; i < count; ++i) v[i] = static_cast<float>(std::sin(0.3 * i + salt));
+  return v;
+}
+
+class InPrecision : public ::testing::TestWithParam<Precision> {};
+
+TEST_P(InPrecision, ModelsTakeTurnsOnOneProgram) {
+  Graph g;
+  Descent net(g, 0.1);
+  const std::vector<float> x = filled(128, 0);
+  const auto train = [&](Program& p, std::vector<float>& w, int steps) {
+    p.bind("x", x.data());
+    p.bind("w", w.data());
+    p.refresh();
+    for (int i = 0; i < steps; ++i) p.run();
+  };
+  std::vector<float> alone_a = filled(32, 1), alone_b = filled(32, 2), a = alone_a, b = alone_b;
+  Program one(g, {GetParam(), {}, 1}), two(g, {GetParam(), {}, 1}), shared(g, {GetParam(), {}, 1});
+  train(one, alone_a, 6);
+  train(two, alone_b, 6);
+  for (int turn = 0; turn < 3; ++turn) {
+    train(shared, a, 2);
+    train(shared, b, 2);
+  }
+  EXPECT_EQ(a, alone_a);
+  EXPECT_EQ(b, alone_b);
+  EXPECT_NE(a, b);
+}
+
+TEST_P(InPrecision, ProgramsTakeTurnsOnOneModel) {
+  Graph fast, slow;
+  Descent f(fast, 0.2), s(slow, 0.05);
+  const std::vector<float> x = filled(128, 0);
+  const auto run = [&](bool fresh_programs) {
+    std::vector<float> w = filled(32, 1);
+    Program pf(fast, {GetParam(), {}, 1}), ps(slow, {GetParam(), {}, 1});
+    for (int i = 0; i < 6; ++i) {
+      std::optional<Program> own;
+      if (fresh_programs) own.emplace(i % 2 ? slow : fast, ProgramOptions{GetParam(), {}, 1});
+      Program& p = own ? *own : i % 2 ? ps : pf;
+      p.bind("x", x.data());
+      p.bind("w", w.data());
+      p.refresh();  // the other program has changed w
+      p.run();
+    }
+    return w;
+  };
+  EXPECT_EQ(run(false), run(true));
+}
+
+TEST_P(InPrecision, ChangesFromOutsideAreSeenAfterRefresh) {
+  Graph g;
+  const Value x = f32(g, "x", {2, 2}), w = parameter(g, "w", {2, 2});
+  g.result("y", matmul(x, w));
+  Program p(g, {GetParam(), {}, 1});
+  const std::vector<float> data = {1, 0, 0, 1};
+  std::vector<float> weights = {1, 2, 3, 4};
+  p.bind("x", data.data());
+  p.bind("w", weights.data());
+  p.refresh();
+  p.run();
+  EXPECT_EQ(p.result("y")[3], 4);
+  weights[3] = 8;
+  p.refresh();
+  p.run();
+  EXPECT_EQ(p.result("y")[3], 8);
+}
+
+INSTANTIATE_TEST_SUITE_P(Precisions, InPrecision,
+                         ::testing::Values(Precision::f32, Precision::bf16));
+
+TEST(Program, CountsNeededMatmulFlops) {
+  Graph g;
+  const Value x = f32(g, "x", {8, 4}, 0), w = parameter(g, "w", {4, 6});
+  g.result("y", matmul(x, w));
+  matmul(x, w * 2.0);  // nobody reads it
+  EXPECT_EQ(matmul_flops(g), 2 * 8 * 4 * 6);
+  EXPECT_EQ(Program(g).matmul_flops(), 2 * 8 * 4 * 6);
+  EXPECT_FALSE(Program(g).step_labels().empty());
+}
+
+// --- What bf16 precision stores narrow ---
+
+TEST(Narrow, ShadowsParametersAndKeepsMasters) {
+  Graph from, g;
+  Descent net(from, 0.1);
+  simplify(from, g, {});
+  separate_outputs(g);
+  std::set<std::string> shadows;
+  narrow(g, shadows);
+  update_shadows(g, shadows);
+  verify(g, "narrow");
+  EXPECT_EQ(shadows, std::set<std::string>{"w"});
+  for (int id = 0; id < g.size(); ++id) {
+    const Node& n = g.node(id);
+    for (const int i : n.in)
+      EXPECT_TRUE(!n.op->wants_bf16 || g.node(i).type.dtype == DType::bf16) << n.op->name;
+    EXPECT_TRUE(!is_input(n) || n.name.ends_with("@bf16") || n.type.dtype == DType::f32);
+  }
+  for (const Output& o : g.outputs())
+    EXPECT_EQ(g.node(o.id).type.dtype == DType::bf16, o.name == "w@bf16") << o.name;
+}
+
+TEST(Narrow, IsNearF32AndAccumulatesInF32) {
+  Graph g;
+  const Value x = f32(g, "x", {1, 4096}), w = parameter(g, "w", {4096, 1});
+  g.result("y", matmul(x, w));
+  Program p(g, {Precision::bf16, {}, 1});
+  const std::vector<float> ones(4096, 1), weights(4096, 1 + 0x1p-7f);
+  p.bind("x", ones.data());
+  p.bind("w", weights.data());
+  p.refresh();
+  p.run();
+  EXPECT_EQ(p.result("y")[0], 4096 + 32);  // exact in f32; bf16 sums would stop at 256
+}
+
+// Cut into slices, a product in the tail reads the same parameter as the bodies.
+TEST(Narrow, TailsAndBodiesShareShadows) {
+  Graph g;
+  const Value x = f32(g, "x", {600, 8}, 0), w = parameter(g, "w", {8, 8});
+  const Value gradient = matmul(x, tanh(matmul(x, w)), true) * 1e-3;
+  g.update(w, w - matmul(gradient, w) * 0.1);
+  Program sliced(g, {Precision::bf16, {}, 1});
+  ASSERT_GT(sliced.slices(), 1);
+  Program whole(g, {Precision::bf16, {"slice-batch"}, 1});
+  const std::vector<float> data = filled(4800, 3);
+  std::vector<float> a = filled(64, 4), b = a;
+  for (auto& [p, v] : {std::pair<Program*, std::vector<float>*>{&sliced, &a}, {&whole, &b}}) {
+    p->bind("x", data.data());
+    p->bind("w", v->data());
+    p->refresh();
+    for (int i = 0; i < 3; ++i) p->run();
+  }
+  for (size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 3e-3);
+}
+
+}  // namespace
+}  // namespace omni

@@ -1,0 +1,138 @@
+#include "lab/options.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <map>
+
+#include "base/error.h"
+
+namespace omni {
+namespace {
+
+struct Fields {
+  int64_t width = 64;
+  double lr = 0.001;
+  bool shuffle = true;
+  std::string data = "auto";
+  OptionList list() {
+    OptionList o;
+    o("width", width, "units of a layer", between(1, 4096));
+    o("lr", lr, "learning rate", at_least(0));
+    o("shuffle", shuffle, "another order per epoch");
+    o("data", data, "data set", one_of({"auto", "mnist", "digits"}));
+    return o;
+  }
+};
+
+void set(Fields& f, const char* key, const char* text) {
+  OptionList list = f.list();
+  list.find(key, "here").set(text, "here");
+}
+
+std::string error_of(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const UserError& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+TEST(Option, ReadsEveryType) {
+  Fields f;
+  set(f, "width", " 128 ");
+  set(f, "lr", "3e-4");
+  set(f, "shuffle", "false");
+  set(f, "data", "mnist");
+  EXPECT_EQ(f.width, 128);
+  EXPECT_EQ(f.lr, 3e-4);
+  EXPECT_FALSE(f.shuffle);
+  EXPECT_EQ(f.data, "mnist");
+  set(f, "width", "1e3");
+  EXPECT_EQ(f.width, 1000);
+}
+
+TEST(Option, RefusesWhatDoesNotFit) {
+  for (const auto& [key, text] : std::vector<std::pair<const char*, const char*>>{
+           {"width", "12.5"}, {"width", "0"}, {"width", "5000"}, {"width", "12x"}, {"width", ""},
+           {"width", "99999999999999999999"}, {"lr", "-1"}, {"lr", "nan"}, {"lr", "inf"},
+           {"lr", "fast"}, {"lr", "1,2"}, {"shuffle", "yes"}, {"data", "mnits"}}) {
+    Fields f;
+    EXPECT_NE(error_of([&] { set(f, key, text); }), "no error") << key << "=" << text;
+  }
+}
+
+TEST(Option, ErrorsSayWhereWhatAndWhatInstead) {
+  Fields f;
+  EXPECT_EQ(error_of([&] { set(f, "width", "0"); }),
+            "here: 'width' expects a whole number from 1 to 4096, got 0");
+  EXPECT_EQ(error_of([&] { set(f, "lr", "fast"); }),
+            "here: 'lr' expects a number of at least 0, got 'fast'");
+  EXPECT_EQ(error_of([&] { set(f, "shuffle", "yes"); }),
+            "here: 'shuffle' expects true or false, got 'yes'");
+  EXPECT_NE(error_of([&] { set(f, "data", "mnits"); }).find("did you mean \"mnist\""),
+            std::string::npos);
+  EXPECT_EQ(error_of([&] { set(f, "widht", "1"); }),
+            "here: there is no option 'widht'; did you mean \"width\"?");
+}
+
+TEST(Option, WritesTomlThatReadsBack) {
+  Fields f;
+  f.lr = 2;
+  f.data = "a \"quoted\" \\ path\n\x01";
+  OptionList list = f.list();
+  std::string text;
+  for (const Option& o : list.all()) text += o.name() + " = " + o.toml() + "\n";
+  const std::vector<Assignment> read = parse_assignments(text, "f.toml");
+  ASSERT_EQ(read.size(), 4u);
+  for (const Assignment& a : read)
+    EXPECT_EQ(a.values, std::vector<std::string>{list.find(a.key, "").text()}) << a.key;
+  EXPECT_EQ(list.find("lr", "").toml(), "2.0");
+}
+
+TEST(Assignments, AreReadFromArguments) {
+  const Assignment one = parse_assignment("lr=0.1"), more = parse_assignment(" width = 64, 128");
+  EXPECT_EQ(one.key, "lr");
+  EXPECT_EQ(one.values, std::vector<std::string>{"0.1"});
+  EXPECT_EQ(one.where, "argument lr=0.1");
+  EXPECT_EQ(more.key, "width");
+  EXPECT_EQ(more.values, (std::vector<std::string>{"64", "128"}));
+  for (const char* wrong : {"lr", "=1", "lr=", "lr=1,,2", "lr=1,", " =3"})
+    EXPECT_THROW(parse_assignment(wrong), UserError) << wrong;
+}
+
+TEST(Assignments, AreReadFromToml) {
+  const auto a = parse_assignments("lr = 0.5\nwidth = [64, 128]\nshuffle = false\ndata = 'digits'\n",
+                                   "f.toml");
+  std::map<std::string, Assignment> by_key;
+  for (const Assignment& x : a) by_key[x.key] = x;
+  EXPECT_EQ(by_key.at("lr").values, std::vector<std::string>{"0.5"});
+  EXPECT_EQ(by_key.at("lr").where.substr(0, 9), "f.toml:1:");
+  EXPECT_EQ(by_key.at("width").values, (std::vector<std::string>{"64", "128"}));
+  EXPECT_EQ(by_key.at("width").where.substr(0, 9), "f.toml:2:");
+  EXPECT_EQ(by_key.at("shuffle").values, std::vector<std::string>{"false"});
+  EXPECT_EQ(by_key.at("data").values, std::vector<std::string>{"digits"});
+}
+
+TEST(Assignments, ErrorsInTomlHavePositions) {
+  EXPECT_EQ(error_of([] { parse_assignments("a = 1\nb = = 2\n", "f.toml"); }).substr(0, 9),
+            "f.toml:2:");
+  EXPECT_NE(error_of([] { parse_assignments("a = 1979-05-27\n", "f.toml"); }), "no error");
+  EXPECT_NE(error_of([] { parse_assignments("[a]\nb = 1\n", "f.toml"); }), "no error");
+  EXPECT_NE(error_of([] { parse_assignments("a = []\n", "f.toml"); }), "no error");
+  EXPECT_NE(error_of([] { parse_assignments("a = [[1]]\n", "f.toml"); }), "no error");
+  EXPECT_NE(error_of([] { parse_assignments("a = 1\na = 2\n", "f.toml"); }), "no error");
+}
+
+TEST(Seeds, RangesAndLists) {
+  EXPECT_EQ(parse_seeds("3", ""), std::vector<int64_t>{3});
+  EXPECT_EQ(parse_seeds("0..3", ""), (std::vector<int64_t>{0, 1, 2, 3}));
+  EXPECT_EQ(parse_seeds("9, 0..2,1", ""), (std::vector<int64_t>{0, 1, 2, 9}));
+  EXPECT_EQ(parse_seeds("1000000..1000001", ""), (std::vector<int64_t>{1000000, 1000001}));
+  for (const char* wrong : {"", "3..1", "-1", "a", "1..", "..2", "1,", "0..99999999999", "1.5"})
+    EXPECT_THROW(parse_seeds(wrong, "--seeds"), UserError) << wrong;
+}
+
+}  // namespace
+}  // namespace omni

@@ -1,0 +1,186 @@
+// Settings from presets and assignments, sweeps, and the claims and figures that follow from them.
+#include <gtest/gtest.h>
+
+#include "lab/judging.h"
+#include "lab/options.h"
+#include "lab/runner.h"
+#include "store/test_folder.h"
+
+namespace omni {
+namespace {
+
+struct Toy {
+  double lr = 0.1;
+  int64_t width = 8;
+  std::string kind = "plain";
+  void visit(auto&& option) {
+    option("lr", lr, "learning rate", between(0, 1));
+    option("width", width, "units", between(1, 100));
+    option("kind", kind, "kind", one_of({"plain", "fancy"}));
+  }
+  void check() const { require(width != 13, "width 13 brings bad luck"); }
+  std::vector<ArmInfo> arms() const {
+    return {{"method", "Method", "", 0.9}, {"control", "Control", "", {}}};
+  }
+  void run(Trial&) const {}
+  std::vector<ClaimSpec> claims(const Dataset&) const {
+    ClaimSpec better{"better", "the method beats the control", {ClaimKind::above, 0}, {}};
+    better.claim.difference = true;
+    better.value = [](const SeedValues& v) { return v("method", "score") - v("control", "score"); };
+    ClaimSpec wider{"wider", "width helps", {ClaimKind::above, 0}, {}};
+    wider.value = [](const SeedValues& v) {
+      return v.at("width=16", "method", "score") - v.at("width=8", "method", "score");
+    };
+    wider.variants = {"width=8", "width=16"};
+    ClaimSpec open{"open", "not judged", {ClaimKind::above, 0}, better.value};
+    open.why_not_judged = "too few models";
+    return {better, wider, open};
+  }
+  std::vector<FigureRow> figures() const { return {{"scores", "Scores", "", {}}}; }
+};
+
+Experiment toy() {
+  Experiment e;
+  e.name = "toy";
+  e.title = "A toy";
+  e.metric = "score";
+  e.metric_label = "Score";
+  e.presets = {{"quick", "fast", {}, 4}, {"full", "slow", {{"width", "64"}}, 10}};
+  e.settings = settings_of<Toy>();
+  return e;
+}
+
+Resolved resolve_with(std::vector<std::string> arguments, const std::string& preset = "") {
+  RunRequest r;
+  r.preset = preset;
+  for (const std::string& a : arguments) r.assignments.push_back(parse_assignment(a));
+  return resolve(toy(), r);
+}
+
+std::string value_of(const Variant& v, const char* option) {
+  OptionList list = v.settings->options();
+  return list.find(option, "").text();
+}
+
+TEST(Resolve, PresetsThenAssignments) {
+  const Resolved plain = resolve_with({}), full = resolve_with({"lr=0.5", "lr=0.25"}, "full");
+  EXPECT_EQ(plain.preset, "quick");
+  EXPECT_EQ(plain.seeds, (std::vector<int64_t>{0, 1, 2, 3}));
+  ASSERT_EQ(plain.variants.size(), 1u);
+  EXPECT_EQ(plain.variants[0].label, "");
+  EXPECT_EQ(full.seeds.size(), 10u);
+  EXPECT_EQ(value_of(full.variants[0], "width"), "64");
+  EXPECT_EQ(value_of(full.variants[0], "lr"), "0.25");  // the later one wins
+}
+
+TEST(Resolve, SweepsAreAllCombinations) {
+  const Resolved r = resolve_with({"width=8,16", "lr=0.1,0.2,0.3"});
+  ASSERT_EQ(r.variants.size(), 6u);
+  EXPECT_EQ(r.variants[0].label, "width=8, lr=0.1");
+  EXPECT_EQ(r.variants[5].label, "width=16, lr=0.3");
+  EXPECT_EQ(value_of(r.variants[5], "lr"), "0.3");
+  EXPECT_EQ(r.base, "width=8, lr=0.1");
+  EXPECT_EQ(r.swept, (std::vector<std::string>{"width", "lr"}));
+  EXPECT_EQ(resolve_with({"width=16,32"}).base, "");  // the usual width is not among them
+  EXPECT_EQ(resolve_with({"width=8,16", "width=4"}).variants.size(), 1u);
+}
+
+TEST(Resolve, RefusesWhatCannotBe) {
+  EXPECT_THROW(resolve_with({"lr=2"}), UserError);
+  EXPECT_THROW(resolve_with({"lr=0.1,2"}), UserError);
+  EXPECT_THROW(resolve_with({"learning=1"}), UserError);
+  EXPECT_THROW(resolve_with({"width=13"}), UserError);
+  EXPECT_THROW(resolve_with({"width=12,13"}), UserError);
+  EXPECT_THROW(resolve_with({"width=8,8"}), UserError);
+  EXPECT_THROW(resolve_with({}, "quik"), UserError);
+  RunRequest none;
+  none.seeds = std::vector<int64_t>{};
+  EXPECT_THROW(resolve(toy(), none), UserError);
+}
+
+// config.toml, given back, is the same run.
+TEST(Resolve, WritesWhatItWouldRead) {
+  const Resolved r = resolve_with({"kind=plain,fancy", "lr=0.2,1", "width=9"});
+  RunRequest again;
+  again.assignments = parse_assignments(r.toml, "config.toml");
+  // What says which run it is, beside the options.
+  EXPECT_EQ(std::erase_if(again.assignments,
+                          [](const Assignment& a) {
+                            return a.key == "experiment" || a.key == "preset" ||
+                                   a.key == "seeds" || a.key == "precision";
+                          }),
+            4u)
+      << r.toml;
+  const Resolved back = resolve(toy(), again);
+  ASSERT_EQ(back.variants.size(), 4u);
+  std::set<std::string> labels, wanted;
+  for (const Variant& v : r.variants)
+    wanted.insert(value_of(v, "kind") + value_of(v, "lr") + value_of(v, "width"));
+  for (const Variant& v : back.variants)
+    labels.insert(value_of(v, "kind") + value_of(v, "lr") + value_of(v, "width"));
+  EXPECT_EQ(labels, wanted);
+}
+
+// --- Judging ---
+
+void record(Results& results, const std::string& arm, int64_t seed, double score,
+            ModelStatus status = ModelStatus::ok) {
+  results.record_model({arm, seed, status, -1, "", {{"score", kFinalStep, score}}});
+}
+
+TEST(Judging, ReadsPairsFromTheStore) {
+  TestFolder folder;
+  Results results(folder.path() / "r.sqlite", Access::write);
+  for (int64_t seed = 0; seed < 4; ++seed) {
+    record(results, "method", seed, 0.8 + 0.01 * seed);
+    record(results, "control", seed, 0.5);
+  }
+  record(results, "control", 3, 0, ModelStatus::diverged);
+  const auto claims = judge_claims(resolve_with({}), results, {});
+  ASSERT_EQ(claims.size(), 2u);  // the claim about widths needs a sweep
+  EXPECT_EQ(claims[0].id, "better");
+  EXPECT_EQ(claims[0].judgement.verdict, Verdict::supported);
+  EXPECT_EQ(claims[0].judgement.n, 3);
+  EXPECT_EQ(claims[0].judgement.excluded, 1);
+  EXPECT_NEAR(claims[0].judgement.estimate, 0.31, 1e-9);
+  EXPECT_EQ(claims[1].judgement.verdict, Verdict::not_judged);
+  EXPECT_EQ(claims[1].judgement.note, "too few models");
+}
+
+TEST(Judging, SpeaksOfVariantsInSweeps) {
+  TestFolder folder;
+  Results results(folder.path() / "r.sqlite", Access::write);
+  for (int64_t seed = 0; seed < 4; ++seed)
+    for (const char* width : {"8", "16"})
+      for (const char* arm : {"method", "control"})
+        record(results, fmt::format("{} | width={}", arm, width), seed,
+               (*arm == 'm' ? 0.8 : 0.5) - (*width == '8' ? 0 : 0.1) + 0.001 * seed);
+  const auto swept = judge_claims(resolve_with({"width=8,16"}), results, {});
+  ASSERT_EQ(swept.size(), 3u);
+  EXPECT_NEAR(swept[0].judgement.estimate, 0.3, 1e-9);  // of the usual width
+  EXPECT_NEAR(swept[1].judgement.estimate, -0.1, 1e-9);
+  EXPECT_EQ(swept[1].judgement.verdict, Verdict::refuted);
+  EXPECT_TRUE(judge_claims(resolve_with({"width=16,32"}), results, {}).empty());
+}
+
+TEST(Judging, NamesArmsAndDrawsSweeps) {
+  const Resolved plain = resolve_with({}), swept = resolve_with({"width=8,16"}),
+                 words = resolve_with({"kind=plain,fancy"}),
+                 both = resolve_with({"width=8,16", "lr=0.1,0.2"});
+  EXPECT_EQ(all_arms(plain).size(), 2u);
+  const auto arms = all_arms(swept);
+  ASSERT_EQ(arms.size(), 4u);
+  EXPECT_EQ(arms[2].name, "method | width=16");
+  EXPECT_EQ(arms[0].published, 0.9);
+  EXPECT_FALSE(arms[2].published);  // published for the usual width
+  EXPECT_EQ(all_figures(plain, toy())[0].id, "scores");
+  const FigureRow line = all_figures(swept, toy()).at(0);
+  EXPECT_EQ(line.spec.kind, "lines");
+  ASSERT_EQ(line.spec.sweep.size(), 2u);
+  EXPECT_EQ(line.spec.sweep[0].points.size(), 2u);
+  EXPECT_TRUE(all_figures(words, toy()).at(0).spec.sweep.empty());
+  EXPECT_TRUE(all_figures(both, toy()).at(0).spec.sweep.empty());
+}
+
+}  // namespace
+}  // namespace omni

@@ -1,0 +1,196 @@
+#include "lab/trial.h"
+
+#include <gtest/gtest.h>
+
+#include "lab/test_support.h"
+#include "ops/random.h"
+#include "store/test_folder.h"
+
+namespace omni {
+namespace {
+
+using namespace testing;  // NOLINT: the toy problem
+
+struct Bench {
+  explicit Bench(WorkerOptions options = {}, int64_t seed = 0) : worker(with_data(options)) {
+    worker.begin_seed(seed);
+    record.seed = seed;
+    trial.emplace(worker, seed, "", record);
+  }
+  WorkerOptions with_data(WorkerOptions o) {
+    o.data = &data;
+    o.advanced = [this](double e) { epochs += e; };
+    return o;
+  }
+  Trained train(double lr = 0.01) {
+    const Ensemble start = toy_model(*trial);
+    return trial->train(toy_training(*trial, start, lr));
+  }
+
+  Dataset data = toy_data();
+  Worker worker;
+  SeedRecord record;
+  std::optional<Trial> trial;
+  double epochs = 0;
+};
+
+TEST(Trial, Learns) {
+  Bench b;
+  const Trained t = b.train();
+  EXPECT_FALSE(t.diverged_at);
+  EXPECT_GT(toy_accuracy(*b.trial, t.model), 0.8);
+  EXPECT_EQ(b.epochs, 5);
+}
+
+TEST(Trial, RunsEqualPhasesOnce) {
+  std::atomic<bool> stop = false;
+  WorkerOptions o;
+  o.stop = &stop;
+  Bench b(o);
+  const Ensemble start = toy_model(*b.trial), other_start = toy_model(*b.trial, "other");
+  const Training p = toy_training(*b.trial, start);
+  const uint64_t first = weights_hash(b.trial->train(p).model[0]);
+  stop = true;  // training would throw Interrupted now
+  EXPECT_EQ(weights_hash(b.trial->train(p).model[0]), first);
+  for (const auto& change : std::vector<std::function<void(Training&)>>{
+           [](Training& t) { t.name = "other"; },
+           [](Training& t) { t.epochs = 4; },
+           [](Training& t) { t.batch = 50; },
+           [](Training& t) { t.samples = 99; },
+           [](Training& t) { t.order = Key::of(9); },
+           [](Training& t) { t.random = Key::of(9); },
+           [](Training& t) { t.lr = [](int64_t s, int64_t) { return s == 7 ? 0.02 : 0.01; }; },
+           [](Training& t) { t.scalars["more"] = 1; },
+           [&](Training& t) { t.start = &other_start; },
+           [&](Training& t) { t.frozen["teacher"] = &other_start; },
+           [](Training& t) {
+             t.build = [plain = t.build](Step& s) {
+               plain(s);
+               s.graph().result("lr", s.lr());
+             };
+           }}) {
+    Training other = p;
+    change(other);
+    EXPECT_THROW(b.trial->train(other), Interrupted);
+  }
+  float more = 1;
+  b.trial->add_table("more", {{DType::f32, {1}}, &more, "hash"});
+  EXPECT_THROW(b.trial->train(p), Interrupted);
+}
+
+TEST(Trial, FindsFinishedPhasesOnDisk) {
+  TestFolder folder;
+  std::atomic<bool> stop = false;
+  WorkerOptions o;
+  o.checkpoints = folder.path();
+  o.stop = &stop;
+  uint64_t hash = 0;
+  {
+    Bench b(o);
+    hash = weights_hash(b.train().model[0]);
+  }
+  stop = true;  // training would throw Interrupted now
+  Bench b(o);
+  EXPECT_EQ(weights_hash(b.train().model[0]), hash);
+  EXPECT_THROW(b.train(0.02), Interrupted);
+  Bench other(o, 1);
+  EXPECT_THROW(other.train(), Interrupted);
+  b.worker.end_seed();
+  EXPECT_THROW(b.train(), Interrupted);  // forgotten
+}
+
+TEST(Trial, RecordsDivergenceAndLeavesNeighboursAlone) {
+  Bench alone(WorkerOptions{}), b(WorkerOptions{});
+  const uint64_t wanted = weights_hash(alone.train().model[0]);
+  const Trained wild = b.train(1e30);
+  ASSERT_TRUE(wild.diverged_at);
+  EXPECT_GT(*wild.diverged_at, 1);
+  EXPECT_LE(*wild.diverged_at, 20);
+  const Trained neighbour = b.train();
+  EXPECT_FALSE(neighbour.diverged_at);
+  EXPECT_EQ(weights_hash(neighbour.model[0]), wanted);
+
+  b.trial->record("wild", wild, {{"accuracy", 0.5}});
+  b.trial->record("tame", neighbour, {{"accuracy", 0.9}});
+  EXPECT_EQ(b.record.models.at("wild").status, ModelStatus::diverged);
+  EXPECT_EQ(b.record.models.at("wild").status_step, *wild.diverged_at);
+  EXPECT_EQ(b.record.models.at("tame").status, ModelStatus::ok);
+  EXPECT_EQ(b.record.models.at("tame").weights_hash, fmt::format("{:016x}", wanted));
+  EXPECT_EQ(b.train(1e30).diverged_at, wild.diverged_at);  // found again as what it was
+}
+
+// The loss of the last step is computed before its update.
+TEST(Trial, TheLastUpdateCanDivergeToo) {
+  Bench b;
+  const Ensemble start = toy_model(*b.trial);
+  Training p = toy_training(*b.trial, start);
+  p.lr = [](int64_t s, int64_t steps) {
+    return s == steps - 1 ? std::numeric_limits<double>::infinity() : 0.01;
+  };
+  EXPECT_EQ(b.trial->train(p).diverged_at, 20);
+}
+
+TEST(Trial, ObservesWhereAsked) {
+  Bench b;
+  const Ensemble start = toy_model(*b.trial);
+  Training p = toy_training(*b.trial, start);
+  p.observe_at = {0, 1, 4, 20};
+  std::map<int64_t, uint64_t> seen;
+  p.observe = [&](int64_t step, const Ensemble& e) { seen[step] = weights_hash(e[0]); };
+  const Trained t = b.trial->train(p);
+  ASSERT_EQ(seen.size(), 4u);
+  EXPECT_EQ(seen[0], weights_hash(start[0]));
+  EXPECT_NE(seen[1], seen[4]);
+  EXPECT_EQ(seen[20], weights_hash(t.model[0]));
+  EXPECT_EQ(seen[20], weights_hash(Bench().train().model[0]));  // looking changes nothing
+}
+
+TEST(Trial, DryRunsCountCosts) {
+  WorkerOptions o;
+  o.dry = true;
+  Bench b(o);
+  b.train();
+  EXPECT_EQ(b.record.model_epochs, 5);
+  // Forward 2 (6 * 16 + 16 * 3) per sample, twice that less the input's gradient backward.
+  const double forward = 2.0 * (6 * 16 + 16 * 3), backward = 2.0 * (6 * 16 + 2 * 16 * 3);
+  EXPECT_EQ(b.record.matmul_flops, 5 * 100 * (forward + backward));
+  const Ensemble start = toy_model(*b.trial);
+  EXPECT_EQ(toy_accuracy(*b.trial, start), 0);
+  EXPECT_EQ(b.record.matmul_flops, 5 * 100 * (forward + backward) + 40 * forward);
+  b.trial->record("arm", {start.clone(), {}}, {{"accuracy", 1}});
+  EXPECT_TRUE(b.record.models.at("arm").metrics.empty());
+}
+
+TEST(Trial, SaysWhatNobodyGave) {
+  Bench b;
+  const Ensemble start = toy_model(*b.trial);
+  Training p = toy_training(*b.trial, start);
+  const StepBuilder plain = p.build;
+  p.build = [plain](Step& s) {
+    plain(s);
+    s.graph().result("more", s.scalar("temperature") * 2.0);
+  };
+  EXPECT_THROW(b.trial->train(p), UserError);
+  p.scalars["temperature"] = 1;
+  EXPECT_NO_THROW(b.trial->train(p));
+  p.scalars.clear();
+  p.name = "again";  // the program has been bound before
+  EXPECT_THROW(b.trial->train(p), UserError);
+  p.build = [](Step& s) { s.graph().result("other", s.lr()); };
+  EXPECT_THROW(b.trial->train(p), UserError);  // no loss
+  p.build = [](Step& s) { s.rows("train.z"); };
+  EXPECT_THROW(b.trial->train(p), UserError);
+}
+
+TEST(Trial, VariantsNameTheirArms) {
+  Bench b;
+  Trial swept(b.worker, 0, "lr=0.1", b.record);
+  swept.record("arm", {toy_model(*b.trial), {}}, {});
+  swept.curve("arm", "loss", 3, 0.5);
+  const ModelResult& r = b.record.models.at("arm | lr=0.1");
+  EXPECT_EQ(r.arm, "arm | lr=0.1");
+  EXPECT_EQ(r.metrics.at(0).step, 3);
+}
+
+}  // namespace
+}  // namespace omni

@@ -1,0 +1,54 @@
+// Running a program allocates nothing. oneDNN is left out: it lists a primitive's arguments anew at
+// each execution, inside the library.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "engine/program.h"
+#include "ops/elementwise.h"
+#include "ops/leaf.h"
+#include "ops/reduce.h"
+#include "ops/softmax.h"
+
+namespace {
+std::atomic<int64_t> allocations = 0;
+}
+
+// Every allocation by new of the test program. Never inlined, or the compiler would take the pair
+// of malloc and delete for a mistake.
+[[gnu::noinline]] void* operator new(size_t bytes) {
+  ++allocations;
+  void* p = std::malloc(bytes == 0 ? 1 : bytes);
+  if (!p) throw std::bad_alloc();
+  return p;
+}
+[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p, size_t) noexcept { std::free(p); }
+
+namespace omni {
+namespace {
+
+TEST(Allocations, NoneWhileAProgramRuns) {
+  Graph g;
+  Value v = input(g, "x", {DType::f32, {1000, 16}, 0}, Role::data);
+  const Value w = input(g, "w", {DType::f32, {16}}, Role::parameter);
+  g.result("rows", softmax(tanh(v * w)));
+  g.update(w, w - reduce_sum(v, {0}) * 0.001);
+  for (const int threads : {1, 2}) {
+    Program p(g, {Precision::f32, {}, threads});
+    ASSERT_EQ(p.slices(), 4);
+    const std::vector<float> x(16000, 1.f);
+    std::vector<float> weights(16, 2.f);
+    p.bind("x", x.data());
+    p.bind("w", weights.data());
+    p.run();
+    const int64_t before = allocations;
+    for (int i = 0; i < 5; ++i) p.run();
+    EXPECT_EQ(allocations - before, 0) << threads << " threads";
+  }
+}
+
+}  // namespace
+}  // namespace omni
