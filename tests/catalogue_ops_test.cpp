@@ -117,11 +117,13 @@ std::vector<Sample> samples() {
   more(ops::max_pool2d_pick,
        [](Graph& g) { return max_pool2d_pick(images(g), images(g, "v"), {}); });
   more(ops::avg_pool2d, [](Graph& g) { return avg_pool2d(images(g)); });
-  more(ops::avg_pool2d_gradient,
-       [](Graph& g) { return avg_pool2d_gradient(pooled(g), {2, 4, 4, 3}, {}); });
+  more(ops::avg_pool2d_gradient, [](Graph& g) {
+    return avg_pool2d_gradient(pooled(g), {2, 4, 4, 3}, {});
+  });
   const auto drawn = [](auto draw) {
     return [draw](Graph& g) {
-      return draw(i32(g, "key", {2}), i32(g, "step", {}), i32(g, "index", {4}, 0), "test", Shape{3});
+      return draw(i32(g, "key", {2}), i32(g, "step", {}), i32(g, "index", {4}, 0), "test",
+                  Shape{3});
     };
   };
   more(ops::random_uniform, drawn(random_uniform));

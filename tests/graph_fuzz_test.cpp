@@ -32,17 +32,23 @@ class RandomGraph {
   RandomGraph(uint64_t seed, int64_t batch) : random_(Key::of(seed).fold("graph")), batch_(batch) {
     width_ = pick<int64_t>({1, 3, 8, 33, 64});
     const int64_t other = pick<int64_t>({1, 5, 16, 33});
-    for (const auto& [name, shape] : std::vector<std::pair<std::string, Shape>>{
-             {"a", {width_}}, {"b", {width_}}, {"c", {width_}},
-             {"square", {width_, width_}}, {"twin", {width_, width_}},
-             {"in", {width_, other}}, {"out", {other, width_}}, {"narrow", {other}}})
+    for (const auto& [name, shape] :
+         std::vector<std::pair<std::string, Shape>>{{"a", {width_}},
+                                                    {"b", {width_}},
+                                                    {"c", {width_}},
+                                                    {"square", {width_, width_}},
+                                                    {"twin", {width_, width_}},
+                                                    {"in", {width_, other}},
+                                                    {"out", {other, width_}},
+                                                    {"narrow", {other}}})
       parameters_.push_back(input(g, name, {DType::f32, shape}, Role::parameter));
     for (const char* name : {"s", "t"})
       scalars_.push_back(input(g, name, {DType::f32, {}}, Role::scalar));
     index_ = input(g, "index", {DType::i32, {batch_}, 0}, Role::data);
     rows_.push_back(input(g, "x", {DType::f32, {batch_, width_}, 0}, Role::data));
-    rows_.push_back(gather(input(g, "table", {DType::u8, {kTableRows, width_}}, Role::data), index_) *
-                    (1.0 / 255));
+    rows_.push_back(
+        gather(input(g, "table", {DType::u8, {kTableRows, width_}}, Role::data), index_) *
+        (1.0 / 255));
     columns_.push_back(input(g, "weight", {DType::f32, {batch_, 1}, 0}, Role::data));
     for (int steps = 4 + static_cast<int>(random_.below(26)); steps > 0; --steps) grow();
     finish();
@@ -62,11 +68,16 @@ class RandomGraph {
   // Something that broadcasts to [batch, width].
   Value beside() {
     switch (random_.below(5)) {
-      case 0: return any({parameter("a"), parameter("b"), parameter("c")});
-      case 1: return any(scalars_);
-      case 2: return any(columns_);
-      case 3: return constant(g, pick({0.5, -1.0, 2.0}));
-      default: return row();
+      case 0:
+        return any({parameter("a"), parameter("b"), parameter("c")});
+      case 1:
+        return any(scalars_);
+      case 2:
+        return any(columns_);
+      case 3:
+        return constant(g, pick({0.5, -1.0, 2.0}));
+      default:
+        return row();
     }
   }
 
@@ -74,12 +85,18 @@ class RandomGraph {
 
   void grow() {
     switch (random_.below(16)) {
-      case 0: return rows_.push_back(row() + beside());
-      case 1: return rows_.push_back(bounded(row() - beside()));
-      case 2: return rows_.push_back(tanh(row()) * tanh(beside()));
-      case 3: return rows_.push_back(relu(row()));
-      case 4: return rows_.push_back(maximum(row(), beside()));
-      case 5: return rows_.push_back(where_positive(columns_[0], row()));
+      case 0:
+        return rows_.push_back(row() + beside());
+      case 1:
+        return rows_.push_back(bounded(row() - beside()));
+      case 2:
+        return rows_.push_back(tanh(row()) * tanh(beside()));
+      case 3:
+        return rows_.push_back(relu(row()));
+      case 4:
+        return rows_.push_back(maximum(row(), beside()));
+      case 5:
+        return rows_.push_back(where_positive(columns_[0], row()));
       case 6: {  // with the epilogue, or with something in its way
         Value v = matmul(bounded(row()), parameter("in"));
         if (random_.below(3)) v = v + parameter("narrow");
@@ -87,16 +104,23 @@ class RandomGraph {
         if (random_.below(3)) v = relu(v);
         return rows_.push_back(bounded(matmul(v, parameter("out"))));
       }
-      case 7: return rows_.push_back(bounded(matmul(row(), parameter("square"), false, true)));
-      case 8: return columns_.push_back(reduce_sum(bounded(row()), {-1}, true) * (1.0 / 64));
-      case 9: return rows_.push_back(softmax(row()));
-      case 10: return rows_.push_back(gather(parameter("square"), index_) + beside());
-      case 11: return rows_.push_back(route(row(), constant(g, 0.0)));
+      case 7:
+        return rows_.push_back(bounded(matmul(row(), parameter("square"), false, true)));
+      case 8:
+        return columns_.push_back(reduce_sum(bounded(row()), {-1}, true) * (1.0 / 64));
+      case 9:
+        return rows_.push_back(softmax(row()));
+      case 10:
+        return rows_.push_back(gather(parameter("square"), index_) + beside());
+      case 11:
+        return rows_.push_back(route(row(), constant(g, 0.0)));
       case 12:
         return rows_.push_back(
             reshape(tanh(reshape(row(), {batch_, width_, 1})), {batch_, width_}));
-      case 13: return scalars_.push_back(any(scalars_) * 0.5 + constant(g, 0.25) * 2.0);
-      case 14: return rows_.push_back(sum_n(std::vector{row(), beside(), row()}) * 0.3);
+      case 13:
+        return scalars_.push_back(any(scalars_) * 0.5 + constant(g, 0.25) * 2.0);
+      case 14:
+        return rows_.push_back(sum_n(std::vector{row(), beside(), row()}) * 0.3);
       default: {
         const Value both = concat({row(), row()}, -1);
         return rows_.push_back(tanh(slice(both, 1, width_ / 2, width_ / 2 + width_)));
@@ -155,9 +179,12 @@ RefInputs random_inputs(const Graph& g, uint64_t seed) {
     Stream stream(Key::of(seed).fold(n.name));
     RefArray& a = inputs[n.name] = {n.type, std::vector<double>(n.type.count())};
     for (double& x : a.v) {
-      if (n.type.dtype == DType::i32) x = static_cast<double>(stream.below(kTableRows + 1));
-      else if (n.type.dtype == DType::u8) x = static_cast<double>(stream.below(256));
-      else x = static_cast<float>(0.5 * stream.normal());
+      if (n.type.dtype == DType::i32)
+        x = static_cast<double>(stream.below(kTableRows + 1));
+      else if (n.type.dtype == DType::u8)
+        x = static_cast<double>(stream.below(256));
+      else
+        x = static_cast<float>(0.5 * stream.normal());
     }
   }
   return inputs;
@@ -185,9 +212,12 @@ Found run(const Graph& g, const RefInputs& inputs, const ProgramOptions& options
     found.bits[name] = {b.begin(), b.end()};
   };
   for (const Output& o : g.outputs()) {
-    if (o.update) keep("new " + o.name, std::span<const float>(floats.at(o.name)));
-    else if (g.node(o.id).type.dtype == DType::i32) keep(o.name, program.result<int32_t>(o.name));
-    else keep(o.name, program.result(o.name));
+    if (o.update)
+      keep("new " + o.name, std::span<const float>(floats.at(o.name)));
+    else if (g.node(o.id).type.dtype == DType::i32)
+      keep(o.name, program.result<int32_t>(o.name));
+    else
+      keep(o.name, program.result(o.name));
   }
   return found;
 }
@@ -242,8 +272,7 @@ TEST_P(GraphFuzz, EveryPlanMeansTheSame) {
     std::map<std::string, std::vector<double>> numbers = fused.values;
     numbers.erase("rank");  // an index is right or wrong, not near
     expect_close(narrow, numbers, 0.15, "bf16 against f32");
-    expect_equal(run(g, inputs, {Precision::bf16, {}, 2}), narrow,
-                 "2 threads in bf16");
+    expect_equal(run(g, inputs, {Precision::bf16, {}, 2}), narrow, "2 threads in bf16");
     std::set<std::string> all_bf16;
     for (const PassInfo& p : pass_names()) {
       if (p.keeps_bits_bf16) all_bf16.insert(p.name);
@@ -254,9 +283,9 @@ TEST_P(GraphFuzz, EveryPlanMeansTheSame) {
                      std::string(p.name) + " in bf16");
     }
     expect_equal(run(g, inputs, {Precision::f32, {"all"}, 1}), fused, "all passes off");
-    expect_equal(run(g, inputs, {Precision::bf16, all_bf16, 1}), narrow,
-                 "all passes off in bf16");
-    expect_close(run(g, inputs, {Precision::f32, {"slice-batch"}, 1}), fused.values, 2e-4, "unsliced");
+    expect_equal(run(g, inputs, {Precision::bf16, all_bf16, 1}), narrow, "all passes off in bf16");
+    expect_close(run(g, inputs, {Precision::f32, {"slice-batch"}, 1}), fused.values, 2e-4,
+                 "unsliced");
     if (HasFailure()) {
       ADD_FAILURE() << to_string(g);
       return;

@@ -73,7 +73,7 @@ struct MyIdea {
 Experiment my_idea() {
   return {.name = "my-idea", .title = "Are true labels learned before false ones?",
           .texts = {.source = "arXiv:1706.05394"}, .metric = "late", .metric_label = "late lean",
-          .presets = {{"quick", "half a minute", {}, 8}, {"smoke", "1 s", {{"epochs", "8"}}, 2}},
+          .presets = {{"quick", "ten seconds", {}, 8}, {"smoke", "1 s", {{"epochs", "8"}}, 2}},
           .settings = settings_of<MyIdea>()};
 }
 }  // namespace omni

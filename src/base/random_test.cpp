@@ -28,8 +28,7 @@ TEST(Key, FoldsAreIndependentAndReproducible) {
     EXPECT_TRUE(seen.insert(Key::of(seed).bits).second);
     for (const char* name : {"init", "order", ""})
       EXPECT_TRUE(seen.insert(Key::of(seed).fold(name).bits).second);
-    for (uint64_t i = 0; i < 50; ++i)
-      EXPECT_TRUE(seen.insert(Key::of(seed).fold(i).bits).second);
+    for (uint64_t i = 0; i < 50; ++i) EXPECT_TRUE(seen.insert(Key::of(seed).fold(i).bits).second);
   }
   EXPECT_EQ(Key::of(3).fold("init"), Key::of(3).fold("init"));
   EXPECT_NE(Key::of(3).fold("a").fold("b"), Key::of(3).fold("b").fold("a"));

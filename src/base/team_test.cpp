@@ -15,8 +15,7 @@ TEST(Team, EveryoneWorksInEveryRound) {
     std::vector<int64_t> rounds(size);  // plain memory: the team orders reads and writes
     for (int round = 0; round < 2000; ++round) {
       team.run([&](int number) { rounds[number] += round; });
-      ASSERT_EQ(std::reduce(rounds.begin(), rounds.end()),
-                int64_t{size} * round * (round + 1) / 2);
+      ASSERT_EQ(std::reduce(rounds.begin(), rounds.end()), int64_t{size} * round * (round + 1) / 2);
     }
   }
 }

@@ -105,7 +105,7 @@ TEST(Fusion, GathersJoinTheirOnlyReader) {
   one.result("y", emit(one) * 0.5 + 1);
   EXPECT_EQ(units_of(one), (Units{{"gather", "mul", "add"}}));
   EXPECT_EQ(units_of(one, {"fuse-gathers"}), (Units{{"gather"}, {"mul", "add"}}));
-  const Value rows = emit(two) ;
+  const Value rows = emit(two);
   two.result("a", rows * 2.0);
   two.result("b", rows * 3.0);
   EXPECT_EQ(units_of(two).size(), 3u);  // two passes read it
@@ -139,7 +139,7 @@ TEST(Epilogues, AreRefusedWhereTheyWouldBeWrong) {
   out.g.result("product", out.product);
   out.g.result("y", relu(out.product));
   EXPECT_EQ(units_of(out.g)[0], std::vector<std::string>{"matmul"});
-  column.g.result("y", column.product + f32(column.g, "c", {8, 1}));     // not along columns
+  column.g.result("y", column.product + f32(column.g, "c", {8, 1}));  // not along columns
   EXPECT_EQ(units_of(column.g)[0], std::vector<std::string>{"matmul"});
   doubled.g.result("y", doubled.product + doubled.product);
   EXPECT_EQ(units_of(doubled.g)[0], std::vector<std::string>{"matmul"});
@@ -181,9 +181,9 @@ bool in_place(Graph& g, const char* name) {
 TEST(InPlace, UpdatesComeAfterAllReaders) {
   Graph g;
   const Value w = parameter(g, "w", {8}), x = f32(g, "x", {8});
-  g.update(w, w - x);                                // first in the graph
-  g.result("y", reduce_sum(exp(w), {0}));            // reads the old value
-  g.result("z", reshape(w, {2, 4}) * 2.0);           // through an alias
+  g.update(w, w - x);                       // first in the graph
+  g.result("y", reduce_sum(exp(w), {0}));   // reads the old value
+  g.result("z", reshape(w, {2, 4}) * 2.0);  // through an alias
   EXPECT_TRUE(in_place(g, "w"));
   Program p(g);
   std::vector<float> weights(8, 1), data(8, 1);
@@ -216,7 +216,7 @@ TEST(InPlace, UpdatesThatReadEachOtherSeeOldValues) {
   const Value a = parameter(g, "a", {1500}), b = parameter(g, "b", {1500}),
               c = parameter(g, "c", {1500});
   const Value next = a + b;
-  g.update(a, next);           // one pass writes all three
+  g.update(a, next);  // one pass writes all three
   g.update(b, a * 10.0 + next);
   g.update(c, b * 100.0 + a + c);
   Program p(g);

@@ -19,13 +19,16 @@ constexpr PassInfo kPasses[] = {
     {"fold-constants", "compute scalars known now when the program is made", true, true},
     {"common-subexpressions", "compute equal expressions once", true, false},
     {"dead-code", "drop what no output needs", true, false},
-    {"fuse-elementwise", "run chains of elementwise ops as one pass over cached blocks", true, true},
+    {"fuse-elementwise", "run chains of elementwise ops as one pass over cached blocks", true,
+     true},
     {"fuse-gathers", "read picked rows inside the elementwise pass that uses them", true, true},
     {"fuse-epilogues", "add the bias and apply ReLU inside the matmul or convolution", true, true},
     {"update-in-place", "overwrite a parameter as soon as its last reader is done", true, true},
     {"share-memory", "let values that do not live at the same time share memory", true, true},
-    {"slice-batch", "cut large batches into slices of rows that fit the cache and share out over "
-                    "cores; sums over the batch are added slice by slice", false, false},
+    {"slice-batch",
+     "cut large batches into slices of rows that fit the cache and share out over "
+     "cores; sums over the batch are added slice by slice",
+     false, false},
 };
 
 // Whole numbers are copied as they are: f32, in which elementwise passes compute, holds 24 bits.
@@ -68,7 +71,8 @@ std::string expression(const OpDef& op, std::span<const int> in, const Attrs& at
     if (const auto* d = std::get_if<double>(&item))
       key += fmt::format("{:x}", std::bit_cast<uint64_t>(*d));
     if (const auto* s = std::get_if<std::string>(&item)) key += fmt::format("{}:{}", s->size(), *s);
-    if (const auto* l = std::get_if<std::vector<int64_t>>(&item)) key += fmt::format("{}", fmt::join(*l, ","));
+    if (const auto* l = std::get_if<std::vector<int64_t>>(&item))
+      key += fmt::format("{}", fmt::join(*l, ","));
   }
   return key;
 }

@@ -12,8 +12,8 @@ namespace {
 // A slice of an MLP with layers of some hundred units fits a 1-2 MiB L2 cache at 256 rows; wide
 // activations (images) get fewer rows. Fewer than 32 rows would starve the matrix kernels.
 constexpr int64_t kMostRows = 256, kLeastRows = 32;
-constexpr int64_t kBytesPerSlice = 1 << 20;   // of the largest activation
-constexpr int64_t kPartialBytes = 32 << 20;   // of all partial sums together
+constexpr int64_t kBytesPerSlice = 1 << 20;  // of the largest activation
+constexpr int64_t kPartialBytes = 32 << 20;  // of all partial sums together
 
 // What a node is when rows are cut apart.
 enum class Part { free, row, sum, after };
@@ -53,8 +53,8 @@ int64_t batch_of(const Graph& g) {
   return batch;
 }
 
-// Slices of rows are bound in place: rows must be the first axis of what comes from and goes outside.
-// A batched value that an update keeps has nobody to collect its slices.
+// Slices of rows are bound in place: rows must be the first axis of what comes from and goes
+// outside. A batched value that an update keeps has nobody to collect its slices.
 bool rows_can_be_aimed_at(const Graph& g, const std::vector<Part>& part) {
   for (int id = 0; id < g.size(); ++id)
     if (is_input(g.node(id)) && g.node(id).type.batch > 0) return false;

@@ -81,7 +81,8 @@ void emit(Graph& g, int64_t rows) {
   const Value key = input(g, "key", {DType::i32, {2}}, Role::data);
   const Value table = input(g, "table", {DType::f32, {5, kWidth}}, Role::data);
   const Value w = input(g, "w", {DType::f32, {kWidth, kWidth}}, Role::parameter);
-  const Value drawn = random_normal(key, convert(constant(g, 3), DType::i32), index, "test", {kWidth});
+  const Value drawn =
+      random_normal(key, convert(constant(g, 3), DType::i32), index, "test", {kWidth});
   const Value y = tanh(matmul(x + drawn * 0.1, w)) + gather(table, index);
   g.result("rows", y);
   g.result("drawn", drawn);
@@ -121,8 +122,14 @@ Results run(int64_t rows, const ProgramOptions& options) {
     return std::vector<float>(r.begin(), r.end());
   };
   const auto best = p.result<int32_t>("best");
-  return {copy("rows"), copy("drawn"),   copy("total"), copy("columns"), copy("centred"),
-          w,            {best.begin(), best.end()}, p.slices()};
+  return {copy("rows"),
+          copy("drawn"),
+          copy("total"),
+          copy("columns"),
+          copy("centred"),
+          w,
+          {best.begin(), best.end()},
+          p.slices()};
 }
 
 void expect_close(const std::vector<float>& a, const std::vector<float>& b, const char* what) {
@@ -134,7 +141,8 @@ void expect_close(const std::vector<float>& a, const std::vector<float>& b, cons
 class UnevenBatch : public ::testing::TestWithParam<int64_t> {};
 
 TEST_P(UnevenBatch, IsTheWholeBatchToRounding) {
-  const Results sliced = run(GetParam(), {}), whole = run(GetParam(), {Precision::f32, {"slice-batch"}, 1});
+  const Results sliced = run(GetParam(), {}),
+                whole = run(GetParam(), {Precision::f32, {"slice-batch"}, 1});
   EXPECT_GT(sliced.slices, 1);
   EXPECT_EQ(whole.slices, 1);
   EXPECT_EQ(sliced.drawn, whole.drawn);
@@ -187,13 +195,14 @@ TEST(Slicing, BatchesThatCannotBeCutRunWhole) {
     Program p(g);
     EXPECT_EQ(p.slices(), 1);
   };
-  cannot([](Graph& g, Value x) { g.result("y", x - mean(x, {0}, true)); });      // batch statistic
-  cannot([](Graph& g, Value x) { g.result("y", reduce_max(x, {0})); });          // not a sum
-  cannot([](Graph& g, Value x) { g.result("y", slice(x, 0, 1, 9)); });           // some rows
-  cannot([](Graph& g, Value x) { g.result("y", sum(matmul(x, x, false, true))); });  // pairs of rows
-  cannot([](Graph& g, Value x) { g.result("y", transpose(x, {1, 0})); });        // rows not first
-  cannot([](Graph& g, Value x) { g.update(x, tanh(x)); });                       // kept by row
-  cannot([](Graph& g, Value x) {                                                 // two kinds of rows
+  cannot([](Graph& g, Value x) { g.result("y", x - mean(x, {0}, true)); });  // batch statistic
+  cannot([](Graph& g, Value x) { g.result("y", reduce_max(x, {0})); });      // not a sum
+  cannot([](Graph& g, Value x) { g.result("y", slice(x, 0, 1, 9)); });       // some rows
+  cannot(
+      [](Graph& g, Value x) { g.result("y", sum(matmul(x, x, false, true))); });  // pairs of rows
+  cannot([](Graph& g, Value x) { g.result("y", transpose(x, {1, 0})); });         // rows not first
+  cannot([](Graph& g, Value x) { g.update(x, tanh(x)); });                        // kept by row
+  cannot([](Graph& g, Value x) {  // two kinds of rows
     g.result("y", sum(x) + sum(rows_input(g, 300, "z")));
   });
   cannot([](Graph& g, Value x) {
@@ -216,7 +225,8 @@ TEST(Slicing, BatchStatisticsAreRightWhole) {
   p.bind("x", data.data());
   p.run();
   double column = 0, first = 0;
-  for (int64_t i = 0; i < kRows; ++i) column += data[i * kWidth], first += p.result("y")[i * kWidth];
+  for (int64_t i = 0; i < kRows; ++i)
+    column += data[i * kWidth], first += p.result("y")[i * kWidth];
   EXPECT_NEAR(first, 0, 1e-3);
   EXPECT_NEAR(p.result("y")[0], data[0] - column / kRows, 1e-5);
 }

@@ -109,17 +109,17 @@ TEST(Verify, FindsPlantedDefects) {
     plant(g);
     EXPECT_THROW(verify(g, "after"), Bug);
   };
-  finds([](Graph& g) { g.edit(2).in[0] = 3; });                   // reads what comes later
-  finds([](Graph& g) { g.edit(2).in[0] = 2; });                   // reads itself
+  finds([](Graph& g) { g.edit(2).in[0] = 3; });  // reads what comes later
+  finds([](Graph& g) { g.edit(2).in[0] = 2; });  // reads itself
   finds([](Graph& g) { g.edit(2).in[1] = -1; });
-  finds([](Graph& g) { g.edit(3).type.shape = {4, 3}; });         // not the rule's shape
+  finds([](Graph& g) { g.edit(3).type.shape = {4, 3}; });  // not the rule's shape
   finds([](Graph& g) { g.edit(3).type.batch = kNoBatch; });
   finds([](Graph& g) { g.edit(3).type.dtype = DType::i32; });
-  finds([](Graph& g) { g.edit(1).name = "x"; });                  // two inputs of one name
-  finds([](Graph& g) { g.edit_outputs()[0].id = 7; });            // outputs that do not exist
+  finds([](Graph& g) { g.edit(1).name = "x"; });        // two inputs of one name
+  finds([](Graph& g) { g.edit_outputs()[0].id = 7; });  // outputs that do not exist
   finds([](Graph& g) { g.edit_outputs()[0].id = -1; });
-  finds([](Graph& g) { g.edit_outputs()[1].name = "nobody"; });   // updates nothing
-  finds([](Graph& g) { g.edit_outputs()[1].id = 3; });            // another shape
+  finds([](Graph& g) { g.edit_outputs()[1].name = "nobody"; });  // updates nothing
+  finds([](Graph& g) { g.edit_outputs()[1].id = 3; });           // another shape
   finds([](Graph& g) { g.edit_outputs().push_back(g.outputs()[0]); });
   Graph g;
   emit(g);
@@ -146,7 +146,7 @@ TEST(Interpreter, SaysWhichInputIsMissing) {
 }
 
 TEST(Interpreter, RoundsWhatIsStoredNarrow) {
-  EXPECT_EQ(round_to_bf16(1 + 0x1p-8), 1);              // half way: to even
+  EXPECT_EQ(round_to_bf16(1 + 0x1p-8), 1);  // half way: to even
   EXPECT_EQ(round_to_bf16(1 + 3 * 0x1p-8), 1 + 0x1p-6);
   EXPECT_EQ(round_to_bf16(-1 - 0x1.8p-8), -1 - 0x1p-7);
   EXPECT_EQ(round_to_bf16(0x1.8p-133), 0x1p-132);  // denormals, too

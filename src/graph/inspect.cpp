@@ -24,12 +24,14 @@ void verify(const Graph& g, const char* when) {
               (expected.dtype == DType::f32 && n.type.dtype == DType::bf16),
           "{}: %{} = {} stores {} for {}", when, id, n.op->name, n.type, expected);
     if (n.in.empty() && n.attrs.has("role"))
-      check(inputs.emplace(n.name, n.type.shape).second, "{}: two inputs are called '{}'", when, n.name);
+      check(inputs.emplace(n.name, n.type.shape).second, "{}: two inputs are called '{}'", when,
+            n.name);
   }
   std::set<std::pair<bool, std::string>> outputs;
   for (const Output& o : g.outputs()) {
     check(o.id >= 0 && o.id < g.size(), "{}: output '{}' is not in the graph", when, o.name);
-    check(outputs.insert({o.update, o.name}).second, "{}: two outputs are called '{}'", when, o.name);
+    check(outputs.insert({o.update, o.name}).second, "{}: two outputs are called '{}'", when,
+          o.name);
     if (!o.update) continue;
     check(inputs.contains(o.name), "{}: '{}' is updated but is no input", when, o.name);
     check(inputs.at(o.name) == g.node(o.id).type.shape, "{}: the update of '{}' is {}", when,

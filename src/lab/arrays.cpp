@@ -31,7 +31,7 @@ std::vector<std::string> names_in_order(const safetensors::File& file) {
 void save_ensemble(const std::filesystem::path& path, const Ensemble& e,
                    std::map<std::string, std::string> metadata) {
   metadata[kModelsKey] = fmt::format("{}", e.models());
-  std::string& order = metadata[kOrderKey];
+  std::string& order = metadata[kOrderKey] = "";
   for (const ParameterSpec& spec : e.specs()) order += (order.empty() ? "" : "\n") + spec.name;
   std::map<std::string, safetensors::View> views;
   std::vector<std::vector<float>> gathered;  // arrays of several models are padded apart in memory

@@ -54,10 +54,20 @@ TEST(Option, ReadsEveryType) {
 }
 
 TEST(Option, RefusesWhatDoesNotFit) {
-  for (const auto& [key, text] : std::vector<std::pair<const char*, const char*>>{
-           {"width", "12.5"}, {"width", "0"}, {"width", "5000"}, {"width", "12x"}, {"width", ""},
-           {"width", "99999999999999999999"}, {"lr", "-1"}, {"lr", "nan"}, {"lr", "inf"},
-           {"lr", "fast"}, {"lr", "1,2"}, {"shuffle", "yes"}, {"data", "mnits"}}) {
+  for (const auto& [key, text] :
+       std::vector<std::pair<const char*, const char*>>{{"width", "12.5"},
+                                                        {"width", "0"},
+                                                        {"width", "5000"},
+                                                        {"width", "12x"},
+                                                        {"width", ""},
+                                                        {"width", "99999999999999999999"},
+                                                        {"lr", "-1"},
+                                                        {"lr", "nan"},
+                                                        {"lr", "inf"},
+                                                        {"lr", "fast"},
+                                                        {"lr", "1,2"},
+                                                        {"shuffle", "yes"},
+                                                        {"data", "mnits"}}) {
     Fields f;
     EXPECT_NE(error_of([&] { set(f, key, text); }), "no error") << key << "=" << text;
   }
@@ -103,8 +113,8 @@ TEST(Assignments, AreReadFromArguments) {
 }
 
 TEST(Assignments, AreReadFromToml) {
-  const auto a = parse_assignments("lr = 0.5\nwidth = [64, 128]\nshuffle = false\ndata = 'digits'\n",
-                                   "f.toml");
+  const auto a = parse_assignments(
+      "lr = 0.5\nwidth = [64, 128]\nshuffle = false\ndata = 'digits'\n", "f.toml");
   std::map<std::string, Assignment> by_key;
   for (const Assignment& x : a) by_key[x.key] = x;
   EXPECT_EQ(by_key.at("lr").values, std::vector<std::string>{"0.5"});

@@ -106,8 +106,8 @@ TEST(Resolve, WritesWhatItWouldRead) {
   // What says which run it is, beside the options.
   EXPECT_EQ(std::erase_if(again.assignments,
                           [](const Assignment& a) {
-                            return a.key == "experiment" || a.key == "preset" ||
-                                   a.key == "seeds" || a.key == "precision";
+                            return a.key == "experiment" || a.key == "preset" || a.key == "seeds" ||
+                                   a.key == "precision";
                           }),
             4u)
       << r.toml;

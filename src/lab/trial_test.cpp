@@ -53,15 +53,11 @@ TEST(Trial, RunsEqualPhasesOnce) {
   stop = true;  // training would throw Interrupted now
   EXPECT_EQ(weights_hash(b.trial->train(p).model[0]), first);
   for (const auto& change : std::vector<std::function<void(Training&)>>{
-           [](Training& t) { t.name = "other"; },
-           [](Training& t) { t.epochs = 4; },
-           [](Training& t) { t.batch = 50; },
-           [](Training& t) { t.samples = 99; },
-           [](Training& t) { t.order = Key::of(9); },
-           [](Training& t) { t.random = Key::of(9); },
+           [](Training& t) { t.name = "other"; }, [](Training& t) { t.epochs = 4; },
+           [](Training& t) { t.batch = 50; }, [](Training& t) { t.samples = 99; },
+           [](Training& t) { t.order = Key::of(9); }, [](Training& t) { t.random = Key::of(9); },
            [](Training& t) { t.lr = [](int64_t s, int64_t) { return s == 7 ? 0.02 : 0.01; }; },
-           [](Training& t) { t.scalars["more"] = 1; },
-           [&](Training& t) { t.start = &other_start; },
+           [](Training& t) { t.scalars["more"] = 1; }, [&](Training& t) { t.start = &other_start; },
            [&](Training& t) { t.frozen["teacher"] = &other_start; },
            [](Training& t) {
              t.build = [plain = t.build](Step& s) {

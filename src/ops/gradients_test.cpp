@@ -37,7 +37,8 @@ TEST(Gradients, OfWhatIsNotUsedAreZeros) {
   const Value x = f32(g, "x"), unused = f32(g, "unused", {2, 3});
   const auto d = gradients(square(x), std::vector{unused, x});
   EXPECT_EQ(d[0].shape(), (Shape{2, 3}));
-  const auto values = interpret(g, {{"x", {x.type(), {5}}}, {"unused", {unused.type(), std::vector<double>(6, 1)}}});
+  const auto values = interpret(
+      g, {{"x", {x.type(), {5}}}, {"unused", {unused.type(), std::vector<double>(6, 1)}}});
   EXPECT_EQ(values[d[0].id].v, std::vector<double>(6, 0));
   EXPECT_EQ(values[d[1].id].v[0], 10);
 }
@@ -63,7 +64,7 @@ TEST(Gradients, StopWhereTheyAreStopped) {
 TEST(Gradients, RefuseWhatHasNone) {
   Graph g;
   const Value x = f32(g, "x", {3});
-  EXPECT_THROW(gradients(square(x), std::vector{x}), UserError);                 // not a scalar
+  EXPECT_THROW(gradients(square(x), std::vector{x}), UserError);  // not a scalar
   EXPECT_THROW(pullback(square(x), f32(g, "dy", {2}), std::vector{x}), UserError);
 }
 
