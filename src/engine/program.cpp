@@ -154,7 +154,7 @@ struct Program::Impl {
       // expressions must not.
       Graph clean;
       simplify(g, clean, {});
-      if (auto s = slice_batch(clean)) sliced = std::move(*s);
+      if (auto s = slice_batch(clean, precision == Precision::bf16 ? 2 : 4)) sliced = std::move(*s);
     }
     if (sliced)
       build_slices();

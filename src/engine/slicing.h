@@ -33,6 +33,7 @@ std::string partial_name(const std::string& partial, int slice);
 // Nothing if the batch is small, or if the graph must run whole: some row's value depends on other
 // rows (batch statistics), rows of several numbers meet, rows are not the first axis of an input or
 // a result, or an update keeps values by row.
-std::optional<std::unique_ptr<SlicedGraph>> slice_batch(const Graph& g);
+std::optional<std::unique_ptr<SlicedGraph>> slice_batch(const Graph& g,
+                                                         int64_t value_bytes = sizeof(float));
 
 }  // namespace omni
