@@ -5,7 +5,6 @@
 // Source    Cloud et al. 2025, arXiv:2507.14805, section 6.2 and figure 10b
 #include <cmath>
 #include <cstring>
-#include <memory>
 
 #include "experiments/catalogue.h"
 #include "nn/layers.h"
@@ -226,17 +225,13 @@ struct SubliminalLearning {
             fmt::join(d.shape, "x"));
     for (const auto& [split, y, most] : {std::tuple{"train", &d.train.y, train},
                                          {"test", &d.test.y, int64_t{1} << 40}}) {
-      auto picks = std::make_shared<std::vector<int32_t>>();
-      for (size_t i = 0; i < y->size() && static_cast<int64_t>(picks->size()) < most; ++i)
-        if ((*y)[i] < classes) picks->push_back(static_cast<int32_t>(i));
-      t.add_table(std::string(split) + ".pick",
-                  {{DType::i32, Shape{static_cast<int64_t>(picks->size())}}, picks->data(),
-                   fmt::format("{} {} {}", split, picks->size(), classes), picks});
+      std::vector<int32_t> picks;
+      for (size_t i = 0; i < y->size() && static_cast<int64_t>(picks.size()) < most; ++i)
+        if ((*y)[i] < classes) picks.push_back(static_cast<int32_t>(i));
+      const Shape shape{static_cast<int64_t>(picks.size())};
+      t.add_table(std::string(split) + ".pick", std::move(picks), shape);
     }
-    if (blur > 0) {
-      const auto k = std::make_shared<std::vector<float>>(blur_matrix(blur));
-      t.add_table("blur", {{DType::f32, Shape{kSide, kSide}}, k->data(), fmt::format("{}", blur), k});
-    }
+    if (blur > 0) t.add_table("blur", blur_matrix(blur), {kSide, kSide});
   }
 
   // Gaussian weights along one axis, cut at the border, each row scaled to keep a pixel's variance.

@@ -29,11 +29,11 @@ struct MyIdea {
       logits(net, input(net.graph(), "x", {DType::f32, {1, 40}, 0}, Role::data));
     }, t.key().fold("init"));
     for (const auto& [arm, share] : {std::pair{"noisy", noise}, {"clean", 0.0}, {"random", 1.0}}) {
-      const auto y = std::make_shared<std::vector<int32_t>>(t.data().train.y);
+      std::vector<int32_t> labels = t.data().train.y;
       Stream draw(t.key().fold("labels"));
-      for (int32_t& label : *y)
+      for (int32_t& label : labels)
         if (const uint64_t other = draw.below(10); draw.uniform() < share) label = other;
-      t.add_table(arm, {{DType::i32, {4000}}, y->data(), fmt::format("{} {}", t.seed(), share), y});
+      t.add_table(arm, std::move(labels), {4000});
       Training p{.name = arm, .start = &start, .samples = 4000, .batch = 125, .epochs = epochs,
                  .order = t.key().fold("order")};
       p.build = [&](Step& s) {

@@ -29,7 +29,7 @@ struct RunArguments {
   Choice choice;
   std::filesystem::path out;
   std::optional<int> threads;
-  bool quiet = false;
+  bool quiet = false, keep_models = false;
 };
 
 struct DebugArguments {

@@ -1,6 +1,7 @@
 #include "cli/interrupt.h"
 
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -16,8 +17,24 @@ static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_alw
 
 struct sigaction old_int, old_term;
 
+// Programs such as timeout(1) send the same signal twice at once, to us and to our group: a second
+// one counts as asked for only after this long.
+constexpr int64_t kTogetherNs = 300'000'000;
+std::atomic<int64_t> first_ns{0};
+static_assert(std::atomic<int64_t>::is_always_lock_free);
+
+int64_t now_ns() {
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * int64_t{1'000'000'000} + t.tv_nsec;
+}
+
 void on_signal(int number) {
-  if (stop_asked.exchange(true)) _exit(128 + number);
+  if (stop_asked.exchange(true)) {
+    if (now_ns() - first_ns.load() > kTogetherNs) _exit(128 + number);
+    return;
+  }
+  first_ns.store(now_ns());
   caught.store(number);
   constexpr char kText[] = "\nStopping after the step at hand; once more ends at once.\n";
   [[maybe_unused]] const ssize_t ignored = write(STDERR_FILENO, kText, sizeof kText - 1);

@@ -104,6 +104,7 @@ int run_command(const Context& context, const RunArguments& arguments) {
   auto [experiment, request] = choose(context, choice);
   const Resolved resolved = resolve(*experiment, request);
   request.threads = arguments.threads.value_or(0);
+  request.keep_models = arguments.keep_models;
   request.out =
       arguments.out.empty() ? default_folder(*experiment, request, resolved) : arguments.out;
   if (is_finished(request.out, *experiment, resolved)) return show_finished(context, request);

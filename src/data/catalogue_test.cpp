@@ -133,19 +133,25 @@ TEST(LoadFirst, WithoutANetworkDigitsComeQuickly) {
   const LocalServer server([](const std::string&) -> test::Reply { return {.hang = true}; });
   const std::vector<std::string> mirrors = {server.url("a/"), server.url("b/")};
   const test::TemporaryFolder cache;
-  const auto start = std::chrono::steady_clock::now();
-  const Dataset data =
-      load_first(std::vector{small_set("one", mirrors).set, small_set("two", mirrors).set},
-                 {.directories = {cache.path()}, .cache = cache.path()});
-  const double took_s =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const auto seconds = [](const auto& work) {
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  Dataset data;
+  const double took_s = seconds([&] {
+    data = load_first(std::vector{small_set("one", mirrors).set, small_set("two", mirrors).set},
+                      {.directories = {cache.path()}, .cache = cache.path()});
+  });
+  // Drawing the digits takes as long as the machine is busy; the waiting is what is limited.
+  const double drawing_s = seconds([&] { load_dataset("digits", {}); });
   EXPECT_EQ(data.name, "digits");
   EXPECT_EQ(data.requested, "auto");
   EXPECT_EQ(data.train.count(), 60000);
   EXPECT_THAT(data.note, AllOf(HasSubstr("one: not found"), HasSubstr("no answer within"),
                                HasSubstr("two: not found"), HasSubstr("no download tried")));
   EXPECT_EQ(server.requests(), 2);
-  EXPECT_LT(took_s, 12) << "aim: 6 s on an idle machine";
+  EXPECT_LT(took_s - drawing_s, 10) << "aim: 4 s on an idle machine";
   EXPECT_EQ(test::files_in(cache.path()), 0u);
 }
 

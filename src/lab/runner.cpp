@@ -156,6 +156,7 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
     options.threads = std::max(1, threads / workers);
     options.stop = &stop;
     options.checkpoints = folder.checkpoints_path();
+    if (request.keep_models) options.models = folder.path() / "models";
     options.advanced = [&](double epochs) {
       const std::lock_guard lock(mutex);
       outcome.model_epochs += epochs;

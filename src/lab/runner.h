@@ -24,6 +24,7 @@ struct RunRequest {
   std::set<std::string> passes_off;
   std::filesystem::path out;                  // the run folder
   DataOptions data;
+  bool keep_models = false;                   // final weights as models/seed-N/ARM.safetensors
 };
 
 // Told how a run goes; called from several threads, one at a time.

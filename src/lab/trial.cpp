@@ -5,8 +5,11 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/sha256.h"
 #include "graph/inspect.h"
+#include "lab/arrays.h"
 #include "lab/worker.h"
+#include "store/files.h"
 
 namespace omni {
 namespace {
@@ -93,9 +96,19 @@ const Dataset& Trial::data() const {
   return *worker_.options().data;
 }
 const DataTable& Trial::tables() const { return worker_.tables(); }
-void Trial::add_table(const std::string& name, DataArray array) {
-  worker_.tables()[name] = std::move(array);
+template <class T>
+void Trial::add_table(const std::string& name, std::vector<T> values, const Shape& shape) {
+  static_assert(std::is_same_v<T, int32_t> || std::is_same_v<T, float>);
+  require(shape.count() == static_cast<int64_t>(values.size()),
+          "table '{}': {} values do not fill {}", name, values.size(), shape);
+  const auto owner = std::make_shared<std::vector<T>>(std::move(values));
+  worker_.tables()[name] = {{std::is_same_v<T, float> ? DType::f32 : DType::i32, shape},
+                            owner->data(),
+                            sha256_hex(std::as_bytes(std::span(*owner))),
+                            owner};
 }
+template void Trial::add_table(const std::string&, std::vector<int32_t>, const Shape&);
+template void Trial::add_table(const std::string&, std::vector<float>, const Shape&);
 bool Trial::dry() const { return worker_.options().dry; }
 
 Ensemble Trial::init(const std::function<void(Net&)>& define, Key key) {
@@ -251,6 +264,11 @@ void Trial::record(const std::string& arm, const Trained& model,
     r.status_step = *model.diverged_at;
   }
   for (const auto& [name, value] : metrics) r.metrics.push_back({name, kFinalStep, value});
+  if (const auto& models = worker_.options().models; !models.empty()) {
+    const auto folder = models / fmt::format("seed-{}", seed_);
+    make_folder(folder);
+    save_ensemble(folder / (r.arm + ".safetensors"), model.model);
+  }
 }
 
 void Trial::curve(const std::string& arm, const std::string& metric, int64_t step, double value) {

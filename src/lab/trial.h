@@ -62,7 +62,9 @@ class Trial {
   Key key() const { return Key::of(static_cast<uint64_t>(seed_)); }
   const Dataset& data() const;
   const DataTable& tables() const;      // the data set's, plus what the experiment adds
-  void add_table(const std::string& name, DataArray array);  // replaces one of that name
+  // Adds or replaces an array: int32_t becomes i32, float f32. UserError unless the shape fits.
+  template <class T>
+  void add_table(const std::string& name, std::vector<T> values, const Shape& shape);
 
   // A fresh model with the parameters that `define` emits, initialised from `key`.
   Ensemble init(const std::function<void(Net&)>& define, Key key);

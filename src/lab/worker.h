@@ -27,6 +27,7 @@ struct WorkerOptions {
   std::function<void(double)> advanced;      // model-epochs trained
   std::function<void(const Training&, const Graph&)> saw_graph;  // of every training phase
   std::filesystem::path checkpoints;         // empty: phases are not kept on disk
+  std::filesystem::path models;              // empty: final models are not kept
 };
 
 // What one seed's run found, written to the store in one piece.

@@ -124,6 +124,7 @@ void Results::transaction(const std::function<void()>& work) {
 void Results::checkpoint() {
   const std::lock_guard lock(state_->mutex);
   state_->db.run("PRAGMA wal_checkpoint(TRUNCATE)");
+  state_->db.run("PRAGMA journal_mode = DELETE");  // readers then leave no files beside it
 }
 
 void Results::set(std::string_view key, std::string_view value) {
