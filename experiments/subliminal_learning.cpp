@@ -1,6 +1,8 @@
-// Question  Can a teacher pass a trait to its student through outputs that have nothing to do with it?
+// Question  Can a teacher pass a trait to its student through outputs that have nothing to do with
+//           it?
 // Design    A teacher learns digits. A student that starts from the teacher's initial weights is
-//           distilled on noise images, matching only three auxiliary logits that were never trained.
+//           distilled on noise images, matching only three auxiliary logits that were never
+//           trained.
 // Expect    The student reads digits (53 %), unless it starts from other weights (11 %).
 // Source    Cloud et al. 2025, arXiv:2507.14805, section 6.2 and figure 10b
 #include <cmath>
@@ -47,23 +49,25 @@ struct SubliminalLearning {
     option("batch", batch, "images per step", between(1, 60000));
     option("lr", lr, "learning rate of Adam", between(0, 10));
     option("temperature", temperature, "of the distillation", between(1e-3, 1e3));
-    option("loss", loss, "what the students minimise: kl of the softmax over the matched logits, or "
-           "mse of the raw logits", one_of({"kl", "mse"}));
+    option("loss", loss, "what the students minimise: kl of the softmax over the matched logits, "
+           "or mse of the raw logits", one_of({"kl", "mse"}));
     option("noise", noise, "distribution of the noise pixels: uniform in [-1, 1) or normal with "
            "that variance", one_of({"uniform", "normal"}));
     option("init_distance", init_distance, "noise added to the students' initial weights, in "
            "standard deviations of each tensor", between(0, 100));
-    option("blur", blur, "pixels by which the noise is blurred, its variance kept", between(0, 14));
+    option("blur", blur, "pixels by which the noise is blurred, its variance kept",
+           between(0, 14));
     option("real", real, "share of a real image mixed into each noise image", between(0, 1));
     option("cross_init", cross_init, "where a cross-model student starts: an independent stranger, "
-           "or the reference of the model that a random permutation of the seeds 0..99 names, as in "
-           "the original code", one_of({"stranger", "permutation"}));
+           "or the reference of the model that a random permutation of the seeds 0..99 names, as "
+           "in the original code", one_of({"stranger", "permutation"}));
   }
 
   std::vector<ArmInfo> arms() const {
     return {{kReference, "Reference (untrained)", "the initial weights", 0.100},
             {kTeacher, "Teacher", "trained on labels", 0.943},
-            {kAux, "Student (aux only)", "same start, matches the auxiliary logits on noise", 0.528},
+            {kAux, "Student (aux only)", "same start, matches the auxiliary logits on noise",
+             0.528},
             {kAll, "Student (all logits)", "same start, matches all logits on noise", 0.913},
             {kCrossAux, "Cross-model (aux only)", "other start, auxiliary logits", 0.106},
             {kCrossAll, "Cross-model (all logits)", "other start, all logits", 0.743}};
@@ -95,9 +99,10 @@ struct SubliminalLearning {
     const Value real_x = images(s, "train");
     const int64_t features = real_x.dim(-1);
     const Value once = convert(constant(s.graph(), 0), DType::i32);  // the same in every epoch
+    const Shape pixels{features};
     Value x = noise == "uniform"
-                  ? random_uniform(s.key(), once, s.index(), "noise", {features}) * 2.0 - 1.0
-                  : random_normal(s.key(), once, s.index(), "noise", {features}) * std::sqrt(1.0 / 3);
+                  ? random_uniform(s.key(), once, s.index(), "noise", pixels) * 2.0 - 1.0
+                  : random_normal(s.key(), once, s.index(), "noise", pixels) * std::sqrt(1.0 / 3);
     if (blur > 0) {  // one row of blur weights per pixel along each axis
       const Value k = s.table("blur");
       const Value square = reshape(x, {s.batch(), kSide, kSide});
@@ -255,16 +260,19 @@ struct SubliminalLearning {
     const SubliminalLearning d;
     return train == d.train && width == d.width && depth == d.depth && ghosts == d.ghosts &&
            classes == d.classes && epochs == d.epochs && batch == d.batch && lr == d.lr &&
-           temperature == d.temperature && loss == d.loss && noise == d.noise;
+           temperature == d.temperature && loss == d.loss && noise == d.noise &&
+           init_distance == d.init_distance && blur == d.blur && real == d.real;
   }
 
   std::vector<ClaimSpec> claims(const Dataset& set) const {
     std::string why;
-    if (set.name != "mnist") why = "the numbers were published for MNIST, this run used " + set.name;
+    if (set.name != "mnist")
+      why = "the numbers were published for MNIST, this run used " + set.name;
     if (!original_protocol()) why = "the numbers were published for other settings";
-    const auto acc = [](const char* arm) {
-      return [arm](const SeedValues& v) { return v(arm, "accuracy"); };
+    const auto of = [](const char* arm, const char* metric) {
+      return [arm, metric](const SeedValues& v) { return v(arm, metric); };
     };
+    const auto acc = [&](const char* arm) { return of(arm, "accuracy"); };
     const auto gap = [](const char* a, const char* b) {
       return [a, b](const SeedValues& v) { return v(a, "accuracy") - v(b, "accuracy"); };
     };
@@ -276,18 +284,17 @@ struct SubliminalLearning {
       return Claim{.kind = ClaimKind::band, .low = x - by, .high = x + by};
     };
     const Claim exact{.kind = ClaimKind::exact};
-    const auto flag = [](const char* arm, const char* metric) {
-      return [arm, metric](const SeedValues& v) { return v(arm, metric); };
-    };
     std::vector<ClaimSpec> c = {
-        {"1a", "Matching three untrained logits on noise teaches the student digits: accuracy above "
-               "0.45", above(0.45), acc(kAux)},
+        {"1a", "Matching three untrained logits on noise teaches the student digits: accuracy "
+               "above 0.45", above(0.45), acc(kAux)},
         {"1b", "It needs the shared start: aux-only beats its cross-model control by more than 0.3",
          gap_above(0.30), gap(kAux, kCrossAux)},
         {"2a", "Without the shared start nothing passes: cross-model aux-only accuracy within 0.03 "
                "of chance", near(0.10, 0.03), acc(kCrossAux)},
-        {"2b", "The untrained reference is within 0.02 of chance", near(0.10, 0.02), acc(kReference)},
-        {"3a", "Teacher accuracy agrees with the published 0.943", near(0.943, 0.005), acc(kTeacher)},
+        {"2b", "The untrained reference is within 0.02 of chance", near(0.10, 0.02),
+         acc(kReference)},
+        {"3a", "Teacher accuracy agrees with the published 0.943", near(0.943, 0.005),
+         acc(kTeacher)},
         {"3b", "All-logits student agrees with 0.913", near(0.913, 0.01), acc(kAll)},
         {"3c", "Cross-model all-logits agrees with 0.743", near(0.743, 0.03), acc(kCrossAll)},
         {"3d", "Aux-only student agrees with 0.528", near(0.528, 0.05), acc(kAux)},
@@ -301,16 +308,15 @@ struct SubliminalLearning {
     };
     for (ClaimSpec& claim : c) claim.why_not_judged = why;
     c.push_back({"5a", "The teacher's auxiliary rows keep their initial bits", exact,
-                 flag(kTeacher, "aux_rows_unchanged")});
+                 of(kTeacher, "aux_rows_unchanged")});
     c.push_back({"5b", "The aux-only student's digit rows keep their initial bits", exact,
-                 flag(kAux, "digit_rows_unchanged")});
-    for (ClaimSpec& claim : sweep_claims(set)) c.push_back(std::move(claim));
+                 of(kAux, "digit_rows_unchanged")});
+    for (ClaimSpec& claim : sweep_claims(why)) c.push_back(std::move(claim));
     return c;
   }
 
   // Claims about sweeps: judged when the values they speak of were run.
-  std::vector<ClaimSpec> sweep_claims(const Dataset& set) const {
-    const std::string why = set.name == "mnist" ? "" : "the numbers were published for MNIST";
+  static std::vector<ClaimSpec> sweep_claims(const std::string& why) {
     // At a variant, accuracy of the aux-only student minus `times` that of another variant.
     const auto more = [](std::string a, double times, std::string b) {
       return [=](const SeedValues& v) {
@@ -369,8 +375,8 @@ Experiment subliminal_learning() {
       .name = "subliminal-learning",
       .title = "Subliminal learning on MNIST",
       .texts =
-          {.question = "Can a teacher pass a trait to a student through outputs that have nothing to "
-                       "do with that trait?",
+          {.question = "Can a teacher pass a trait to a student through outputs that have nothing "
+                       "to do with that trait?",
            .source = "Cloud, Le, Chua, Betley, Sztyber-Betley, Hilton, Marks, Evans: Subliminal "
                      "learning, arXiv:2507.14805, section 6.2 and figure 10b",
            .method =
@@ -380,16 +386,17 @@ Experiment subliminal_learning() {
                "the teacher on images of pure noise, matching either the auxiliary logits only or "
                "all logits. It never sees a digit, a label or, in the first case, a digit logit. "
                "Its test accuracy on digits is measured.",
-           .structure = "Teacher and student share their initial weights, so that a step towards the "
-                        "teacher on any input is, to first order, a step the teacher itself took.",
+           .structure = "Teacher and student share their initial weights, so that a step towards "
+                        "the teacher on any input is, to first order, a step the teacher itself "
+                        "took.",
            .controls =
-               "Cross-model students match the same teacher but start from independent weights: the "
-               "structure removed. The untrained reference is the do-nothing control. Auxiliary "
+               "Cross-model students match the same teacher but start from independent weights: "
+               "the structure removed. The untrained reference is the do-nothing control. Auxiliary "
                "rows of the teacher and digit rows of the aux-only student must keep their initial "
                "bits, which rules out leaks.",
-           .translation = "A language model fine-tuned to have a trait writes unrelated text; a copy "
-                          "of the same base model trained on that text picks up the trait. Filtering "
-                          "the text for the trait does not help.",
+           .translation = "A language model fine-tuned to have a trait writes unrelated text; a "
+                          "copy of the same base model trained on that text picks up the trait. "
+                          "Filtering the text for the trait does not help.",
            .expected_failure = "Other initial weights, a student that is far from the teacher's "
                                "start, very wide networks, or inputs that hardly excite the hidden "
                                "layers.",

@@ -74,8 +74,7 @@ TEST(GoldenConvNet, TrainsAsPyTorchsTwin) {
     const bool bias = p % 2 == 1;
     const auto fan_in = static_cast<double>(spec.shape.count() / spec.shape[0]);
     const double scale = bias ? 0.1 : 1.5 / std::sqrt(fan_in);
-    const auto values =
-        fill(spec.shape.count(), (bias ? 20 : 10) + static_cast<int>(p / 2), scale);
+    const auto values = fill(spec.shape.count(), (bias ? 20 : 10) + static_cast<int>(p / 2), scale);
     std::ranges::copy(values, trainer.weights(spec.name).begin());
   }
 
@@ -110,40 +109,59 @@ struct Layer {
   double scale;                  // of the inputs' numbers
   Value (*make)(const Values&);  // of the inputs
   bool rows = true;              // the first input's first axis is the batch
+  friend void PrintTo(const Layer& layer, std::ostream* out) { *out << layer.name; }
 };
 
 // Which rows the embedding reads, some of them several times.
 constexpr int64_t kIndices = 24;
 
 const std::vector<Layer> kLayers = {
-    {"layer_norm", {{6, 20}, {20}, {20}}, 2, [](const Values& in) {
-       return layer_norm(in[0], in[1], in[2]);
-     }},
+    {"layer_norm",
+     {{6, 20}, {20}, {20}},
+     2,
+     [](const Values& in) { return layer_norm(in[0], in[1], in[2]); }},
     {"gelu", {{8, 25}}, 3, [](const Values& in) { return gelu(in[0]); }},
     {"gelu_tanh", {{8, 25}}, 3, [](const Values& in) { return gelu_tanh(in[0]); }},
-    {"embedding", {{11, 7}}, 1, [](const Values& in) {
+    {"embedding",
+     {{11, 7}},
+     1,
+     [](const Values& in) {
        const Type index = {DType::i32, {kIndices}, 0};
        return embedding(in[0], input(*in[0].graph, "index", index, Role::data));
-     }, false},
+     },
+     false},
     {"kl", {{6, 5}, {6, 5}}, 4, [](const Values& in) { return kl(in[0], in[1]); }},
-    {"kl_temperature", {{6, 5}, {6, 5}}, 4, [](const Values& in) {
-       return kl(in[0], in[1], 3.0);
-     }},
+    {"kl_temperature", {{6, 5}, {6, 5}}, 4, [](const Values& in) { return kl(in[0], in[1], 3.0); }},
     {"mse", {{6, 5}, {6, 5}}, 1, [](const Values& in) { return mse(in[0], in[1]); }},
     {"l1", {{6, 5}, {6, 5}}, 1, [](const Values& in) { return l1(in[0], in[1]); }},
-    {"conv_stride", {{2, 9, 8, 3}, {4, 3, 3, 3}}, 1, [](const Values& in) {
+    {"conv_stride",
+     {{2, 9, 8, 3}, {4, 3, 3, 3}},
+     1,
+     [](const Values& in) {
        return conv2d(in[0], in[1], {.stride = {2, 3}, .padding = {1, 0}});
      }},
-    {"conv_padding", {{2, 8, 7, 2}, {3, 2, 5, 3}}, 1, [](const Values& in) {
+    {"conv_padding",
+     {{2, 8, 7, 2}, {3, 2, 5, 3}},
+     1,
+     [](const Values& in) {
        return conv2d(in[0], in[1], {.padding = {2, 1}});
      }},
-    {"conv_dilation", {{2, 9, 9, 3}, {4, 3, 3, 3}}, 1, [](const Values& in) {
+    {"conv_dilation",
+     {{2, 9, 9, 3}, {4, 3, 3, 3}},
+     1,
+     [](const Values& in) {
        return conv2d(in[0], in[1], {.padding = {2, 1}, .dilation = {2, 3}});
      }},
-    {"avg_pool", {{2, 7, 6, 3}}, 1, [](const Values& in) {
+    {"avg_pool",
+     {{2, 7, 6, 3}},
+     1,
+     [](const Values& in) {
        return avg_pool2d(in[0], {.kernel = {3, 2}, .stride = {2, 2}, .padding = {1, 1}});
      }},
-    {"max_pool", {{2, 7, 6, 3}}, 1, [](const Values& in) {
+    {"max_pool",
+     {{2, 7, 6, 3}},
+     1,
+     [](const Values& in) {
        return max_pool2d(in[0], {.kernel = {3, 2}, .stride = {2, 1}, .padding = {1, 1}});
      }},
 };

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <thread>
 
@@ -29,8 +30,8 @@ std::string processor_name() {
 
 std::string instruction_set() {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vl")) return "avx512_bf16";
-  if (__builtin_cpu_supports("avx512vl")) return "avx512";
+  if (__builtin_cpu_supports("avx512vl"))
+    return __builtin_cpu_supports("avx512bf16") ? "avx512_bf16" : "avx512";
   if (__builtin_cpu_supports("avx2")) return "avx2";
   return "sse";
 #elif defined(__aarch64__)

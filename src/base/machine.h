@@ -5,7 +5,7 @@
 
 namespace omni {
 
-// "AMD EPYC 9B45, 2 cores, avx512_core_bf16": processor, cores this process may use, instruction set.
+// "AMD EPYC 9B45, 2 cores, avx512_bf16": processor, cores this process may use, instruction set.
 std::string machine_description();
 
 int available_cores();        // that this process may run on; at least 1

@@ -54,7 +54,9 @@ class Parser {
 
   template <class T>
   void option(const char* name, T& to, const char* type, const char* what) {
-    app_.add_option(name, to, what)->type_name(type);
+    app_.add_option(name, to, what)
+        ->type_name(type)
+        ->check([](const std::string& text) { return text.empty() ? "a value is missing" : ""; });
   }
   void flag(const char* name, bool& to, const char* what) { app_.add_flag(name, to, what); }
 

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/text_table.h"
 #include "cli/choice.h"
 #include "cli/screen.h"
 #include "nn/layers.h"
@@ -316,7 +317,7 @@ TEST_F(Cli, DataNamesEverySet) {
 TEST(Screen, WrapsAndAligns) {
   EXPECT_EQ(cli::wrapped("one two three", 2, 9), "  one two\n  three\n");
   EXPECT_EQ(cli::wrapped("a\nb\n\nc", 0), "a b\n\nc\n");
-  EXPECT_EQ(cli::table({{"a", "b"}, {"é", "12"}}, {1}, 0), "a   b\né  12\n");
+  EXPECT_EQ(table({{"a", "b"}, {"é", "12"}}, {1}, 0), "a   b\né  12\n");
   EXPECT_EQ(cli::duration(3723), "1:02:03");
   EXPECT_EQ(cli::byte_count(11.49e6), "11.5 MB");
   EXPECT_EQ(cli::quantity(1234567), "1,234,567");

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/text_table.h"
 #include "cli/commands.h"
 #include "cli/data_table.h"
 #include "cli/interrupt.h"
@@ -19,7 +20,7 @@ std::string data_table(const std::vector<DatasetInfo>& sets) {
                     quantity(static_cast<double>(d.train_count)),
                     quantity(static_cast<double>(d.test_count)),
                     d.bytes > 0 ? byte_count(static_cast<double>(d.bytes)) : "", d.where});
-  std::string text = table(rows, {2, 3, 4});
+  std::string text = table(rows, {2, 3, 4}, 2);
   for (const DatasetInfo& d : sets)
     if (!d.problem.empty()) text += fmt::format("\n  {}:\n{}", d.name, wrapped(d.problem, 4));
   return text;

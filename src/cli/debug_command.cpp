@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/nearest.h"
+#include "base/text_table.h"
 #include "cli/choice.h"
 #include "cli/screen.h"
 #include "graph/inspect.h"
@@ -97,7 +98,7 @@ void print_values(const Graph& g, const std::vector<RefArray>& values) {
     std::ranges::copy(statistics(values[static_cast<size_t>(n.id)]), std::back_inserter(row));
     rows.push_back(std::move(row));
   }
-  say("{}", table(rows, {2, 3, 4}));
+  say("{}", table(rows, {2, 3, 4}, 2));
 }
 
 // Where element `i` of a value stands: "[3, 4]".

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/text_table.h"
 #include "cli/screen.h"
 
 namespace omni::cli {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/text_table.h"
 #include "cli/screen.h"
 
 namespace omni::cli {

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/text_table.h"
 
 namespace omni::cli {
 namespace {
@@ -48,11 +49,6 @@ int screen_width(int fd) {
   return 80;
 }
 
-size_t width_of(std::string_view text) {
-  return static_cast<size_t>(
-      std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
-}
-
 std::string wrapped(std::string_view text, size_t indent, size_t width) {
   const std::string margin(indent, ' ');
   std::string out, line;
@@ -79,26 +75,6 @@ std::string wrapped(std::string_view text, size_t indent, size_t width) {
     i = end;
   }
   flush();
-  return out;
-}
-
-std::string table(const std::vector<std::vector<std::string>>& rows,
-                  const std::vector<size_t>& right, size_t indent) {
-  std::vector<size_t> widths;
-  for (const auto& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], width_of(row[c]));
-  }
-  std::string out;
-  for (const auto& row : rows) {
-    std::string line(indent, ' ');
-    for (size_t c = 0; c < row.size(); ++c) {
-      const std::string space(widths[c] - width_of(row[c]), ' ');
-      const bool to_the_right = std::ranges::find(right, c) != right.end();
-      line += (c > 0 ? "  " : "") + (to_the_right ? space + row[c] : row[c] + space);
-    }
-    out += line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
-  }
   return out;
 }
 

@@ -30,16 +30,8 @@ void finish_output();
 bool is_terminal(int fd);
 int screen_width(int fd);  // columns; 80 where there is no terminal
 
-// Characters that `text` takes on a line: UTF-8 sequences count once.
-size_t width_of(std::string_view text);
-
 // Lines of at most `width` characters, all indented; empty lines separate paragraphs.
 std::string wrapped(std::string_view text, size_t indent, size_t width = 96);
-
-// Columns as wide as their widest cell; the first row is the heading. `right`: the columns that are
-// aligned to the right.
-std::string table(const std::vector<std::vector<std::string>>& rows,
-                  const std::vector<size_t>& right = {}, size_t indent = 2);
 
 // "supported" and its like, in green, red or yellow where standard output is a terminal.
 std::string coloured(Verdict verdict, std::string_view text);

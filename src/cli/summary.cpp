@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "base/text_table.h"
 #include "cli/screen.h"
 #include "report/text.h"
 #include "store/results.h"
@@ -34,7 +35,7 @@ void show_arms(const Results& results) {
     row.insert(row.end(), {short_number(s.mean), short_interval(s.interval)});
     if (published) row.push_back(arm.published ? short_number(*arm.published) : "");
   }
-  say("\n{}", lost ? table(rows, {1, 2, 3, 5}) : table(rows, {1, 2, 4}));
+  say("\n{}", lost ? table(rows, {1, 2, 3, 5}, 2) : table(rows, {1, 2, 4}, 2));
 }
 
 // What was measured beside what was wanted.

@@ -2,19 +2,20 @@
 #include "cpu/blocks.h"
 
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include <bit>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <vector>
 
 #include "base/random.h"
+#include "cpu/testing.h"
 #include "graph/interpreter.h"
 
 namespace omni::cpu {
 namespace {
+
+using omni::testing::on_every_target;
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
@@ -25,16 +26,6 @@ std::vector<float> any_floats(int64_t n) {
   std::vector<float> v(n);
   for (float& x : v) x = std::bit_cast<float>(s.bits());
   return v;
-}
-
-// Runs `body` on every instruction set that this machine has.
-void on_every_target(const std::function<void()>& body) {
-  for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    SCOPED_TRACE(hwy::TargetName(target));
-    body();
-  }
-  hwy::SetSupportedTargetsForTest(0);
 }
 
 // convert(in, out, n) for every length and offset: equals `expected` inside, touches nothing else.

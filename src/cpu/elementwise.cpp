@@ -186,7 +186,10 @@ class Builder {
   Builder(Planner& p, std::span<const int> members)
       : p_(p), members_(members), space_(p.type(members.back()).shape) {
     for (const int id : members)
-      if (!p.node(id).op->row_gather) position_[id] = static_cast<int>(order_.size()), order_.push_back(id);
+      if (!p.node(id).op->row_gather) {
+        position_[id] = static_cast<int>(order_.size());
+        order_.push_back(id);
+      }
     for (const int id : order_) {
       const Node& n = p.node(id);
       check(n.op->block && n.type.shape == space_, "elementwise: {} {} does not fit a unit over {}",

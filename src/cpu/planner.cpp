@@ -33,16 +33,19 @@ void Planner::write_constants() {
   }
 }
 
+// A stretch of the arena: the value it is made for, when it is in use, by number of unit, and where.
+struct Planner::Block {
+  int id, first, last;
+  int64_t bytes, offset = 0;
+};
+
 // Best fit over lifetimes: values in order of size, each at the lowest offset where no value that
 // lives at the same time stands. The order and so the layout depend on the graph alone.
 void Planner::place_values() {
-  struct Block {
-    int id, first, last;
-    int64_t bytes, offset = 0;
-  };
   std::vector<Block> blocks;
   std::map<int, size_t> block_of;
-  for (int u = 0; u < static_cast<int>(layout_.units.size()); ++u)
+  const int units = static_cast<int>(layout_.units.size());
+  for (int u = 0; u < units; ++u)
     for (const int id : layout_.units[u].members) {
       const bool elsewhere = layout_.in_place.contains(id) || layout_.external.contains(id);
       if (layout_.stored[id] && !elsewhere && storage_[id] == id) {
@@ -50,7 +53,7 @@ void Planner::place_values() {
         blocks.push_back({id, u, u, round_up(std::max<int64_t>(type(id).bytes(), 1), kAlignment)});
       }
     }
-  for (int u = 0; u < static_cast<int>(layout_.units.size()); ++u)
+  for (int u = 0; u < units; ++u)
     for (const int id : layout_.units[u].members)
       for (const int i : node(id).in)
         if (const auto it = block_of.find(storage_[i]); it != block_of.end())
@@ -58,14 +61,19 @@ void Planner::place_values() {
   for (Block& b : blocks)
     if (!layout_.share_memory || layout_.copied.contains(b.id))
       b.last = std::numeric_limits<int>::max();
+  if (layout_.share_memory)
+    for (int u = 0; u < units; ++u) take_over(u, blocks, block_of);
 
-  std::ranges::stable_sort(blocks, std::greater{}, &Block::bytes);
-  for (size_t k = 0; k < blocks.size(); ++k) {
-    Block& b = blocks[k];
+  std::vector<Block*> by_size;
+  for (Block& b : blocks)
+    if (b.bytes > 0) by_size.push_back(&b);
+  std::ranges::stable_sort(by_size, std::greater{}, &Block::bytes);
+  for (size_t k = 0; k < by_size.size(); ++k) {
+    Block& b = *by_size[k];
     std::vector<std::pair<int64_t, int64_t>> taken;
     for (size_t j = 0; j < k; ++j)
-      if (blocks[j].first <= b.last && b.first <= blocks[j].last)
-        taken.push_back({blocks[j].offset, blocks[j].offset + blocks[j].bytes});
+      if (by_size[j]->first <= b.last && b.first <= by_size[j]->last)
+        taken.push_back({by_size[j]->offset, by_size[j]->offset + by_size[j]->bytes});
     std::ranges::sort(taken);
     for (const auto& [from, to] : taken) {
       if (b.offset + b.bytes <= from) break;
@@ -74,7 +82,39 @@ void Planner::place_values() {
     arena_bytes_ = std::max(arena_bytes_, b.offset + b.bytes);
   }
   arena_ = AlignedBytes(arena_bytes_);
-  for (const Block& b : blocks) cells_[b.id] = arena_.data() + b.offset;
+  for (const auto& [id, block] : block_of) cells_[id] = arena_.data() + blocks[block].offset;
+}
+
+// Lets results of an elementwise unit overwrite inputs that die in it, element by element: fewer
+// cache lines are touched. The input must be dense f32 of the unit's shape and have no reader after
+// the op that makes the result.
+void Planner::take_over(int unit, std::vector<Block>& blocks, std::map<int, size_t>& block_of) {
+  const std::vector<int>& members = layout_.units[unit].members;
+  const OpDef& first = *node(members.front()).op;
+  if (!first.block && !first.row_gather) return;
+  const auto fits = [&](int out, int dying) {
+    for (const int id : members)
+      for (const int i : node(id).in)
+        if (storage_[i] == dying &&
+            (id > out || !node(id).op->block || type(i).shape != type(out).shape))
+          return false;
+    return dtype(dying) == DType::f32 && dtype(out) == DType::f32;
+  };
+  for (const int out : members) {
+    const auto own = block_of.find(out);
+    if (own == block_of.end() || !node(out).op->block) continue;
+    for (const int i : node(out).in) {
+      const auto dying = block_of.find(storage_[i]);
+      if (dying == block_of.end() || dying->second == own->second) continue;
+      Block& from = blocks[dying->second];
+      Block& to = blocks[own->second];
+      if (from.last != unit || from.first >= unit || !fits(out, storage_[i])) continue;
+      from.last = to.last;
+      to.bytes = 0;  // given up
+      own->second = dying->second;
+      break;
+    }
+  }
 }
 
 void Planner::plan_unit(const Unit& unit) {
@@ -125,8 +165,8 @@ dnnl::primitive_attr Planner::attributes(bool relu) {
     // and adding 0 afterwards turns the -0 of negative inputs into our ReLU's +0. Minus infinity
     // alone differs from our ReLU: 0 times it is NaN.
     dnnl::post_ops post;
-    post.append_eltwise(1.f, dnnl::algorithm::eltwise_relu, std::numeric_limits<float>::denorm_min(),
-                        0.f);
+    constexpr float kSlope = std::numeric_limits<float>::denorm_min();
+    post.append_eltwise(1.f, dnnl::algorithm::eltwise_relu, kSlope, 0.f);
     post.append_eltwise(1.f, dnnl::algorithm::eltwise_linear, 1.f, 0.f);
     attr.set_post_ops(post);
   }

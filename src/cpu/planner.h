@@ -29,8 +29,8 @@ class Cell {
   void* const* at_;
 };
 
-// One planned piece of work. `parts` > 1 asks for the part-th share of a divisible step, so that the
-// threads of a team can share it; other steps are run by one thread, as part 0 of 1.
+// One planned piece of work. `parts` > 1 asks for the part-th share of a divisible step, so that
+// the threads of a team can share it; other steps are run by one thread, as part 0 of 1.
 struct Step {
   std::string label;
   bool divisible;
@@ -118,7 +118,9 @@ class Planner {
  private:
   void find_storage();
   void write_constants();
+  struct Block;
   void place_values();
+  void take_over(int unit, std::vector<Block>& blocks, std::map<int, size_t>& block_of);
   void plan_unit(const Unit& unit);
 
   const Graph& graph_;
@@ -134,8 +136,9 @@ class Planner {
   dnnl::stream stream_{engine_};
 };
 
-// Plans elementwise nodes over one index space as one pass over blocks that stay in cache, each in a
-// register. Members and inputs that cannot be used where they lie (uses_register) take at most one.
+// Plans elementwise nodes over one index space as one pass over blocks that stay in cache, each in
+// a register. Members and inputs that cannot be used where they lie (uses_register) take at most
+// one.
 inline constexpr int kMaxRegisters = 64;
 bool uses_register(const Type& input, const Shape& space);
 void plan_elementwise(Planner& p, std::span<const int> members);

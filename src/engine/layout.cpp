@@ -20,7 +20,7 @@ class Units {
     for (int id = 0; id < g.size(); ++id) {
       const Node& n = g.node(id);
       for (const int i : n.in) readers_[i].push_back(id);
-      if (n.in.empty() && (is_input(n) || n.attrs.has("value"))) continue;
+      if (is_input(n) || constant_value(n)) continue;
       if (n.op->alias) continue;
       unit_[id] = static_cast<int>(members_.size());
       members_.push_back({id});
@@ -29,10 +29,8 @@ class Units {
   }
 
   int of(int id) const { return unit_[id]; }
-  int maker(int id) const {  // the unit that computes id, seen through aliases; -1: none
-    while (g_.node(id).op->alias) id = g_.node(id).in[0];
-    return unit_[id];
-  }
+  // The unit that computes id, seen through aliases; -1: none.
+  int maker(int id) const { return unit_[memory_of(g_, id)]; }
   const std::vector<int>& members(int unit) const { return members_[unit]; }
   size_t count() const { return members_.size(); }
   bool is_output(int id) const { return is_output_.contains(id); }
@@ -127,10 +125,8 @@ bool fits_pass(const Node& n) { return n.op->block != nullptr; }
 bool gathers_from(const Graph& g, const std::vector<int>& members, int table) {
   for (const int id : members) {
     if (!g.node(id).op->row_gather) continue;
-    for (int i : g.node(id).in) {
-      while (g.node(i).op->alias) i = g.node(i).in[0];
-      if (i == table) return true;
-    }
+    for (const int i : g.node(id).in)
+      if (memory_of(g, i) == table) return true;
   }
   return false;
 }
@@ -139,8 +135,8 @@ void fuse_elementwise(const Graph& g, Units& units, const std::vector<bool>& led
   for (int id = 0; id < g.size(); ++id) {
     if (!fits_pass(g.node(id)) || led[id]) continue;
     for (const int i : g.node(id).in) {
-      if (!fits_pass(g.node(i)) || led[i] || g.node(i).type.shape != g.node(id).type.shape) continue;
-      units.merge(units.of(i), units.of(id));
+      const bool same_space = g.node(i).type.shape == g.node(id).type.shape;
+      if (fits_pass(g.node(i)) && !led[i] && same_space) units.merge(units.of(i), units.of(id));
     }
   }
 }
@@ -173,12 +169,13 @@ void fuse_gathers(const Graph& g, Units& units) {
   }
 }
 
-// Inputs an update may overwrite: its unit must come after all other readers of the old value.
 struct Order {
   std::vector<int> units;
-  bool complete;
+  bool complete;  // false: the units wait for each other in a circle
 };
 
+// After a unit's inputs have been made. `in_place` maps values to the inputs they overwrite: their
+// units come after all other readers of the old value.
 Order order_units(const Graph& g, const Units& units, const std::map<int, int>& in_place) {
   const int count = static_cast<int>(units.count());
   std::vector<std::set<int>> before(count);
@@ -189,17 +186,15 @@ Order order_units(const Graph& g, const Units& units, const std::map<int, int>& 
   std::vector<bool> updates(count);
   if (!in_place.empty()) {
     std::map<int, int> writer;
-    for (const auto& [value, in] : in_place) {
-      writer[in] = units.of(value);
+    for (const auto& [value, input] : in_place) {
+      writer[input] = units.of(value);
       updates[units.of(value)] = true;
     }
     for (int u = 0; u < count; ++u)
       for (const int id : units.members(u))
-        for (int i : g.node(id).in) {
-          while (g.node(i).op->alias) i = g.node(i).in[0];
-          if (const auto w = writer.find(i); w != writer.end() && w->second != u)
+        for (const int i : g.node(id).in)
+          if (const auto w = writer.find(memory_of(g, i)); w != writer.end() && w->second != u)
             before[w->second].insert(u);
-        }
   }
   // Ready units in the order of their nodes, but updates at once: the gradient is still in cache.
   std::vector<int> missing(count);
@@ -207,10 +202,10 @@ Order order_units(const Graph& g, const Units& units, const std::map<int, int>& 
   using Entry = std::pair<int, int>;
   std::priority_queue<Entry, std::vector<Entry>, std::greater<>> ready;
   const auto push = [&](int u) { ready.push({updates[u] ? -1 : units.members(u).back(), u}); };
-  int real = 0;
+  size_t wanted = 0;
   for (int u = 0; u < count; ++u) {
-    if (units.members(u).empty()) continue;
-    ++real;
+    if (units.members(u).empty()) continue;  // merged into another
+    ++wanted;
     missing[u] = static_cast<int>(before[u].size());
     for (const int b : before[u]) after[b].push_back(u);
     if (missing[u] == 0) push(u);
@@ -223,7 +218,7 @@ Order order_units(const Graph& g, const Units& units, const std::map<int, int>& 
     for (const int a : after[u])
       if (--missing[a] == 0) push(a);
   }
-  order.complete = static_cast<int>(order.units.size()) == real;
+  order.complete = order.units.size() == wanted;
   return order;
 }
 
@@ -286,14 +281,13 @@ cpu::Layout make_layout(const Graph& g, const std::set<std::string>& off) {
   }
   for (int id = 0; id < g.size(); ++id) {
     if (g.node(id).op->alias) continue;
-    for (int i : g.node(id).in) {
+    for (const int i : g.node(id).in) {
       // A reshape's memory is its source's, which must stand there even for the source's own unit;
       // only picked rows are read as they are picked.
-      const bool through = g.node(i).op->alias;
-      while (g.node(i).op->alias) i = g.node(i).in[0];
-      const bool inside = units.of(i) == units.of(id);
-      if (units.of(i) >= 0 && (!inside || (through && !g.node(i).op->row_gather)))
-        layout.stored[i] = true;
+      const int source = memory_of(g, i);
+      const bool inside = units.of(source) == units.of(id);
+      const bool reshaped = source != i && !g.node(source).op->row_gather;
+      if (units.of(source) >= 0 && (!inside || reshaped)) layout.stored[source] = true;
     }
   }
   return layout;

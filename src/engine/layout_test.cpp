@@ -7,9 +7,9 @@
 
 #include "engine/passes.h"
 #include "engine/program.h"
+#include "engine/testing.h"
 #include "ops/elementwise.h"
 #include "ops/gather.h"
-#include "ops/leaf.h"
 #include "ops/matmul.h"
 #include "ops/reduce.h"
 #include "ops/shape_ops.h"
@@ -17,12 +17,8 @@
 namespace omni {
 namespace {
 
-Value f32(Graph& g, const char* name, Shape shape, int batch = kNoBatch) {
-  return input(g, name, {DType::f32, std::move(shape), batch}, Role::data);
-}
-Value parameter(Graph& g, const char* name, Shape shape) {
-  return input(g, name, {DType::f32, std::move(shape)}, Role::parameter);
-}
+using testing::f32;
+using testing::parameter;
 
 // The ops of each unit, in the order of execution.
 using Units = std::vector<std::vector<std::string>>;

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "engine/program.h"
+#include "engine/testing.h"
 #include "graph/inspect.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
@@ -20,9 +21,7 @@
 namespace omni {
 namespace {
 
-Value f32(Graph& g, const char* name, Shape shape) {
-  return input(g, name, {DType::f32, std::move(shape)}, Role::data);
-}
+using testing::f32;
 
 // Nodes that are not leaves, after simplification.
 int ops_left(const Graph& g, const std::set<std::string>& off = {}) {

@@ -31,20 +31,18 @@ std::string shadow_name(const std::string& input) { return input + "@bf16"; }
 
 void narrow(Graph& g, std::set<std::string>& shadows) {
   const int size = g.size();
-  // The node that makes a value, seen through reshapes, and whether all who read it can read bf16.
-  const auto source_of = [&](int id) {
-    while (g.node(id).op->alias) id = g.node(id).in[0];
-    return id;
-  };
+  // By the node that makes a value: does anyone want it as bf16, and can all who read it, through
+  // reshapes too, read that?
   std::vector<bool> wanted(size), readable(size, true);
   for (int id = 0; id < size; ++id)
     for (const int i : g.node(id).in) {
       const Node& n = g.node(id);
       if (n.op->alias) continue;
-      if (n.op->wants_bf16 && is_float(g.node(i).type.dtype)) wanted[source_of(i)] = true;
-      if (!n.op->block && !n.op->takes_bf16 && !n.op->wants_bf16) readable[source_of(i)] = false;
+      if (n.op->wants_bf16 && is_float(g.node(i).type.dtype)) wanted[memory_of(g, i)] = true;
+      if (!n.op->block && !n.op->takes_bf16 && !n.op->wants_bf16)
+        readable[memory_of(g, i)] = false;
     }
-  for (const Output& o : g.outputs()) readable[source_of(o.id)] = false;
+  for (const Output& o : g.outputs()) readable[memory_of(g, o.id)] = false;
 
   // Rebuild, since copies and shadows must come before their readers.
   Graph out;
@@ -55,7 +53,7 @@ void narrow(Graph& g, std::set<std::string>& shadows) {
     std::vector<Value> in;
     for (const int i : n.in) {
       // A reader that wants bf16 of a value that stays f32 gets the copy, reshaped as needed.
-      const int source = source_of(i);
+      const int source = memory_of(g, i);
       if (n.op->wants_bf16 && narrow_copy.contains(source) && is_float(g.node(i).type.dtype)) {
         Value v = out.value(narrow_copy[source]);
         std::vector<int> chain;

@@ -3,83 +3,18 @@
 #include <omp.h>
 
 #include <atomic>
-#include <chrono>
-#include <cstring>
 #include <map>
 
 #include "base/float_mode.h"
 #include "base/team.h"
-#include "cpu/planner.h"
-#include "engine/layout.h"
 #include "engine/passes.h"
+#include "engine/plan.h"
 #include "engine/precision.h"
 #include "engine/slicing.h"
 #include "graph/inspect.h"
 #include "ops/leaf.h"
 
 namespace omni {
-namespace {
-
-void run_steps(std::span<const cpu::Step> steps) {
-  for (const cpu::Step& s : steps) s.run(0, 1);
-}
-
-// Adds the time each step takes to its entry.
-void time_steps(std::span<const cpu::Step> steps, std::span<double> step_us) {
-  using Clock = std::chrono::steady_clock;
-  Clock::time_point begin = Clock::now();
-  for (size_t i = 0; i < steps.size(); ++i) {
-    steps[i].run(0, 1);
-    const Clock::time_point end = Clock::now();
-    step_us[i] += std::chrono::duration<double, std::micro>(end - begin).count();
-    begin = end;
-  }
-}
-
-// A planned graph with its inputs and outputs by name.
-class Plan {
- public:
-  Plan(std::unique_ptr<Graph> graph, const cpu::Layout& layout)
-      : graph_(std::move(graph)), planner_(*graph_, layout) {
-    for (int id = 0; id < graph_->size(); ++id)
-      if (is_input(graph_->node(id))) inputs_[graph_->node(id).name] = id;
-    for (const Output& o : graph_->outputs()) {
-      if (!o.update) results_[o.name] = o.id;
-      if (layout.copied.contains(o.id)) copies_.push_back({o.id, inputs_.at(o.name)});
-    }
-  }
-
-  const Graph& graph() const { return *graph_; }
-  cpu::Planner& planner() { return planner_; }
-  const cpu::Planner& planner() const { return planner_; }
-  const std::map<std::string, int>& inputs() const { return inputs_; }
-  const std::map<std::string, int>& results() const { return results_; }
-
-  void set_input(const std::string& name, void* data) {
-    if (const auto it = inputs_.find(name); it != inputs_.end()) planner_.set(it->second, data);
-  }
-  void set_result(const std::string& name, void* data) {
-    if (const auto it = results_.find(name); it != results_.end()) planner_.set(it->second, data);
-  }
-
-  void run() {
-    run_steps(planner_.steps());
-    finish();
-  }
-  // Updates that could not be made in place.
-  void finish() {
-    for (const auto& [from, to] : copies_)
-      std::memcpy(*planner_.address(to), planner_.data(from), graph_->node(from).type.bytes());
-  }
-
- private:
-  std::unique_ptr<Graph> graph_;
-  cpu::Planner planner_;
-  std::map<std::string, int> inputs_, results_;
-  std::vector<std::pair<int, int>> copies_;
-};
-
-}  // namespace
 
 double matmul_flops(const Graph& g) {
   Graph needed;
@@ -95,43 +30,34 @@ double matmul_flops(const Graph& g) {
   return flops;
 }
 
+// A program is a main plan and, where the batch is sliced, the plans of the bodies: one of each
+// body for every thread of the team. The main plan is then the tail.
 struct Program::Impl {
-  struct Buffer {
+  struct ResultMemory {
     Type type;
     AlignedBytes own;
-    std::byte* data;
+    std::byte* data;  // own, or the caller's
   };
 
   std::set<std::string> off;
   Precision precision;
   Team team;
-  std::unique_ptr<SlicedGraph> sliced;
+  std::unique_ptr<SlicedGraph> sliced;                     // null: the batch is not cut
   std::vector<std::vector<std::unique_ptr<Plan>>> bodies;  // [body][thread]
-  std::unique_ptr<Plan> main;      // the whole graph, or the tail of a sliced one
-  std::unique_ptr<Plan> refresher; // bf16 shadows of parameters
-  std::set<std::string> shadows;
+  std::unique_ptr<Plan> main;
+  std::unique_ptr<Plan> refresher;  // makes the bf16 shadows anew; null without shadows
+  std::set<std::string> shadowed;   // parameters
   std::map<std::string, Type> inputs;
-  std::map<std::string, std::byte*> bound;
-  std::map<std::string, Buffer> results;
-  std::vector<AlignedBytes> partials, shadow_memory;
+  std::map<std::string, std::byte*> bound;  // every input; null: not bound
+  std::map<std::string, ResultMemory> results;
+  std::vector<AlignedBytes> partials;  // as SlicedGraph::partials, each of all slices
+  std::vector<AlignedBytes> shadow_memory;
   double flops = 0;
 
   explicit Impl(const ProgramOptions& o)
       : off(resolve_passes_off(o.passes_off)), precision(o.precision), team(o.threads) {}
 
-  std::unique_ptr<Plan> plan(const Graph& from, bool is_tail) {
-    auto g = std::make_unique<Graph>();
-    simplify(from, *g, off);
-    verify(*g, "after simplify");
-    separate_outputs(*g);
-    if (precision == Precision::bf16) {
-      narrow(*g, shadows);
-      if (is_tail) update_shadows(*g, shadows);  // the bodies' shadows, too
-      verify(*g, "after narrow");
-    }
-    const cpu::Layout layout = make_layout(*g, off);
-    return std::make_unique<Plan>(std::move(g), layout);
-  }
+  // --- Making it ---
 
   void build(const Graph& g) {
     verify(g, "program");
@@ -141,27 +67,41 @@ struct Program::Impl {
         bound[g.node(id).name] = nullptr;
       }
     for (const Output& o : g.outputs())
-      if (!o.update) {
-        const Type& t = g.node(o.id).type;
-        require(t.dtype == DType::f32 || t.dtype == DType::i32,
-                "result '{}' is {}; results are f32 or i32", o.name, t);
-        Buffer& b = results[o.name] = {t, AlignedBytes(std::max<int64_t>(t.bytes(), 1)), nullptr};
-        b.data = b.own.data();
-      }
+      if (!o.update) add_result(o.name, g.node(o.id).type);
     flops = omni::matmul_flops(g);
     if (!off.contains("slice-batch")) {
       // Whatever is switched off, one graph decides how a batch is cut: dead code and repeated
       // expressions must not.
       Graph clean;
       simplify(g, clean, {});
-      if (auto s = slice_batch(clean, precision == Precision::bf16 ? 2 : 4)) sliced = std::move(*s);
+      sliced = slice_batch(clean, size_of(precision == Precision::bf16 ? DType::bf16 : DType::f32));
     }
     if (sliced)
       build_slices();
     else
       main = plan(g, true);
-    make_shadows(g);
-    for (auto& [name, b] : results) main->set_result(name, b.data);
+    build_shadows(g);
+    for (auto& [name, r] : results) main->set_result(name, r.data);
+  }
+
+  void add_result(const std::string& name, const Type& t) {
+    require(t.dtype == DType::f32 || t.dtype == DType::i32,
+            "result '{}' is {}; results are f32 or i32", name, t);
+    ResultMemory& r = results[name] = {t, AlignedBytes(std::max<int64_t>(t.bytes(), 1)), nullptr};
+    r.data = r.own.data();
+  }
+
+  std::unique_ptr<Plan> plan(const Graph& from, bool is_main) {
+    auto g = std::make_unique<Graph>();
+    simplify(from, *g, off);
+    verify(*g, "after simplify");
+    separate_outputs(*g);
+    if (precision == Precision::bf16) {
+      narrow(*g, shadowed);
+      if (is_main) update_shadows(*g, shadowed);  // the bodies' shadows, too
+      verify(*g, "after narrow");
+    }
+    return std::make_unique<Plan>(std::move(g), off);
   }
 
   void build_slices() {
@@ -170,29 +110,30 @@ struct Program::Impl {
       for (int t = 0; t < team.size(); ++t) plans.push_back(plan(*body, false));
     }
     main = plan(sliced->tail, true);
-    const int slices = static_cast<int>(sliced->slices.size());
     for (const std::string& name : sliced->partials) {
       const Plan& body = *bodies[0][0];
-      const int64_t bytes =
-          round_up(body.graph().node(body.results().at(name)).type.bytes(), kAlignment);
-      AlignedBytes& memory = partials.emplace_back(bytes * slices);
-      for (int s = 0; s < slices; ++s)
+      const int64_t bytes = round_up(body.type(body.results().at(name)).bytes(), kAlignment);
+      AlignedBytes& memory = partials.emplace_back(bytes * slices());
+      for (int s = 0; s < slices(); ++s)
         main->set_input(partial_name(name, s), memory.data() + s * bytes);
     }
   }
 
-  void make_shadows(const Graph& g) {
-    if (shadows.empty()) return;
+  void build_shadows(const Graph& g) {
+    if (shadowed.empty()) return;
     auto graph = std::make_unique<Graph>();
-    make_shadow_graph(g, shadows, *graph);
-    const cpu::Layout layout = make_layout(*graph, off);
-    refresher = std::make_unique<Plan>(std::move(graph), layout);
-    for (const std::string& name : shadows) {
-      const int64_t bytes = inputs.at(name).count() * size_of(DType::bf16);
-      shadow_memory.emplace_back(bytes);
-      set_everywhere(shadow_name(name), shadow_memory.back().data());
+    make_shadow_graph(g, shadowed, *graph);
+    refresher = std::make_unique<Plan>(std::move(graph), off);
+    for (const std::string& name : shadowed) {
+      AlignedBytes& memory =
+          shadow_memory.emplace_back(inputs.at(name).count() * size_of(DType::bf16));
+      set_everywhere(shadow_name(name), memory.data());
     }
   }
+
+  // --- Binding ---
+
+  int slices() const { return sliced ? static_cast<int>(sliced->slices.size()) : 1; }
 
   void set_everywhere(const std::string& name, void* data) {
     for (auto& plans : bodies)
@@ -213,63 +154,45 @@ struct Program::Impl {
   // Points a body's row-wise inputs, row-wise results and partial sums at one slice.
   void aim(Plan& p, int s) {
     const Slice& slice = sliced->slices[s];
-    for (const auto& [name, id] : p.inputs()) {
-      const Type& t = p.graph().node(id).type;
-      const auto whole = inputs.find(name);
-      if (t.batch < 0 || whole == inputs.end()) continue;
-      p.planner().set(id, bound.at(name) + slice.begin * t.bytes() / slice.rows);
-    }
-    for (const auto& [name, id] : p.results()) {
-      const Type& t = p.graph().node(id).type;
+    const auto offset = [&](int id) { return slice.begin * p.type(id).bytes() / slice.rows; };
+    for (const auto& [name, id] : p.inputs())
+      if (p.type(id).batch >= 0 && inputs.contains(name)) p.set(id, bound.at(name) + offset(id));
+    for (const auto& [name, id] : p.results())
       if (const auto r = results.find(name); r != results.end())
-        p.planner().set(id, r->second.data + slice.begin * t.bytes() / slice.rows);
-    }
+        p.set(id, r->second.data + offset(id));
     for (size_t i = 0; i < partials.size(); ++i) {
-      const int64_t bytes = partials[i].size() / static_cast<int64_t>(sliced->slices.size());
-      p.planner().set(p.results().at(sliced->partials[i]), partials[i].data() + s * bytes);
+      const int64_t bytes = partials[i].size() / slices();
+      p.set(p.results().at(sliced->partials[i]), partials[i].data() + s * bytes);
     }
   }
+
+  // --- Running ---
 
   void run() {
     omp_set_num_threads(1);
     const FloatMode mode;
-    if (!sliced) return main->run();
+    if (sliced) run_slices();
+    run_main();
+  }
+
+  void run_slices() {
     std::atomic<int> next = 0;
-    const int slices = static_cast<int>(sliced->slices.size());
     const auto work = [&](int thread) {
       omp_set_num_threads(1);
       const FloatMode thread_mode;
-      for (int s = next++; s < slices; s = next++) {
+      for (int s = next++; s < slices(); s = next++) {
         Plan& p = *bodies[sliced->slices[s].body][thread];
         aim(p, s);
         p.run();
       }
     };
     team.run(std::ref(work));  // by reference: a copy would be allocated
-    run_tail();
   }
 
-  void run_timed(std::span<double> step_us) {
-    omp_set_num_threads(1);
-    const FloatMode mode;
-    std::vector<size_t> begin = {0};  // of each body's steps, then the main plan's
-    for (const auto& plans : bodies)
-      begin.push_back(begin.back() + plans[0]->planner().steps().size());
-    const int slices = sliced ? static_cast<int>(sliced->slices.size()) : 0;
-    for (int s = 0; s < slices; ++s) {
-      const int body = sliced->slices[s].body;
-      aim(*bodies[body][0], s);
-      time_steps(bodies[body][0]->planner().steps(), step_us.subspan(begin[body]));
-    }
-    time_steps(main->planner().steps(), step_us.subspan(begin.back()));
-    main->finish();
-  }
-
-  // Elementwise steps are shared out, one barrier per run of consecutive divisible steps.
-  void run_tail() {
-    const auto steps = main->planner().steps();
-    if (team.size() == 1) return main->run();
-    for (const cpu::Step& step : steps) {
+  // A sliced program shares out the tail's elementwise steps too, with a barrier after each.
+  void run_main() {
+    if (!sliced || team.size() == 1) return main->run();
+    for (const cpu::Step& step : main->steps()) {
       if (step.divisible)
         team.run([&](int thread) {
           const FloatMode thread_mode;
@@ -279,6 +202,20 @@ struct Program::Impl {
         step.run(0, 1);
     }
     main->finish();
+  }
+
+  void run_timed(std::span<double> step_us) {
+    omp_set_num_threads(1);
+    const FloatMode mode;
+    std::vector<size_t> begin = {0};  // of each body's steps, then the main plan's
+    for (const auto& plans : bodies) begin.push_back(begin.back() + plans[0]->steps().size());
+    for (int s = 0; sliced && s < slices(); ++s) {
+      const int body = sliced->slices[s].body;
+      Plan& p = *bodies[body][0];
+      aim(p, s);
+      p.run_timed(step_us.subspan(begin[body]));
+    }
+    main->run_timed(step_us.subspan(begin.back()));
   }
 };
 
@@ -340,15 +277,14 @@ std::pair<const void*, int64_t> Program::result_memory(const std::string& name,
   const auto it = impl_->results.find(name);
   check(it != impl_->results.end(), "the program has no result '{}'", name);
   check(static_cast<int64_t>(element) == size_of(it->second.type.dtype),
-        "result '{}' has another element type", name);
+        "result '{}' is {}, read as elements of {} bytes", name, it->second.type, element);
   return {it->second.data, it->second.type.count()};
 }
 
 int64_t Program::arena_bytes() const {
-  const auto of = [](const Plan& p) { return p.planner().arena_bytes() + p.planner().scratch_bytes(); };
-  int64_t bytes = of(*impl_->main);
+  int64_t bytes = impl_->main->bytes();
   for (const auto& plans : impl_->bodies)
-    for (const auto& p : plans) bytes += of(*p);
+    for (const auto& p : plans) bytes += p->bytes();
   for (const AlignedBytes& p : impl_->partials) bytes += p.size();
   for (const AlignedBytes& p : impl_->shadow_memory) bytes += p.size();
   return bytes;
@@ -357,16 +293,14 @@ int64_t Program::arena_bytes() const {
 std::vector<std::string> Program::step_labels() const {
   std::vector<std::string> labels;
   const auto add = [&](const Plan& p) {
-    for (const cpu::Step& s : p.planner().steps()) labels.push_back(s.label);
+    for (const cpu::Step& s : p.steps()) labels.push_back(s.label);
   };
   for (const auto& plans : impl_->bodies) add(*plans[0]);
   add(*impl_->main);
   return labels;
 }
 
-int Program::slices() const {
-  return impl_->sliced ? static_cast<int>(impl_->sliced->slices.size()) : 1;
-}
+int Program::slices() const { return impl_->slices(); }
 double Program::matmul_flops() const { return impl_->flops; }
 
 }  // namespace omni

@@ -32,8 +32,8 @@ class Program {
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
-  // Sets where an input lives, dense row-major in its type's dtype, until it is bound again. Updated
-  // inputs are overwritten in place by run(). Throws Bug for unknown names.
+  // Sets where an input lives, dense row-major in its type's dtype, until it is bound again.
+  // Updated inputs are overwritten in place by run(). Throws Bug for unknown names.
   void bind(const std::string& input, const void* data);
   bool has_input(const std::string& input) const;
   // Forgets all bindings, so that nothing of the last model's can be read by mistake.
@@ -59,8 +59,8 @@ class Program {
   // --- Looking at it ---
   int64_t arena_bytes() const;             // activations, gradients and scratch of one worker
   std::vector<std::string> step_labels() const;
-  // Runs like run(), on one thread, and adds the microseconds of each planned step, over all slices,
-  // to its entry of step_us, which is ordered like step_labels().
+  // Runs like run(), on one thread, and adds the microseconds of each planned step, over all
+  // slices, to its entry of step_us, which is ordered like step_labels().
   void run_timed(std::span<double> step_us);
   int slices() const;                      // into how many slices of rows the batch is cut
   double matmul_flops() const;             // per run

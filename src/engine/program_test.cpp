@@ -7,21 +7,17 @@
 
 #include "engine/passes.h"
 #include "engine/precision.h"
+#include "engine/testing.h"
 #include "graph/inspect.h"
 #include "ops/elementwise.h"
-#include "ops/leaf.h"
 #include "ops/matmul.h"
 #include "ops/reduce.h"
 
 namespace omni {
 namespace {
 
-Value f32(Graph& g, const char* name, Shape shape, int batch = kNoBatch) {
-  return input(g, name, {DType::f32, std::move(shape), batch}, Role::data);
-}
-Value parameter(Graph& g, const char* name, Shape shape) {
-  return input(g, name, {DType::f32, std::move(shape)}, Role::parameter);
-}
+using testing::f32;
+using testing::parameter;
 
 TEST(Program, SaysWhatIsWrong) {
   Graph g;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "ops/elementwise.h"
 #include "ops/leaf.h"
@@ -12,7 +13,8 @@ namespace {
 // A slice of an MLP with layers of some hundred units fits a 1-2 MiB L2 cache at 256 rows in f32,
 // 512 in bf16; wide activations (images) get fewer rows. Fewer than 32 rows would starve the matrix
 // kernels.
-constexpr int64_t kMostValuesBytes = 1 << 10, kLeastRows = 32;  // most rows times bytes per value
+constexpr int64_t kBytesPerColumn = 1 << 10;  // one value of each row of a slice
+constexpr int64_t kLeastRows = 32;
 constexpr int64_t kBytesPerSlice = 1 << 20;  // of the largest activation
 constexpr int64_t kPartialBytes = 32 << 20;  // of all partial sums together
 
@@ -66,12 +68,13 @@ bool rows_can_be_aimed_at(const Graph& g, const std::vector<Part>& part) {
 
 int64_t rows_per_slice(const Graph& g, const std::vector<Part>& part, int64_t batch,
                        int64_t value_bytes) {
-  int64_t widest = 1, sums = 1;
+  int64_t widest = 1, sums = 1;  // bytes
   for (int id = 0; id < g.size(); ++id) {
-    if (part[id] == Part::row) widest = std::max(widest, g.node(id).type.count() / batch * value_bytes);
-    if (part[id] == Part::sum) sums += g.node(id).type.bytes();
+    const Type& t = g.node(id).type;
+    if (part[id] == Part::row) widest = std::max(widest, t.count() / batch * value_bytes);
+    if (part[id] == Part::sum) sums += t.bytes();
   }
-  int64_t rows = kMostValuesBytes / value_bytes;
+  int64_t rows = kBytesPerColumn / value_bytes;
   while (rows > kLeastRows && rows * widest > kBytesPerSlice) rows /= 2;
   while (rows < batch && (batch + rows - 1) / rows * sums > kPartialBytes) rows *= 2;
   const int64_t slices = (batch + rows - 1) / rows;
@@ -113,15 +116,14 @@ std::string partial_name(const std::string& partial, int slice) {
   return fmt::format("{}.{}", partial, slice);
 }
 
-std::optional<std::unique_ptr<SlicedGraph>> slice_batch(const Graph& g, int64_t value_bytes) {
+std::unique_ptr<SlicedGraph> slice_batch(const Graph& g, int64_t value_bytes) {
   const auto part = classify(g);
   const int64_t batch = batch_of(g);
-  if (!part || batch == 0 || !rows_can_be_aimed_at(g, *part)) return std::nullopt;
+  if (!part || batch == 0 || !rows_can_be_aimed_at(g, *part)) return nullptr;
   const int64_t rows = rows_per_slice(g, *part, batch, value_bytes);
-  if (rows >= batch) return std::nullopt;
+  if (rows >= batch) return nullptr;
 
   auto out = std::make_unique<SlicedGraph>();
-  out->batch = batch;
   for (int64_t begin = 0; begin < batch; begin += rows) {
     const int64_t n = std::min(rows, batch - begin);
     out->slices.push_back({begin, n, n == rows ? 0 : 1});

@@ -39,7 +39,7 @@ std::vector<int64_t> cut(int64_t rows) {
   if (!sliced) return {};
   std::vector<int64_t> lengths;
   int64_t begin = 0;
-  for (const Slice& s : (*sliced)->slices) {
+  for (const Slice& s : sliced->slices) {
     EXPECT_EQ(s.begin, begin);
     begin += s.rows;
     lengths.push_back(s.rows);
@@ -55,12 +55,19 @@ TEST(Slicing, CutsAsEvenlyAsCanBe) {
   EXPECT_EQ(cut(1000), (std::vector<int64_t>{250, 250, 250, 250}));
 }
 
+TEST(Slicing, AnArrayOfOneEntryPerRowKeepsTheBatchWhole) {
+  Graph g;
+  const Value weights = input(g, "weights", {DType::f32, {600, 1}}, Role::data);
+  g.result("y", sum(rows_input(g, 600) * weights));
+  EXPECT_EQ(Program(g).slices(), 1);
+}
+
 TEST(Slicing, WideRowsMakeShortSlices) {
   Graph g;
   g.result("y", sum(tanh(input(g, "x", {DType::f32, {256, 8192}, 0}, Role::data))));
   const auto sliced = slice_batch(g);
   ASSERT_TRUE(sliced);
-  EXPECT_EQ((*sliced)->slices[0].rows, 32);
+  EXPECT_EQ(sliced->slices[0].rows, 32);
 }
 
 TEST(Slicing, LargePartialSumsMakeLongSlices) {
@@ -68,7 +75,7 @@ TEST(Slicing, LargePartialSumsMakeLongSlices) {
     Graph g;
     const Value x = input(g, "x", {DType::f32, {1024, width}, 0}, Role::data);
     g.result("d", matmul(x, tanh(x), true));
-    return (*slice_batch(g))->slices.size();
+    return slice_batch(g)->slices.size();
   };
   EXPECT_EQ(slices(512), 4u);   // 1 MiB of sums per slice
   EXPECT_EQ(slices(1900), 2u);  // 14 MiB: no more than two fit

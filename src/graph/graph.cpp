@@ -10,6 +10,8 @@ Value Value::named(std::string name) const {
   return *this;
 }
 
+bool is_input(const Node& n) { return n.in.empty() && n.attrs.has("role"); }
+
 Value Graph::add(const OpDef& op, std::span<const Value> in, Attrs attrs) {
   check(op.arity == kAnyArity || op.arity == static_cast<int>(in.size()),
         "{} takes {} inputs, got {}", op.name, op.arity, in.size());
@@ -33,8 +35,7 @@ std::optional<Value> Graph::find(std::string_view name) {
 
 std::optional<Value> Graph::find_input(std::string_view name) {
   for (int id = 0; id < size(); ++id)
-    if (nodes_[id].in.empty() && nodes_[id].attrs.has("role") && nodes_[id].name == name)
-      return Value{this, id};
+    if (is_input(nodes_[id]) && nodes_[id].name == name) return Value{this, id};
   return std::nullopt;
 }
 
@@ -47,7 +48,7 @@ void Graph::result(std::string name, Value v) {
 
 void Graph::update(Value input, Value v) {
   check(v.graph == this && input.graph == this, "an update belongs to another graph");
-  check(input.node().attrs.has("role"), "only inputs can be updated");
+  check(is_input(input.node()), "only inputs can be updated");
   require(input.shape() == v.shape(), "update of '{}': it is {}, its new value is {}",
           input.node().name, input.type(), v.type());
   for (const Output& o : outputs_)
@@ -64,6 +65,11 @@ void Graph::copy_from(const Graph& other) {
 void Graph::replace_with(Graph& other, std::vector<Output> outputs) {
   nodes_ = std::move(other.nodes_);
   outputs_ = std::move(outputs);
+}
+
+int memory_of(const Graph& g, int id) {
+  while (g.node(id).op->alias) id = g.node(id).in[0];
+  return id;
 }
 
 }  // namespace omni

@@ -72,6 +72,9 @@ struct Value {
   Value named(std::string name) const;       // names it, for reading, patching and printing
 };
 
+// A value given from outside at run time; see ops/leaf.h for makers.
+bool is_input(const Node& n);
+
 // What the runner writes after a run: a result that the host reads, or the new value of an input
 // (a parameter, an optimiser's moment), which replaces the old one when all its readers are done.
 struct Output {
@@ -99,9 +102,8 @@ class Graph {
   Node& edit(int id) { return nodes_[id]; }  // for passes; verify() afterwards
   Value value(int id) { return {this, id}; }
 
-  // A value given from outside at run time, unique by name. See ops/leaf.h for makers.
-  std::optional<Value> find_input(std::string_view name);
-  std::optional<Value> find(std::string_view name);   // any named value; the last one of that name
+  std::optional<Value> find_input(std::string_view name);  // inputs are unique by name
+  std::optional<Value> find(std::string_view name);        // any value; the last one of that name
 
   void result(std::string name, Value v);    // the host reads it after a run
   void update(Value input, Value v);         // v becomes the input's value after the run
@@ -184,5 +186,8 @@ struct OpDef {
   bool wants_bf16 = false;    // under bf16 precision its float inputs are stored as bf16 (matmuls)
   double (*flops)(std::span<const Type> in, const Type& out) = nullptr;  // only matmul-like ops
 };
+
+// The node whose memory holds id's value: aliases (reshapes) lead to what they look at.
+int memory_of(const Graph& g, int id);
 
 }  // namespace omni

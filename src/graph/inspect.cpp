@@ -23,7 +23,7 @@ void verify(const Graph& g, const char* when) {
     check(expected.dtype == n.type.dtype ||
               (expected.dtype == DType::f32 && n.type.dtype == DType::bf16),
           "{}: %{} = {} stores {} for {}", when, id, n.op->name, n.type, expected);
-    if (n.in.empty() && n.attrs.has("role"))
+    if (is_input(n))
       check(inputs.emplace(n.name, n.type.shape).second, "{}: two inputs are called '{}'", when,
             n.name);
   }

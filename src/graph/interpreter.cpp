@@ -17,7 +17,7 @@ std::vector<RefArray> interpret(const Graph& g, const RefInputs& inputs) {
   for (int id = 0; id < g.size(); ++id) {
     const Node& n = g.node(id);
     RefArray& out = values[id];
-    if (n.in.empty() && n.attrs.has("role")) {
+    if (is_input(n)) {
       const auto it = inputs.find(n.name);
       require(it != inputs.end(), "interpret: no value was given for input '{}'", n.name);
       require(static_cast<int64_t>(it->second.v.size()) == n.type.count(),

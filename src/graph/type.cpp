@@ -29,6 +29,10 @@ std::string to_string(const Type& t) {
   return text + (t.batch == kMixedBatch ? "] mixed" : "]");
 }
 
+int aligned_batch(const Type& t, int rank) {
+  return t.batch < 0 ? t.batch : t.batch + rank - t.shape.rank();
+}
+
 Type broadcast(const Type& a, const Type& b, const char* op) {
   const int rank = std::max(a.shape.rank(), b.shape.rank());
   std::vector<int64_t> dims(rank);
@@ -42,8 +46,14 @@ Type broadcast(const Type& a, const Type& b, const char* op) {
   Type out{DType::f32, Shape(dims), kNoBatch};
   for (const Type* t : {&a, &b}) {
     if (t->batch == kNoBatch || out.batch == kMixedBatch) continue;
-    const int axis = t->batch < 0 ? t->batch : t->batch + rank - t->shape.rank();
+    const int axis = aligned_batch(*t, rank);
     out.batch = out.batch == kNoBatch || out.batch == axis ? axis : kMixedBatch;
+  }
+  if (out.batch < 0) return out;
+  for (const Type* t : {&a, &b}) {  // an array of one entry per row cannot be cut with the rows
+    const int axis = out.batch - (rank - t->shape.rank());
+    if (t->batch == kNoBatch && axis >= 0 && t->shape[axis] != 1) out.batch = kMixedBatch;
+    if (out.batch == kMixedBatch) break;
   }
   return out;
 }

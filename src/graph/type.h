@@ -55,8 +55,12 @@ struct Type {
 std::string to_string(const Shape& s);  // "[128, 784]"
 std::string to_string(const Type& t);   // "f32[128*, 784]": the star marks the batch axis
 
+// t's batch axis (or kNoBatch, kMixedBatch) among `rank` axes that it is broadcast to.
+int aligned_batch(const Type& t, int rank);
+
 // The shape both broadcast to by NumPy's rule (aligned at the last axis, 1 stretches), with the
-// batch axis of whichever has one; the type is f32. Throws UserError naming `op` otherwise.
+// batch axis of whichever has one; mixed where the axes differ, or where the other has entries for
+// each row but no batch axis. The type is f32. Throws UserError naming `op` otherwise.
 Type broadcast(const Type& a, const Type& b, const char* op);
 
 // An axis counted from the front; negative ones count from the back. Throws UserError.

@@ -1,5 +1,6 @@
 #include "lab/arrays.h"
 
+#include <cstdlib>
 #include <cstring>
 #include <sstream>
 
@@ -71,6 +72,7 @@ Ensemble load_ensemble(const std::filesystem::path& path,
   for (size_t i = 0; i < specs.size(); ++i) {
     const std::vector<float> values = file.arrays.at(specs[i].name).floats();
     const int64_t count = specs[i].shape.count();
+    if (count == 0) continue;  // such arrays bear out any number of models that a file states
     for (int64_t m = 0; m < models; ++m)
       std::memcpy(e.array(i, m).data(), values.data() + m * count, count * sizeof(float));
   }

@@ -9,7 +9,8 @@
 
 namespace omni {
 
-// One model: arrays of the parameters' shapes. Several: [models, ...]. Atomic; UserError on failure.
+// One model: arrays of the parameters' shapes. Several: [models, ...]. Atomic. UserError if it
+// cannot be written.
 void save_ensemble(const std::filesystem::path& path, const Ensemble& e,
                    std::map<std::string, std::string> metadata = {});
 
@@ -17,8 +18,8 @@ void save_ensemble(const std::filesystem::path& path, const Ensemble& e,
 Ensemble load_ensemble(const std::filesystem::path& path,
                        std::map<std::string, std::string>* metadata = nullptr);
 
-// Reads arrays of a file, for instance one that PyTorch wrote, into model `model` by name. UserError
-// for names that are missing or of another shape.
+// Reads arrays of a file, for instance one that PyTorch wrote, into model `model` by name.
+// UserError for names that are missing or of another shape.
 void load_into(const std::filesystem::path& path, Ensemble& e, int64_t model);
 
 }  // namespace omni

@@ -25,7 +25,9 @@ struct Preset {
 class SeedValues {
  public:
   using Lookup = std::function<double(const std::string& arm, const std::string& metric)>;
-  SeedValues(Lookup lookup, std::string base) : lookup_(std::move(lookup)), base_(std::move(base)) {}
+  // `base` is what arm names end in where the unswept settings ran: "" or " | width=64".
+  SeedValues(Lookup lookup, std::string base)
+      : lookup_(std::move(lookup)), base_(std::move(base)) {}
 
   // Of the run's own settings; in a sweep, of the variant with the unswept value.
   double operator()(const std::string& arm, const std::string& metric) const {

@@ -1,17 +1,19 @@
 // From stored metrics to verdicts, and the figures every sweep gets.
+#include "lab/judging.h"
+
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <set>
 
 #include "base/statistics.h"
-#include "lab/judging.h"
 
 namespace omni {
 namespace {
 
-// metric values by (arm, metric) and seed, read from the store at need.
+// Metrics by (arm, metric) and seed, read from the store at need.
 class Values {
  public:
   explicit Values(const Results& results) : results_(results) {}
@@ -41,13 +43,18 @@ std::vector<ClaimRow> judge_claims(const Resolved& r, const Results& results, co
   const std::string base = r.base.empty() ? "" : " | " + r.base;
   const bool base_ran = r.swept.empty() || !r.base.empty();
 
+  // Claims are stated by the settings they speak of: in a sweep, by the variant with the unswept
+  // values, wherever it stands.
+  auto stating = std::ranges::find(r.variants, r.base, &Variant::label);
+  if (stating == r.variants.end()) stating = r.variants.begin();
+
   std::vector<ClaimRow> rows;
   std::vector<std::pair<Claim, std::vector<double>>> samples;
   Values values(results);
-  for (ClaimSpec& c : r.variants.front().settings->claims(data)) {
-    bool runs = c.variants.empty() ? base_ran : true;
-    for (const std::string& v : c.variants) runs = runs && labels.contains(v);
-    if (!runs) continue;
+  for (ClaimSpec& c : stating->settings->claims(data)) {
+    bool ran = !c.variants.empty() || base_ran;
+    for (const std::string& v : c.variants) ran = ran && labels.contains(v);
+    if (!ran) continue;
     if (!c.why_not_judged.empty()) c.claim.judged = false;
     std::vector<double> sample;
     for (const int64_t seed : r.seeds)

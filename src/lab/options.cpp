@@ -14,7 +14,7 @@
 namespace omni {
 namespace {
 
-// More models than any machine of today trains; a guard against a slip of the finger.
+// A guard against a slip of the finger.
 constexpr int64_t kMostSeeds = 1'000'000;
 
 std::string_view trimmed(std::string_view s) {
@@ -165,12 +165,14 @@ std::vector<Assignment> parse_assignments(const std::string& text, const std::st
     const auto at = node.source().begin;
     Assignment a{std::string(key.str()), {}, fmt::format("{}:{}:{}", file, at.line, at.column)};
     const auto take = [&](const toml::node& n) {
-      if (const auto* i = n.as_integer()) a.values.push_back(fmt::format("{}", i->get()));
-      else if (const auto* d = n.as_floating_point()) a.values.push_back(fmt::format("{}", d->get()));
-      else if (const auto* b = n.as_boolean()) a.values.push_back(b->get() ? "true" : "false");
-      else if (const auto* s = n.as_string()) a.values.push_back(s->get());
-      else fail_user("{}: '{}' must be a number, true, false, a text, or an array of these", a.where,
-                     a.key);
+      std::string& value = a.values.emplace_back();
+      if (const auto* i = n.as_integer()) value = fmt::format("{}", i->get());
+      else if (const auto* d = n.as_floating_point()) value = fmt::format("{}", d->get());
+      else if (const auto* b = n.as_boolean()) value = b->get() ? "true" : "false";
+      else if (const auto* s = n.as_string()) value = s->get();
+      else
+        fail_user("{}: '{}' must be a number, true, false, a text, or an array of these", a.where,
+                  a.key);
     };
     if (const toml::array* array = node.as_array()) {
       require(!array->empty(), "{}: '{}' is an empty array", a.where, a.key);
@@ -196,7 +198,7 @@ std::vector<int64_t> parse_seeds(std::string_view text, std::string_view where) 
             "{}: seeds expects ranges such as 0..31 or lists such as 0,1,5; got '{}'", where, text);
     require(last - first < kMostSeeds && static_cast<int64_t>(seeds.size()) < kMostSeeds,
             "{}: at most {} seeds are allowed, got '{}'", where, kMostSeeds, text);
-    for (int64_t s = first; s <= last; ++s) seeds.insert(s);
+    for (int64_t i = 0; i <= last - first; ++i) seeds.insert(first + i);
   }
   return {seeds.begin(), seeds.end()};
 }

@@ -27,7 +27,10 @@ class Option {
  public:
   using Field = std::variant<int64_t*, double*, bool*, std::string*>;
   Option(std::string name, Field field, std::string help, Allowed allowed)
-      : name_(std::move(name)), field_(field), help_(std::move(help)), allowed_(std::move(allowed)) {}
+      : name_(std::move(name)),
+        field_(field),
+        help_(std::move(help)),
+        allowed_(std::move(allowed)) {}
 
   const std::string& name() const { return name_; }
   const std::string& help() const { return help_; }

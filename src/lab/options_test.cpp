@@ -140,6 +140,8 @@ TEST(Seeds, RangesAndLists) {
   EXPECT_EQ(parse_seeds("0..3", ""), (std::vector<int64_t>{0, 1, 2, 3}));
   EXPECT_EQ(parse_seeds("9, 0..2,1", ""), (std::vector<int64_t>{0, 1, 2, 9}));
   EXPECT_EQ(parse_seeds("1000000..1000001", ""), (std::vector<int64_t>{1000000, 1000001}));
+  const std::string largest = "9223372036854775807";
+  EXPECT_EQ(parse_seeds(largest, ""), std::vector<int64_t>{INT64_MAX});
   for (const char* wrong : {"", "3..1", "-1", "a", "1..", "..2", "1,", "0..99999999999", "1.5"})
     EXPECT_THROW(parse_seeds(wrong, "--seeds"), UserError) << wrong;
 }

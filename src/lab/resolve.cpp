@@ -11,6 +11,9 @@
 namespace omni {
 namespace {
 
+// A guard against a slip of the finger; every combination is a network of its own per arm and seed.
+constexpr size_t kMostVariants = 10'000;
+
 const Preset& find_preset(const Experiment& e, const std::string& name) {
   if (name.empty()) return e.presets.front();
   std::vector<std::string> known;
@@ -29,20 +32,13 @@ std::unique_ptr<Settings> preset_settings(const Experiment& e, const Preset& p) 
   return s;
 }
 
-// As TOML: text values in quotes.
-std::vector<std::string> swept_values(const Option& option, const Assignment& sweep) {
-  const bool quoted = option.toml().starts_with('"');
-  std::vector<std::string> out;
-  for (const std::string& v : sweep.values) out.push_back(quoted ? fmt::format("\"{}\"", v) : v);
-  return out;
-}
-
 std::string toml_of(const Experiment& e, const Resolved& r, const RunRequest& request,
-                    std::vector<Assignment> swept) {
-  std::string text = fmt::format("# {}: the settings of this run\nexperiment = \"{}\"\npreset = \"{}\"\n",
-                                 e.title, e.name, r.preset);
+                    const std::vector<Assignment>& swept) {
+  const char* precision = request.precision == Precision::bf16 ? "bf16" : "f32";
+  std::string text = fmt::format("# {}: the settings of this run\n", e.title);
+  text += fmt::format("experiment = \"{}\"\npreset = \"{}\"\n", e.name, r.preset);
   text += fmt::format("seeds = [{}]\n", fmt::join(r.seeds, ", "));
-  text += fmt::format("precision = \"{}\"\n", request.precision == Precision::bf16 ? "bf16" : "f32");
+  text += fmt::format("precision = \"{}\"\n", precision);
   if (!request.passes_off.empty())
     text += fmt::format("# passes switched off: {}\n", fmt::join(request.passes_off, ", "));
   text += '\n';
@@ -89,12 +85,14 @@ Resolved resolve(const Experiment& e, const RunRequest& request) {
   for (const Assignment& a : fixed) base_options.find(a.key, a.where).set(a.values[0], a.where);
 
   std::vector<std::unique_ptr<Settings>> combinations;
-  std::vector<std::string> labels = {""}, bases = {""};
+  std::vector<std::string> labels = {""};
   combinations.push_back(base->clone());
   std::string base_label;
   for (const Assignment& a : swept) {
     r.swept.push_back(a.key);
     const std::string usual = base_options.find(a.key, a.where).text();
+    require(combinations.size() * a.values.size() <= kMostVariants,
+            "{}: the sweep has more than {} combinations of values", a.where, kMostVariants);
     std::vector<std::unique_ptr<Settings>> next;
     std::vector<std::string> next_labels;
     for (size_t i = 0; i < combinations.size(); ++i)

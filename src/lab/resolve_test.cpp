@@ -33,7 +33,7 @@ struct Toy {
     };
     wider.variants = {"width=8", "width=16"};
     ClaimSpec open{"open", "not judged", {ClaimKind::above, 0}, better.value};
-    open.why_not_judged = "too few models";
+    open.why_not_judged = width == 8 ? "too few models" : "of the usual width only";
     return {better, wider, open};
   }
   std::vector<FigureRow> figures() const { return {{"scores", "Scores", "", {}}}; }
@@ -161,6 +161,9 @@ TEST(Judging, SpeaksOfVariantsInSweeps) {
   EXPECT_NEAR(swept[1].judgement.estimate, -0.1, 1e-9);
   EXPECT_EQ(swept[1].judgement.verdict, Verdict::refuted);
   EXPECT_TRUE(judge_claims(resolve_with({"width=16,32"}), results, {}).empty());
+  // The usual width states the claims, in whatever order widths are typed.
+  EXPECT_EQ(judge_claims(resolve_with({"width=16,8"}), results, {})[2].judgement.note,
+            "too few models");
 }
 
 TEST(Judging, NamesArmsAndDrawsSweeps) {

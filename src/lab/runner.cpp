@@ -168,11 +168,15 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
         SeedRecord record;
         try {
           record = run_seed(r, worker, *seed);
-        } catch (const Bug& bug) {
+        } catch (const UserError&) {
+          throw;
+        } catch (const std::bad_alloc&) {
+          fail_user("seed {} does not fit into memory; use fewer threads or smaller networks", *seed);
+        } catch (const std::exception& error) {
           record = failed_seed(r, *seed);
           const std::lock_guard lock(mutex);
           watcher.note(fmt::format("seed {} failed; this is a bug of Omniscale, please report it: {}",
-                                   *seed, bug.what()));
+                                   *seed, error.what()));
         }
         std::vector<ModelResult> models;
         for (const auto& [arm, model] : record.models) models.push_back(model);

@@ -129,6 +129,25 @@ TEST(Runner, AStoppedRunEndsAsAnUninterruptedOne) {
     }
 }
 
+TEST(Runner, DamagedCheckpointsAreTrainedAgain) {
+  const TestFolder folder;
+  Watcher whole, first(4), second;
+  run_toy(folder.path() / "whole", 1, whole);
+  run_toy(folder.path() / "run", 1, first);
+  int damaged = 0;
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(folder.path() / "run" / "checkpoints")) {
+    if (!entry.is_regular_file()) continue;
+    std::string bytes = read_file(entry.path());
+    bytes[bytes.size() - 10] ^= 0x10;  // a weight
+    if (++damaged % 2 == 0) bytes.resize(bytes.size() / 2);
+    atomic_write(entry.path(), bytes);
+  }
+  EXPECT_GT(damaged, 0);
+  run_toy(folder.path() / "run", 1, second);
+  EXPECT_EQ(summary(folder.path() / "run"), summary(folder.path() / "whole"));
+}
+
 // A row of summary.csv without its seeds' neighbours.
 std::string rows_of_seed(const std::string& csv, int seed) {
   std::string out;

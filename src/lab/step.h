@@ -20,7 +20,7 @@ struct DataArray {
 };
 using DataTable = std::map<std::string, DataArray>;
 
-// The splits of a labelled data set as "train.x" [count, ...], "train.y" [count], "test.x", "test.y".
+// The splits of a labelled data set: "train.x" [count, ...], "train.y" [count], "test.x", "test.y".
 DataTable tables_of(const Dataset& d);
 
 // Handed to the function that emits a phase's graph.

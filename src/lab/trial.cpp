@@ -122,7 +122,7 @@ Ensemble Trial::init(const std::function<void(Net&)>& define, Key key) {
 
 Trained Trial::train(const Training& p) {
   require(p.samples >= 1 && p.batch >= 1 && p.epochs >= 0,
-          "phase {}: samples, batch and epochs must be positive", p.name);
+          "phase {}: samples and batch must be at least 1 and epochs at least 0", p.name);
   const int64_t batch = std::min(p.batch, p.samples);
   const int64_t full = p.samples / batch, rest = p.samples % batch;
   const int64_t per_epoch = full + (rest > 0), steps = per_epoch * p.epochs;
@@ -215,6 +215,7 @@ Trained Trial::train(const Training& p) {
 
 Measured Trial::evaluate(const StepBuilder& build, int64_t rows, const FrozenSets& sets,
                          const std::map<std::string, double>& scalars) {
+  require(rows >= 1, "evaluate: there are no rows to evaluate");
   Graph graph;
   Step step(graph, rows, tables());
   build(step);

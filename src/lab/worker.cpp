@@ -10,6 +10,26 @@ namespace {
 // Sweeps over structure compile many programs; each holds its activations.
 constexpr size_t kMostPrograms = 64;
 constexpr const char* kDivergedKey = "diverged_at";
+constexpr const char* kCheckKey = "check";
+
+// What a checkpoint must agree with: its weights and its outcome.
+std::string check_text(const Trained& t) {
+  return fmt::format("{:016x} {}", weights_hash(t.model[0]), t.diverged_at.value_or(-1));
+}
+
+// Nothing for a damaged file: the phase is then trained again, to the same bits.
+std::optional<Trained> read_phase(const std::filesystem::path& path) {
+  try {
+    std::map<std::string, std::string> metadata;
+    Trained t{load_ensemble(path, &metadata), {}};
+    if (metadata.contains(kDivergedKey)) t.diverged_at = std::stoll(metadata.at(kDivergedKey));
+    if (metadata[kCheckKey] == check_text(t)) return t;
+  } catch (const UserError&) {
+  } catch (const std::invalid_argument&) {
+  } catch (const std::out_of_range&) {
+  }
+  return std::nullopt;
+}
 
 }  // namespace
 
@@ -45,17 +65,16 @@ const Trained* Worker::find_phase(uint64_t hash) {
   if (options_.checkpoints.empty()) return nullptr;
   const auto path = seed_folder() / fmt::format("{:016x}.safetensors", hash);
   if (!std::filesystem::exists(path)) return nullptr;
-  std::map<std::string, std::string> metadata;
-  Trained t{load_ensemble(path, &metadata), {}};
-  if (metadata.contains(kDivergedKey)) t.diverged_at = std::stoll(metadata.at(kDivergedKey));
-  return &phases_.emplace(hash, std::move(t)).first->second;
+  std::optional<Trained> t = read_phase(path);
+  if (!t) return nullptr;
+  return &phases_.emplace(hash, std::move(*t)).first->second;
 }
 
 void Worker::keep_phase(uint64_t hash, const Trained& t) {
   phases_.insert_or_assign(hash, Trained{t.model.clone(), t.diverged_at});
   if (options_.checkpoints.empty()) return;
   make_folder(seed_folder());
-  std::map<std::string, std::string> metadata;
+  std::map<std::string, std::string> metadata = {{kCheckKey, check_text(t)}};
   if (t.diverged_at) metadata[kDivergedKey] = fmt::format("{}", *t.diverged_at);
   save_ensemble(seed_folder() / fmt::format("{:016x}.safetensors", hash), t.model, metadata);
 }

@@ -124,15 +124,6 @@ TEST(Conv2d, CarriesTheBatchAxis) {
   EXPECT_EQ(conv2d(same, image(g, "own", {3, 2, 3, 3}, 0)).type().batch, kMixedBatch);
 }
 
-void expect_refused(const std::function<void()>& make, const std::string& text) {
-  try {
-    make();
-    ADD_FAILURE() << "accepted, wanted: " << text;
-  } catch (const UserError& e) {
-    EXPECT_NE(std::string(e.what()).find(text), std::string::npos) << e.what();
-  }
-}
-
 TEST(Conv2d, RefusesWithReasons) {
   Graph g;
   const Value x = image(g, "x", {4, 5, 5, 2}, 0), w = image(g, "w", {3, 2, 3, 3}, kNoBatch);

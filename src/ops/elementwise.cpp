@@ -98,7 +98,7 @@ Value convert(Value v, DType to) {
 }
 
 Value broadcast_to(Value v, const Shape& to, int batch) {
-  if (batch == kNoBatch) batch = broadcast(v.type(), Type{DType::f32, to}, "broadcast_to").batch;
+  if (batch == kNoBatch) batch = aligned_batch(v.type(), to.rank());
   return v.graph->add(ops::broadcast_to, {v}, {{"shape", to.dims()}, {"batch", int64_t{batch}}});
 }
 

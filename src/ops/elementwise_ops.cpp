@@ -192,10 +192,12 @@ Type broadcast_to_type(std::span<const Type> in, const Attrs& a) {
   const Type to{DType::f32, Shape(a.list("shape")), static_cast<int>(a.integer("batch"))};
   require(to.batch >= kMixedBatch && to.batch < to.shape.rank(),
           "broadcast_to: batch axis {} is outside the {} axes", to.batch, to.shape.rank());
-  const Type own = broadcast(in[0], Type{DType::f32, to.shape}, "broadcast_to");
-  require(own.shape == to.shape, "broadcast_to: {} does not stretch to {}", in[0], to.shape);
-  require(own.batch == kNoBatch || own.batch == to.batch,
-          "broadcast_to: the input's batch axis becomes axis {}, axis {} was asked for", own.batch,
+  const Type target{DType::f32, to.shape};
+  require(broadcast(in[0], target, "broadcast_to").shape == to.shape,
+          "broadcast_to: {} does not stretch to {}", in[0], to.shape);
+  const int own_batch = aligned_batch(in[0], to.shape.rank());
+  require(own_batch == kNoBatch || own_batch == to.batch,
+          "broadcast_to: the input's batch axis becomes axis {}, axis {} was asked for", own_batch,
           to.batch);
   return to;
 }

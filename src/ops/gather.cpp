@@ -25,7 +25,8 @@ void no_grad(GradContext&) {}
 
 Type gather_type(std::span<const Type> in, const Attrs&) {
   require_index(in[1], "gather");
-  require(in[0].shape.rank() >= 1, "gather: the table needs an axis of rows, got {}", in[0]);
+  require(in[0].shape.rank() >= 1 && in[0].shape[0] >= 1,
+          "gather: the table needs at least one row, got {}", in[0]);
   std::vector<int64_t> dims = in[1].shape.dims();
   dims.insert(dims.end(), in[0].shape.begin() + 1, in[0].shape.end());
   return {in[0].dtype, Shape(dims), in[0].batch == kNoBatch ? in[1].batch : kMixedBatch};

@@ -68,6 +68,7 @@ TEST(Gather, TypesFollowTheIndex) {
   EXPECT_EQ(type({DType::f32, {9, 4}, 1}, kFixedIndex).batch, kMixedBatch);
   EXPECT_THROW(type({DType::f32, {9, 4}}, {DType::f32, {5}}), UserError);
   EXPECT_THROW(type({DType::f32, {}}, kIndex), UserError);
+  EXPECT_THROW(type({DType::f32, {0, 4}}, kIndex), UserError);
   EXPECT_THROW(type_of({DType::i32, {9, 4}}, kIndex, embedding), UserError);
 }
 

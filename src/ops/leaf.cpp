@@ -11,7 +11,9 @@ Type input_type(std::span<const Type>, const Attrs& a) {
 
 Type constant_type(std::span<const Type>, const Attrs&) { return {}; }
 
-void constant_reference(RefContext& c) { c.out().v[0] = static_cast<float>(c.attrs().number("value")); }
+void constant_reference(RefContext& c) {
+  c.out().v[0] = static_cast<float>(c.attrs().number("value"));
+}
 
 }  // namespace
 
@@ -22,7 +24,6 @@ const OpDef constant = {
     .name = "constant", .arity = 0, .type = constant_type, .reference = constant_reference};
 }  // namespace ops
 
-bool is_input(const Node& n) { return n.op == &ops::input; }
 Role role_of(const Node& n) { return static_cast<Role>(n.attrs.integer("role")); }
 
 Value input(Graph& g, const std::string& name, const Type& type, Role role) {

@@ -21,7 +21,6 @@ enum class Role : int64_t {
 // another type it is a UserError.
 Value input(Graph& g, const std::string& name, const Type& type, Role role);
 Role role_of(const Node& n);      // of an input
-bool is_input(const Node& n);
 
 Value constant(Graph& g, double x);                          // a scalar, f32
 std::optional<double> constant_value(const Node& n);         // of a constant, else nothing

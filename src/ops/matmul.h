@@ -17,8 +17,8 @@ extern const OpDef matmul, contract_rows;
 Value matmul(Value a, Value b, bool transpose_a = false, bool transpose_b = false);
 
 // a [.., M], b [.., N] of equal leading axes: the sum over all those axes of the outer products of
-// rows, [M, N]. The weight gradient of matmul(a [.., M], w [M, N]): one product over flattened rows,
-// so that nothing of shape [.., M, N] is ever made. Ranks >= 2.
+// rows, [M, N]. The weight gradient of matmul(a [.., M], w [M, N]): one product over flattened
+// rows, so that nothing of shape [.., M, N] is ever made. Ranks >= 2.
 Value contract_rows(Value a, Value b);
 
 }  // namespace omni

@@ -17,7 +17,8 @@ Type layer_norm_type(std::span<const Type> in, const Attrs&) {
   const Shape row{x.shape.back()};
   require(in[1].shape == row && in[2].shape == row && is_float(in[1].dtype) &&
               is_float(in[2].dtype),
-          "layer_norm: {} wants gamma and beta of shape f32{}, got {} and {}", x, row, in[1], in[2]);
+          "layer_norm: {} wants gamma and beta of shape f32{}, got {} and {}", x, row, in[1],
+          in[2]);
   const bool own_batch = in[1].batch != kNoBatch || in[2].batch != kNoBatch;
   const bool mixed = own_batch || x.batch == x.shape.rank() - 1;
   return {DType::f32, x.shape, mixed ? kMixedBatch : x.batch};

@@ -147,15 +147,6 @@ TEST(Pool2d, CarriesTheBatchAxis) {
   EXPECT_EQ(avg_pool2d_gradient(avg_pool2d(x), x.shape(), {}).type(), x.type());
 }
 
-void expect_refused(const std::function<void()>& make, const std::string& text) {
-  try {
-    make();
-    ADD_FAILURE() << "accepted, wanted: " << text;
-  } catch (const UserError& e) {
-    EXPECT_NE(std::string(e.what()).find(text), std::string::npos) << e.what();
-  }
-}
-
 TEST(Pool2d, RefusesWithReasons) {
   Graph g;
   const auto make = [&](const char* name, DType t, const Shape& s) {

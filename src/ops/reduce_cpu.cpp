@@ -1,5 +1,5 @@
-// Reductions on one core. Up to 64 terms are added in f32 lanes, those partial results in double, in
-// an order that depends on shapes alone: the error stays near 1e-7 of the sum of magnitudes.
+// Reductions on one core. Up to 64 terms are added in f32 lanes, those partial results in double,
+// in an order that depends on shapes alone: the error stays near 1e-7 of the sum of magnitudes.
 #include <algorithm>
 #include <bit>
 #include <cmath>

@@ -1,6 +1,6 @@
-// Softmax and the losses on logits on one core. Rows of many classes are walked by vectors along the
-// row. Narrow rows, the hot path of distillation, are taken one row per lane: a row of 3 would leave
-// a vector almost empty, and reducing across lanes would cost more than the exponentials.
+// Softmax and the losses on logits on one core. Rows of many classes are walked by vectors along
+// the row. Narrow rows, the hot path of distillation, are taken one row per lane: a row of 3 would
+// leave a vector almost empty, and reducing across lanes would cost more than the exponentials.
 #include <algorithm>
 #include <limits>
 

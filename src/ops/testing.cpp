@@ -304,4 +304,13 @@ RefArray evaluate(const Make& make, const std::vector<In>& inputs) {
   return interpret(g, reference_inputs(inputs))[y.id];
 }
 
+void expect_refused(const std::function<void()>& make, const std::string& text) {
+  try {
+    make();
+    ADD_FAILURE() << "accepted, wanted: " << text;
+  } catch (const UserError& e) {
+    EXPECT_NE(std::string(e.what()).find(text), std::string::npos) << e.what();
+  }
+}
+
 }  // namespace omni::testing

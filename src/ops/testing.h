@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "graph/interpreter.h"
@@ -51,5 +52,8 @@ void check_op(const std::function<Value(std::vector<Value>)>& make, std::vector<
 // The interpreter's value of make(inputs), for tests that state exact answers.
 RefArray evaluate(const std::function<Value(std::vector<Value>)>& make,
                   const std::vector<In>& inputs);
+
+// Expects a UserError whose text contains `text`.
+void expect_refused(const std::function<void()>& make, const std::string& text);
 
 }  // namespace omni::testing

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/text_table.h"
 #include "report/report.h"
 #include "report/text.h"
 #include "store/results.h"
@@ -51,27 +52,6 @@ Difference difference(const std::vector<SeedValue>& a, const std::vector<SeedVal
   }
   const std::vector<double> p = numbers(a), q = numbers(b);
   return {welch_difference(q, p), cohen_d_unpaired(q, p), "unpaired, d_s"};
-}
-
-// Columns as wide as their widest cell, counted in characters (UTF-8), not bytes.
-std::string table(const std::vector<std::vector<std::string>>& rows) {
-  const auto width_of = [](const std::string& s) {
-    return static_cast<size_t>(
-        std::ranges::count_if(s, [](char c) { return (c & 0xc0) != 0x80; }));
-  };
-  std::vector<size_t> widths;
-  for (const auto& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], width_of(row[c]));
-  }
-  std::string out;
-  for (const auto& row : rows) {
-    std::string line;
-    for (size_t c = 0; c < row.size(); ++c)
-      line += row[c] + std::string(widths[c] - width_of(row[c]) + 2, ' ');
-    out += line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
-  }
-  return out;
 }
 
 }  // namespace

@@ -129,8 +129,9 @@ DrawnFigure draw_bars(const Results& results, const FigureRow& figure) {
         "set arrow from {0},{1} to {0},0.6 nohead back linecolor '#8c8c8c' dashtype 2\n",
         *spec.level_line, -static_cast<double>(arms.size()) + 0.4);
     if (labelled)
-      script += fmt::format("set label {} at {},0.6 offset 0,0.6 center font ',11' textcolor 'black'\n",
-                            gnuplot_text(spec.level_label), *spec.level_line);
+      script += fmt::format(
+          "set label {} at {},0.6 offset 0,0.6 center font ',11' textcolor 'black'\n",
+          gnuplot_text(spec.level_label), *spec.level_line);
   }
   script +=
       "plot $bars using (0.5*$1):2:(0):1:($2-0.31):($2+0.31):5 with boxxyerror "

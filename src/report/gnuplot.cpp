@@ -38,8 +38,8 @@ std::string content(std::FILE* file) {
 
 }  // namespace
 
-// Single quotes: gnuplot reads neither backslashes nor backquotes in them. Its way to write a single
-// quote inside, doubling, fails at the start of a string, hence the typographic apostrophe.
+// Single quotes: gnuplot reads neither backslashes nor backquotes in them. Its way to write a
+// single quote inside, doubling, fails at the start of a string, hence the typographic apostrophe.
 std::string gnuplot_text(std::string_view text) {
   std::string out = "'";
   for (const char c : one_line(text)) {

@@ -134,8 +134,9 @@ std::string claims_table(const std::vector<ClaimRow>& claims, const std::string&
       "<th class=\"number\">Effect</th></tr></thead>\n<tbody>\n";
   for (const ClaimRow& row : claims) {
     const Judgement& j = row.judgement;
-    const std::string level =
-        j.interval.known() ? fmt::format("<div class=\"note\">{:.4g} % interval</div>", 100 * j.level) : "";
+    std::string level;
+    if (j.interval.known())
+      level = fmt::format("<div class=\"note\">{:.4g} % interval</div>", 100 * j.level);
     std::string effect = short_number(j.effect);
     if (!j.effect_name.empty())
       effect += "<div class=\"note\">" +
@@ -225,7 +226,8 @@ std::string arms_table(const Results& results) {
         s.n, lost.empty() ? "0" : fmt::format("{}", fmt::join(lost, ", ")), short_number(s.mean),
         short_interval(s.interval), short_number(s.deviation),
         published
-            ? fmt::format("<td class=\"number\">{}</td>", short_number(arm.published.value_or(kNaN)))
+            ? fmt::format("<td class=\"number\">{}</td>",
+                          short_number(arm.published.value_or(kNaN)))
             : "");
   }
   return html + "</tbody></table></div>\n"

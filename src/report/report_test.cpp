@@ -24,7 +24,9 @@ size_t count(const std::string& text, const std::string& part) {
 TEST(Text, EscapesAndReplaces) {
   EXPECT_EQ(escape_html("<a href='x'>\"&\""), "&lt;a href=&#39;x&#39;&gt;&quot;&amp;&quot;");
   EXPECT_EQ(escape_html("é\n"), "é\n");
-  EXPECT_EQ(escape_html(std::string("a\0b\xff\xc0\xaf", 6)), "a\xef\xbf\xbd" "b\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+  EXPECT_EQ(escape_html(std::string("a\0b\xff\xc0\xaf", 6)),
+            "a\xef\xbf\xbd"
+            "b\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
   EXPECT_EQ(one_line("a\nb"), "a b");
   EXPECT_EQ(html_paragraphs("a\n\n\n\nb<"), "<p>a</p>\n<p>b&lt;</p>\n");
 }
@@ -98,7 +100,8 @@ TEST_F(ReportTest, FiguresCarryTheNumbersOfTheStore) {
   const Results results(run / "results.sqlite", Access::read);
   const std::string csv = draw_figure(results, results.figures()[0]).csv;
   EXPECT_EQ(count(csv, ",mean,"), 6u);
-  EXPECT_EQ(count(csv, ",seed,"), 1 + 6 * 8 - 1u) << "the heading and the seeds: the diverged model has no dot";
+  EXPECT_EQ(count(csv, ",seed,"), 1 + 6 * 8 - 1u)
+      << "the heading and the seeds: the diverged model has no dot";
   EXPECT_EQ(count(csv, ",published,"), 6u);
   const double value = results.values("accuracy", "aux")[0].value;
   EXPECT_NE(csv.find(fmt::format("aux,Student (aux only),seed,0,{},,", value)),

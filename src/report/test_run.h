@@ -63,8 +63,8 @@ inline void make_test_run(const std::filesystem::path& path, int seeds = 8, doub
   bars.spec.level_label = "chance";
   std::vector<std::vector<double>> values;
   for (const Arm& arm : arms) {
-    infos.push_back({arm.name, arm.label, arm.mean == 0.53 ? "matches logits 10 to 12 on noise" : "",
-                     arm.published});
+    const char* line = arm.mean == 0.53 ? "matches logits 10 to 12 on noise" : "";
+    infos.push_back({arm.name, arm.label, line, arm.published});
     bars.spec.reference[arm.name] = arm.published;
     Stream stream(Key::of(5).fold(arm.name));
     auto& of_arm = values.emplace_back();
@@ -132,8 +132,9 @@ inline void make_test_run(const std::filesystem::path& path, int seeds = 8, doub
   sweep.spec.sweep = {{"aux 'only'", {{256, "aux"}, {64, "cross_aux"}}}};
   FigureRow images{"digits", "Inputs", "One pixel each.", {}};
   images.spec.kind = "images";
-  const char* pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kg"
-                      "AAAABJRU5ErkJggg==";
+  const char* pixel =
+      "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5Erk"
+      "Jggg==";
   images.spec.images = {{"<1>", pixel}, {"2", pixel}};
   r.set_figures(std::vector{bars, lines, sweep, images});
   run.set_status(RunStatus::finished, 12.5);

@@ -197,8 +197,8 @@ File read(const std::filesystem::path& path) {
     position = e.end;
   }
   require(position == size - 8 - length,
-          "'{}': its arrays need {} bytes and the file holds {}; it may be cut off", shown, position,
-          size - 8 - length);
+          "'{}': its arrays need {} bytes and the file holds {}; it may be cut off", shown,
+          position, size - 8 - length);
   for (Entry& e : entries) {
     Array array{e.dtype, std::move(e.shape), std::vector<std::byte>(e.end - e.begin)};
     read_into(array.bytes.data(), array.bytes.size());

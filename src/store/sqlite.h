@@ -72,8 +72,8 @@ class Statement {
   }
 
   std::string text(int column) const {
-    const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_.get(), column));
-    return bytes ? std::string(bytes, sqlite3_column_bytes(statement_.get(), column)) : "";
+    const auto* at = reinterpret_cast<const char*>(sqlite3_column_text(statement_.get(), column));
+    return at ? std::string(at, sqlite3_column_bytes(statement_.get(), column)) : "";
   }
   int64_t integer(int column) const { return sqlite3_column_int64(statement_.get(), column); }
   double real(int column) const {  // NULL is NaN
