@@ -69,8 +69,7 @@ TEST(Trial, RunsEqualPhasesOnce) {
     change(other);
     EXPECT_THROW(b.trial->train(other), Interrupted);
   }
-  float more = 1;
-  b.trial->add_table("more", {{DType::f32, {1}}, &more, "hash"});
+  b.trial->add_table("more", std::vector<float>{1}, {1});
   EXPECT_THROW(b.trial->train(p), Interrupted);
 }
 
