@@ -406,7 +406,7 @@ Experiment subliminal_learning() {
                      "gradient step, the experiment takes hundreds with Adam."},
       .metric = "accuracy",
       .metric_label = "test accuracy",
-      .presets = {{"quick", "the full protocol on few models; about a minute on two cores", {}, 8},
+      .presets = {{"quick", "the full protocol on few models; a minute or two on two cores", {}, 6},
                   {"paper", "the published protocol: 100 models", {}, 100},
                   {"smoke", "seconds: tiny networks on few images, to see that everything runs",
                    {{"train", "2000"}, {"width", "32"}, {"epochs", "1"}, {"batch", "256"}}, 2}},
