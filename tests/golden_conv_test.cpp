@@ -13,6 +13,7 @@
 #include "ops/norm.h"
 #include "ops/pool.h"
 #include "ops/reduce.h"
+#include "tests/golden.h"
 
 namespace omni {
 namespace {
@@ -30,17 +31,6 @@ const Golden& golden(const std::string& name) {
   const auto it = std::ranges::find(all, name, &Golden::name);
   check(it != all.end(), "golden_conv.inc has no '{}'", name);
   return *it;
-}
-
-// The formula shared with the script.
-std::vector<float> fill(int64_t count, int salt, double scale) {
-  std::vector<float> values;
-  for (int64_t i = 0; i < count; ++i) {
-    const auto x = static_cast<double>(i);
-    values.push_back(static_cast<float>(
-        scale * std::sin(0.7 * x + 1.3 * salt + 0.01 * x * static_cast<double>(i % 13))));
-  }
-  return values;
 }
 
 // Within `tolerance` of the array's norm and, per element, of the typical element or its own size.

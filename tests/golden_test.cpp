@@ -8,6 +8,7 @@
 #include "nn/layers.h"
 #include "nn/losses.h"
 #include "nn/testing.h"
+#include "tests/golden.h"
 
 namespace omni {
 namespace {
@@ -24,17 +25,6 @@ const std::vector<Golden> kGolden = {
 
 constexpr int64_t kInputs = 20, kClasses = 5, kBatch = 16, kBatches = 4;
 constexpr int kSteps = 100;
-
-// The formula shared with the script.
-std::vector<float> fill(int64_t count, int salt, double scale) {
-  std::vector<float> values;
-  for (int64_t i = 0; i < count; ++i) {
-    const auto x = static_cast<double>(i);
-    values.push_back(static_cast<float>(
-        scale * std::sin(0.7 * x + 1.3 * salt + 0.01 * x * static_cast<double>(i % 13))));
-  }
-  return values;
-}
 
 struct Setting {
   Optimizer optimizer;

@@ -22,6 +22,7 @@ constexpr PassInfo kPasses[] = {
     {"fuse-elementwise", "run chains of elementwise ops as one pass over cached blocks", true,
      true},
     {"fuse-gathers", "read picked rows inside the elementwise pass that uses them", true, true},
+    // But where a product is minus infinity: oneDNN's ReLU makes it NaN, ours 0.
     {"fuse-epilogues", "add the bias and apply ReLU inside the matmul or convolution", true, true},
     {"update-in-place", "overwrite a parameter as soon as its last reader is done", true, true},
     {"share-memory", "let values that do not live at the same time share memory", true, true},

@@ -41,7 +41,7 @@ td.number,th.number{text-align:right;white-space:nowrap;font-variant-numeric:tab
 td.number,td.key{font-family:system-ui,-apple-system,"Segoe UI","DejaVu Sans",sans-serif;
 font-size:.86rem}
 th:first-child,td:first-child{padding-left:0}th:last-child,td:last-child{padding-right:0}
-td.claim{min-width:16rem}td.number .note{white-space:normal}
+td.claim{min-width:16rem}td.number .note{white-space:normal;overflow-wrap:normal}
 .note{color:var(--soft);font-size:.8rem;margin:.25rem 0 0}
 .chip{display:inline-block;border-radius:1em;padding:.12em .75em;font-size:.78rem;font-weight:600;
 white-space:nowrap}
