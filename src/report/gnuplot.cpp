@@ -51,6 +51,12 @@ std::string gnuplot_text(std::string_view text) {
   return out + "'";
 }
 
+std::string gnuplot_tic(std::string_view text) {
+  std::string doubled;
+  for (const char c : text) doubled += c == '%' ? std::string("%%") : std::string(1, c);
+  return gnuplot_text(doubled);
+}
+
 // Files instead of pipes: neither side can wait for the other.
 std::string run_gnuplot(std::string_view script) {
   const TemporaryFile in = temporary_file(), out = temporary_file(), error = temporary_file();

@@ -10,6 +10,9 @@ namespace omni {
 // apostrophe becomes a typographic one.
 std::string gnuplot_text(std::string_view text);
 
+// The same as the text of a tic, which gnuplot takes for a number's format: % is doubled.
+std::string gnuplot_tic(std::string_view text);
+
 // What the script draws to its standard output. UserError when gnuplot is missing (names the
 // package); Bug when it refuses the script.
 std::string run_gnuplot(std::string_view script);

@@ -97,7 +97,7 @@ std::string ruler(const ClaimRow& row) {
   constexpr double kWidth = 130, kMargin = 6;
   const Claim& c = row.claim;
   const Judgement& j = row.judgement;
-  if (c.kind == ClaimKind::exact || !std::isfinite(j.estimate)) return "";
+  if (is_fact(c.kind) || !std::isfinite(j.estimate)) return "";
   const bool is_band = c.kind == ClaimKind::band;
   const double edge_low = is_band ? c.low : c.threshold, edge_high = is_band ? c.high : c.threshold;
   const Interval span = j.interval.known() ? j.interval : Interval{j.estimate, j.estimate};
@@ -168,11 +168,14 @@ std::string figures_section(const std::vector<FigureRow>& figures,
   std::string html = "<h2>Figures</h2>\n";
   for (size_t i = 0; i < figures.size(); ++i) {
     const FigureRow& f = figures[i];
+    const std::string& reason = drawn[i].empty_because;
     html += fmt::format(
-        "<figure id=\"figure-{0}\">\n{1}\n<figcaption><strong>Figure {2}. {3}</strong> {4} "
+        "<figure id=\"figure-{0}\">\n{1}<figcaption><strong>Figure {2}. {3}</strong> {4}{5} "
         "<a href=\"figures/{0}.csv\">Data (CSV)</a>, <a href=\"figures/{0}.svg\">SVG</a>."
         "</figcaption>\n</figure>\n",
-        f.id, inline_svg(drawn[i].svg, f.title), i + 1, escape_html(f.title),
+        f.id, reason.empty() ? inline_svg(drawn[i].svg, f.title) + "\n" : "", i + 1,
+        escape_html(f.title),
+        reason.empty() ? "" : "<p>Nothing to draw: " + escape_html(reason) + ".</p>",
         escape_html(f.caption));
   }
   return html;

@@ -11,6 +11,7 @@
 
 #include "base/random.h"
 #include "store/files.h"
+#include "store/png.h"
 #include "store/results.h"
 #include "store/run_folder.h"
 
@@ -49,7 +50,7 @@ inline void make_test_run(const std::filesystem::path& path, int seeds = 8, doub
   };
   const Arm arms[] = {{"reference", "Reference", 0.100, 0.02, 0.100},
                       {"teacher", "Teacher", 0.943, 0.002, 0.943},
-                      {"aux", "Student (aux only)", 0.53, 0.11, 0.528},
+                      {"aux", "Student (aux only: 100 % noise)", 0.53, 0.11, 0.528},
                       {"all", "Student (all logits)", 0.913, 0.01, 0.913},
                       {"cross_aux", "Cross-model <aux> & 'only' `id`", 0.106, 0.05, 0.106},
                       {"cross_all", "Cross-model (all logits)", 0.743, 0.05, 0.743}};
@@ -72,6 +73,12 @@ inline void make_test_run(const std::filesystem::path& path, int seeds = 8, doub
       const double v = arm.mean + arm.deviation * stream.normal() + shift;
       ModelResult model{arm.name, seed, ModelStatus::ok, -1, text_hash(arm.name), {}};
       model.metrics = {{"accuracy", kFinalStep, v}, {"loss", kFinalStep, 2.5 - 2 * v}};
+      for (const int digit : {0, 1}) {
+        const double wobble = 0.1 * stream.normal() * (2 - v);
+        model.metrics.push_back({fmt::format("loss/{}", digit), kFinalStep, 2.5 - 2 * v + wobble});
+        if (seed != 2)  // a seed without it
+          model.metrics.push_back({fmt::format("certificate/{}", digit), kFinalStep, 3 - v});
+      }
       for (const int step : {0, 1, 3, 10, 30, 100, 295})
         model.metrics.push_back({"accuracy", step,
                                  0.1 + (v - 0.1) * step / (step + 30.0) +
@@ -129,14 +136,38 @@ inline void make_test_run(const std::filesystem::path& path, int seeds = 8, doub
   sweep.spec.kind = "lines";
   sweep.spec.metric = "accuracy";
   sweep.spec.x_label = "hidden width";
-  sweep.spec.sweep = {{"aux 'only'", {{256, "aux"}, {64, "cross_aux"}}}};
+  sweep.spec.series = {{"aux 'only'", {{256, "aux"}, {64, "cross_aux"}}},
+                       {"losses", {{64, "aux", "loss"}, {256, "all", "loss"}}},
+                       {"never run", {{64, "teacher", "nothing"}}}};
   FigureRow images{"digits", "Inputs", "One pixel each.", {}};
   images.spec.kind = "images";
-  const char* pixel =
-      "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5Erk"
-      "Jggg==";
-  images.spec.images = {{"<1>", pixel}, {"2", pixel}};
-  r.set_figures(std::vector{bars, lines, sweep, images});
+  images.spec.columns = 3;
+  images.spec.row_labels = {"digits & 'more'", "their reconstructions"};
+  images.spec.column_labels = {"zero", "<1>"};
+  std::vector<float> pixels(49);
+  for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<float>(i) / 48;
+  r.record_image("digits", 0, 0, "<1>", encode_png(pixels, 7, 7));
+  r.record_image("digits", 0, 4, "", encode_png(pixels, 7, 7));
+  r.record_image("digits", 1, 0, "of another seed", encode_png(pixels, 7, 7));
+  FigureRow groups{"groups", "Loss by digit", "Of one arm & of another.", {}};
+  groups.spec.kind = "groups";
+  groups.spec.y_label = "loss";
+  groups.spec.groups = {{"0", "loss/0"}, {"'1'", "loss/1"}};
+  groups.spec.series = {
+      {.label = "Decoder", .arm = "aux"},
+      {"Certificate", {{.metric = "certificate/0"}, {.metric = "certificate/1"}}, "aux"},
+      {.label = "Cross", .arm = "cross_aux"},
+      {.label = "Never measured", .arm = "all", .metric = "nothing"}};
+  FigureRow scatter{"scatter", "Loss against accuracy", "", {}};
+  scatter.spec.kind = "scatter";
+  scatter.spec.metric = "loss";
+  scatter.spec.x_metric = "accuracy";
+  scatter.spec.log_x = true;
+  scatter.spec.series = {{"apart", {{.arm = "aux"}, {.arm = "all"}, {.arm = "teacher"}}},
+                         {"never run", {{.arm = "all", .metric = "nothing"}}}};
+  FigureRow nothing{"nothing", "A figure of what was not measured", "Of 'none'.", {}};
+  nothing.spec.metric = "<none>";
+  r.set_figures(std::vector{bars, lines, sweep, images, groups, scatter, nothing});
   run.set_status(RunStatus::finished, 12.5);
 }
 

@@ -100,6 +100,7 @@ std::string wanted_text(const Claim& claim) {
     case ClaimKind::below: return "< " + short_number(claim.threshold);
     case ClaimKind::band: return "in " + short_interval({claim.low, claim.high});
     case ClaimKind::exact: return "on every seed";
+    case ClaimKind::some: return "on some seed";
   }
   return "";
 }

@@ -8,36 +8,55 @@
 
 namespace omni {
 
-// One line of a figure over a swept option: at each x stands the arm that was run with it.
-struct SweepLine {
-  std::string label;
+// One entry of a figure's legend and the values it joins, each a metric of an arm. What a point
+// leaves empty is its series', and what the series leaves empty is the figure's.
+struct Series {
+  std::string label = {};
   struct Point {
-    double x = 0;
-    std::string arm;
+    double x = 0;  // where it stands, in figures over a swept option
+    std::string arm = {}, metric = {};
+    bool operator==(const Point&) const = default;
   };
-  std::vector<Point> points;
+  std::vector<Point> points = {};
+  std::string arm = {}, metric = {};
+  bool operator==(const Series&) const = default;
 };
 
-struct FigureImage {
-  std::string label;
-  std::string png_base64;
+// A cluster of bars, one of each series.
+struct Group {
+  std::string label = {};
+  std::string metric = {};  // of the series that name none
+  bool operator==(const Group&) const = default;
 };
 
+// kind     what it draws
+// bars     A bar per arm, with every seed as a dot; knows no series.
+// groups   Clusters of bars: point i of each series stands in group i. A series without points has
+//          the groups' metrics; without series there is one per arm.
+// lines    Over steps the series without points, final values over x those with points; without
+//          series a line over steps per arm.
+// scatter  y against x, means with intervals in both directions; a series' points are joined in
+//          their order. Without series a point per arm.
+// images   What Results::record_image keeps under the figure's id.
 struct FigureSpec {
-  std::string kind = "bars";  // bars: an arm each; lines: over step, or over `sweep`; images
-  std::string metric;         // bars, lines
-  std::vector<std::string> arms;  // empty: all arms
-  std::string x_label, y_label;
-  std::map<std::string, double> reference;  // bars: arm -> published value, drawn as a marker
-  std::optional<double> level_line;         // a dashed horizontal line, for instance chance
-  std::string level_label;
-  std::vector<SweepLine> sweep;  // lines: instead of steps
+  std::string kind = "bars";
+  std::string metric = {};             // along y (of bars, which lie: along x)
+  std::string x_metric = {};           // scatter; empty: the points' x
+  std::vector<std::string> arms = {};  // in place of series; empty: all arms
+  std::vector<Series> series = {};
+  std::vector<Group> groups = {};
+  std::string x_label = {}, y_label = {};
+  std::map<std::string, double> reference = {};  // bars: arm -> published value, as a marker
+  std::optional<double> level_line = {};         // a dashed line at this value, such as chance
+  std::string level_label = {};
   bool log_x = false, log_y = false;
-  std::optional<double> y_low, y_high;  // axis limits; absent: chosen from the values
-  std::vector<FigureImage> images;
-  int columns = 8;  // of images
+  std::optional<double> y_low = {}, y_high = {};  // axis limits; absent: chosen from the values
+  int columns = 8;                                // of images
+  std::vector<std::string> row_labels = {}, column_labels = {};  // of images; may be fewer
+  bool operator==(const FigureSpec&) const = default;
 };
 
+// Numbers that are not finite are kept as missing: NaN, or an absent limit.
 std::string to_json(const FigureSpec& spec);
 FigureSpec figure_spec_from_json(const std::string& text);  // UserError when it is malformed
 

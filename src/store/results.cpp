@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "store/files.h"
+#include "store/png.h"
 #include "store/run_folder.h"
 #include "store/sqlite.h"
 
@@ -41,6 +42,14 @@ CREATE TABLE phases(
 CREATE TABLE figures(
   position INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, title TEXT NOT NULL,
   caption TEXT NOT NULL, kind TEXT NOT NULL, spec TEXT NOT NULL);
+)";
+
+// Younger than the rest, and so made wherever it is absent; programs that do not know it read the
+// others as ever.
+constexpr const char* kImagesTable = R"(
+CREATE TABLE IF NOT EXISTS images(
+  figure TEXT NOT NULL, seed INTEGER NOT NULL, position INTEGER NOT NULL, label TEXT NOT NULL,
+  png BLOB NOT NULL, PRIMARY KEY(figure, seed, position));
 )";
 
 ModelStatus model_status_from_name(std::string_view name) {
@@ -92,6 +101,7 @@ struct Results::State {
               path.string(), version.integer(0), kRunFormat);
     }
     if (write) {
+      db.run(kImagesTable);
       // Statements still open would keep the transaction from ending.
       version = db.prepare("SELECT 1");
       tables = db.prepare("SELECT 1");
@@ -189,6 +199,18 @@ void Results::set_figures(std::span<const FigureRow> figures) {
       check(is_plain(f.id), "figure '{}': ids consist of letters, digits, - and _", f.id);
       insert.run(position++, f.id, f.title, f.caption, f.spec.kind, to_json(f.spec));
     }
+  });
+}
+
+void Results::record_image(std::string_view figure_id, int64_t seed, int64_t position,
+                           std::string_view label, std::string_view png) {
+  check(is_plain(figure_id), "image of figure '{}': ids consist of letters, digits, - and _",
+        figure_id);
+  check(position >= 0, "image of figure '{}' at position {}", figure_id, position);
+  check(png_size(png).width > 0, "image {} of figure '{}' is no PNG", position, figure_id);
+  transaction([&] {
+    state_->db.prepare("INSERT OR REPLACE INTO images VALUES(?, ?, ?, ?, ?)")
+        .run(figure_id, seed, position, label, sqlite::Bytes{png});
   });
 }
 
@@ -336,6 +358,19 @@ std::vector<FigureRow> Results::figures() const {
     figures.push_back({q.text(0), q.text(1), q.text(2), figure_spec_from_json(q.text(3))});
   }
   return figures;
+}
+
+std::vector<StoredImage> Results::images(std::string_view figure_id) const {
+  const std::lock_guard lock(state_->mutex);
+  std::vector<StoredImage> images;
+  Statement table = state_->db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'images'");
+  if (!table.step()) return images;
+  Statement q = state_->db.prepare(
+      "SELECT position, label, png FROM images WHERE figure = ?1 AND "
+      "seed = (SELECT min(seed) FROM images WHERE figure = ?1) ORDER BY position");
+  q.bind(figure_id);
+  while (q.step()) images.push_back({q.integer(0), q.text(1), q.bytes(2)});
+  return images;
 }
 
 std::vector<PhaseRow> Results::phases() const {

@@ -85,6 +85,12 @@ struct FigureRow {
   FigureSpec spec;
 };
 
+struct StoredImage {
+  int64_t position = 0;
+  std::string label;
+  std::string png;  // the bytes of the file
+};
+
 struct SeedValue {
   int64_t seed = 0;
   double value = 0;
@@ -102,13 +108,17 @@ class Results {
   ~Results();
   Results(Results&&) noexcept;
 
-  // Writing. A record of the same name (arm and seed; id; seed and phase) is replaced.
+  // Writing. A record of the same name (arm and seed; id; seed and phase; figure, seed and
+  // position) is replaced.
   void set(std::string_view key, std::string_view value);
   void set_arms(std::span<const ArmInfo> arms);  // in the order of the report
   void record_model(const ModelResult& model);
   void record_phase(const PhaseRow& phase);
   void set_claims(std::span<const ClaimRow> claims);
   void set_figures(std::span<const FigureRow> figures);
+  // What a figure of kind `images` shows at `position`, counted by rows from 0.
+  void record_image(std::string_view figure_id, int64_t seed, int64_t position,
+                    std::string_view label, std::string_view png);
   void transaction(const std::function<void()>& work);  // all writes in `work`, or none
   void checkpoint();  // moves the write-ahead log into the file; call once at the end
 
@@ -126,6 +136,8 @@ class Results {
   std::vector<Metric> metrics(std::string_view arm, int64_t seed) const;  // of any status
   std::vector<ClaimRow> claims() const;
   std::vector<FigureRow> figures() const;
+  // Those of the lowest seed that has any, by position; none in files older than this table.
+  std::vector<StoredImage> images(std::string_view figure_id) const;
   std::vector<PhaseRow> phases() const;
 
   // CSV with one row per model: arm, seed, status, status_step, weights_hash, final metrics.

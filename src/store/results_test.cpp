@@ -9,6 +9,8 @@
 
 #include "base/error.h"
 #include "store/files.h"
+#include "store/png.h"
+#include "store/sqlite.h"
 #include "store/test_folder.h"
 
 namespace omni {
@@ -85,16 +87,54 @@ TEST(Results, ClaimsPhasesAndFiguresReadBack) {
 
   FigureRow figure{"curve", "Title", "Caption", {}};
   figure.spec.kind = "lines";
-  figure.spec.sweep = {{"line", {{64, "w64"}, {128, "w128"}}}};
+  figure.spec.series = {{"line", {{64, "w64"}, {128, "w128"}}}};
   figure.spec.y_low = 0.0;
   r.set_figures(std::vector{figure});
   const FigureRow drawn = r.figures().at(0);
-  EXPECT_EQ(drawn.spec.sweep.at(0).points.at(1).arm, "w128");
+  EXPECT_EQ(drawn.spec.series.at(0).points.at(1).arm, "w128");
   EXPECT_EQ(drawn.spec.y_low, 0.0);
   EXPECT_FALSE(drawn.spec.y_high);
   figure.id = "../escape";
   EXPECT_THROW(r.set_figures(std::vector{figure}), Bug);
   EXPECT_EQ(r.figures().size(), 1u) << "the failed write must be undone whole";
+}
+
+TEST(Results, ImagesOfTheLowestSeedReadBackByPosition) {
+  const TestFolder folder;
+  const auto path = folder.path() / "r.sqlite";
+  const std::string black = encode_png(std::vector<float>(6, 0.0f), 2, 3);
+  const std::string white = encode_png(std::vector<float>(6, 1.0f), 2, 3);
+  {
+    Results r(path, Access::write);
+    EXPECT_TRUE(r.images("digits").empty());
+    r.record_image("digits", 3, 0, "other seed", white);
+    r.record_image("digits", 2, 5, "later", white);
+    r.record_image("digits", 2, 1, "replaced", white);
+    r.record_image("digits", 2, 1, "first", black);
+    r.record_image("other", 0, 0, "", white);
+    EXPECT_THROW(r.record_image("../escape", 0, 0, "", white), Bug);
+    EXPECT_THROW(r.record_image("digits", 0, -1, "", white), Bug);
+    EXPECT_THROW(r.record_image("digits", 0, 0, "", "no picture"), Bug);
+  }
+  const auto images = Results(path, Access::read).images("digits");
+  ASSERT_EQ(images.size(), 2u);
+  EXPECT_EQ(images[0].position, 1);
+  EXPECT_EQ(images[0].label, "first");
+  EXPECT_EQ(images[0].png, black);
+  EXPECT_EQ(images[1].position, 5);
+  EXPECT_EQ(images[1].png, white);
+}
+
+// Files written before images were kept have no table for them; opening for writing makes it.
+TEST(Results, FilesWithoutATableOfImagesHaveNone) {
+  const TestFolder folder;
+  const auto path = folder.path() / "r.sqlite";
+  { Results r(path, Access::write); }
+  sqlite::Database(path, true).run("DROP TABLE images");
+  EXPECT_TRUE(Results(path, Access::read).images("digits").empty());
+  Results r(path, Access::write);
+  r.record_image("digits", 0, 0, "", encode_png(std::vector<float>(1, 0.0f), 1, 1));
+  EXPECT_EQ(r.images("digits").size(), 1u);
 }
 
 TEST(Results, AFailedTransactionLeavesNothing) {

@@ -39,6 +39,10 @@ namespace omni::sqlite {
   }
 }
 
+struct Bytes {  // stored as they are, whatever they mean
+  std::string_view content;
+};
+
 class Statement {
  public:
   Statement(sqlite3* db, std::string_view sql) : db_(db) {
@@ -75,6 +79,10 @@ class Statement {
     const auto* at = reinterpret_cast<const char*>(sqlite3_column_text(statement_.get(), column));
     return at ? std::string(at, sqlite3_column_bytes(statement_.get(), column)) : "";
   }
+  std::string bytes(int column) const {
+    const auto* at = static_cast<const char*>(sqlite3_column_blob(statement_.get(), column));
+    return at ? std::string(at, sqlite3_column_bytes(statement_.get(), column)) : "";
+  }
   int64_t integer(int column) const { return sqlite3_column_int64(statement_.get(), column); }
   double real(int column) const {  // NULL is NaN
     return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL
@@ -86,6 +94,10 @@ class Statement {
   void bind_one(int i, std::string_view v) {
     sqlite3_bind_text(statement_.get(), i, v.data() ? v.data() : "", static_cast<int>(v.size()),
                       SQLITE_TRANSIENT);
+  }
+  void bind_one(int i, Bytes v) {
+    sqlite3_bind_blob64(statement_.get(), i, v.content.data() ? v.content.data() : "",
+                        v.content.size(), SQLITE_TRANSIENT);
   }
   void bind_one(int i, int64_t v) { sqlite3_bind_int64(statement_.get(), i, v); }
   void bind_one(int i, int v) { sqlite3_bind_int64(statement_.get(), i, v); }

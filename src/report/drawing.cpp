@@ -1,0 +1,278 @@
+#include "report/drawing.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "base/error.h"
+#include "base/nearest.h"
+#include "report/gnuplot.h"
+#include "report/text.h"
+
+namespace omni {
+
+namespace {
+
+// Okabe and Ito's colours, told apart with any colour vision; yellow is too pale for lines.
+constexpr uint32_t kColours[kColourCount] = {0x0072B2, 0xD55E00, 0x009E73, 0xCC79A7,
+                                             0xE69F00, 0x56B4E9, 0x8C8C8C};
+constexpr double kDecade = 10;
+constexpr double kLevelWidth = 150, kLevelFont = 11;  // of the label of a level, in pixels
+constexpr double kHuge = 1e100, kTiny = 1e-100;
+
+size_t letters(std::string_view text) {
+  return static_cast<size_t>(
+      std::ranges::count_if(text, [](unsigned char c) { return (c & 0xc0) != 0x80; }));
+}
+
+std::string first_of(const std::string& a, const std::string& b) { return a.empty() ? b : a; }
+
+// Each point's metric is the first that is named of its own, its series', its group's and the
+// figure's.
+void fill_groups(const FigureRow& figure, Series& series) {
+  const std::vector<Group>& groups = figure.spec.groups;
+  if (series.points.empty()) series.points.resize(groups.size());
+  require(series.points.size() == groups.size(),
+          "figure '{}': series '{}' has {} points for {} groups; give one for each", figure.id,
+          series.label, series.points.size(), groups.size());
+  for (size_t i = 0; i < groups.size(); ++i) {
+    Series::Point& point = series.points[i];
+    point.x = static_cast<double>(i);
+    if (point.metric.empty()) point.metric = first_of(series.metric, groups[i].metric);
+  }
+}
+
+std::set<std::string> arms_of(const Series& series) {
+  std::set<std::string> arms;
+  if (series.points.empty()) arms.insert(series.arm);
+  for (const Series::Point& point : series.points) arms.insert(point.arm);
+  return arms;
+}
+
+}  // namespace
+
+uint32_t colour(size_t i) { return kColours[i % kColourCount]; }
+std::string colour_name(size_t i) { return fmt::format("'#{:06X}'", colour(i)); }
+
+std::string dash_and_marker(size_t i) {
+  constexpr int kMarkers[] = {7, 5, 9, 11, 13};
+  const size_t round = i / kColourCount;
+  return fmt::format("dashtype {} pointtype {}", round + 1, kMarkers[round % std::size(kMarkers)]);
+}
+
+double text_width(std::string_view text, double font_size) {
+  return 0.52 * font_size * static_cast<double>(letters(text));
+}
+
+std::string shortened(std::string_view text, double width, double font_size) {
+  std::string out = one_line(text);
+  if (text_width(out, font_size) <= width) return out;
+  do {
+    while (!out.empty() && (static_cast<unsigned char>(out.back()) & 0xc0) == 0x80) out.pop_back();
+    if (!out.empty()) out.pop_back();
+  } while (!out.empty() && text_width(out, font_size) + 0.8 * font_size > width);
+  return out + "…";
+}
+
+Summary summary_of(const Results& results, const std::string& metric, const std::string& arm) {
+  std::vector<double> numbers;
+  for (const SeedValue& v : results.values(metric, arm)) numbers.push_back(v.value);
+  return summarize(numbers);
+}
+
+bool has_interval(const Summary& s) {
+  return std::isfinite(s.interval.low) && std::isfinite(s.interval.high);
+}
+
+Interval shown_interval(const Summary& s) {
+  return has_interval(s) ? s.interval : Interval{s.mean, s.mean};
+}
+
+std::vector<ArmInfo> chosen_arms(const Results& results, const FigureRow& figure) {
+  const std::vector<ArmInfo> all = results.arms();
+  if (figure.spec.arms.empty()) return all;
+  std::vector<ArmInfo> chosen;
+  for (const std::string& name : figure.spec.arms) {
+    const auto found = std::ranges::find(all, name, &ArmInfo::name);
+    require(found != all.end(), "figure '{}': there is no arm '{}'", figure.id, name);
+    chosen.push_back(*found);
+  }
+  return chosen;
+}
+
+std::vector<Series> full_series(const Results& results, const FigureRow& figure) {
+  const FigureSpec& spec = figure.spec;
+  std::vector<Series> all = spec.series;
+  if (all.empty())
+    for (const ArmInfo& arm : chosen_arms(results, figure))
+      all.push_back({.label = arm.label, .points = {}, .arm = arm.name});
+  std::vector<std::string> known;
+  for (const ArmInfo& arm : results.arms()) known.push_back(arm.name);
+  for (Series& series : all) {
+    if (spec.kind == "groups") fill_groups(figure, series);
+    if (spec.kind == "scatter" && series.points.empty()) series.points.resize(1);
+    series.metric = first_of(series.metric, spec.metric);
+    for (Series::Point& point : series.points) {
+      point.arm = first_of(point.arm, series.arm);
+      point.metric = first_of(point.metric, series.metric);
+    }
+    const std::set<std::string> arms = arms_of(series);
+    // Of a sweep's arms some may be absent at some of its settings; all of them are a slip.
+    require(arms.empty() || std::ranges::any_of(arms, [&](const std::string& arm) {
+      return std::ranges::find(known, arm) != known.end();
+    }), "figure '{}', series '{}': there is no arm '{}'{}", figure.id, series.label,
+        *arms.begin(), suggest(*arms.begin(), known));
+  }
+  return all;
+}
+
+std::string why_nothing(const Results& results, std::span<const Series> series) {
+  std::set<std::string> arms, metrics;
+  for (const Series& s : series) {
+    arms.merge(arms_of(s));
+    if (s.points.empty()) metrics.insert(s.metric);
+    for (const Series::Point& point : s.points) metrics.insert(point.metric);
+  }
+  ArmCount n;
+  for (const auto& [arm, count] : results.counts()) {
+    if (!arms.contains(arm)) continue;
+    n.ok += count.ok;
+    n.diverged += count.diverged;
+    n.failed += count.failed;
+  }
+  if (n.ok + n.diverged + n.failed == 0) return "no model of its arms has been measured";
+  if (n.ok == 0)
+    return fmt::format("of its models {} diverged, {} failed and none is left", n.diverged,
+                       n.failed);
+  if (metrics.empty()) return "it names no metric";
+  const std::string first = *metrics.begin();
+  return fmt::format("no model has a value of '{}'{}", first,
+                     metrics.size() > 1 ? fmt::format(" or of {} others", metrics.size() - 1) : "");
+}
+
+// --- axes ---------------------------------------------------------------------------------------
+
+double Axis::at(double value) const {
+  return logarithmic_ && value <= 0 ? zero_ : std::clamp(value, -kHuge, kHuge);
+}
+
+void Axis::include(double value) {
+  if (!std::isfinite(value)) return;
+  value = std::clamp(value, -kHuge, kHuge);
+  if (std::fabs(value) < kTiny) value = 0;
+  least_ = any_ ? std::min(least_, value) : value;
+  most_ = any_ ? std::max(most_, value) : value;
+  if (value > 0) smallest_ = smallest_ > 0 ? std::min(smallest_, value) : value;
+  any_ = true;
+}
+
+void Axis::include(const Interval& interval) {
+  if (std::isfinite(interval.low) && std::isfinite(interval.high)) intervals_.push_back(interval);
+}
+
+void Axis::span_values() {
+  low_ = at(least_);
+  high_ = most_;
+  for (const Interval& i : intervals_) {
+    low_ = std::min(low_, logarithmic_ ? std::max(i.low, smallest_ / kDecade) : at(i.low));
+    high_ = std::max(high_, at(i.high));
+  }
+}
+
+void Axis::finish(std::optional<double> low, std::optional<double> high) {
+  logarithmic_ = wants_log_ && smallest_ > 0;
+  // Below the power of ten that is labelled next, not on it.
+  if (logarithmic_) zero_ = std::pow(10, std::floor(std::log10(smallest_))) / 3;
+  span_values();
+  if (logarithmic_ && high_ < 3 * low_) {  // too short to differ from a linear one, or for labels
+    logarithmic_ = false;
+    span_values();
+  }
+  const double span = logarithmic_ ? std::log10(high_) - std::log10(low_) : high_ - low_;
+  if (logarithmic_) {
+    const double room = std::pow(10, std::max(0.05 * span, 0.05));
+    low_ /= room;
+    high_ *= room;
+  } else {
+    const double room = span > 0 ? 0.05 * span : high_ != 0 ? 0.1 * std::fabs(high_) : 1;
+    // An axis of values that are never negative does not begin below 0, and the reverse.
+    low_ = low_ >= 0 ? std::max(0.0, low_ - room) : low_ - room;
+    high_ = high_ <= 0 && span > 0 ? std::min(0.0, high_ + room) : high_ + room;
+  }
+  if (low && (!logarithmic_ || *low > 0)) low_ = *low;
+  if (high && (!logarithmic_ || *high > 0)) high_ = *high;
+  if (!(high_ > low_)) high_ = logarithmic_ ? low_ * kDecade : low_ + 1;
+}
+
+double Axis::within(double value) const { return std::clamp(at(value), low_, high_); }
+
+double Axis::share(double value) const {
+  const double v = at(value);
+  if (!logarithmic_) return (v - low_) / (high_ - low_);
+  return (std::log(v) - std::log(low_)) / (std::log(high_) - std::log(low_));
+}
+
+std::string Axis::script(char name) const {
+  std::string script = fmt::format("set {}range [{}:{}]\n", name, low_, high_);
+  if (!logarithmic_) return script;
+  script += fmt::format("set logscale {}\n", name);
+  if (std::log10(high_) - std::log10(low_) < 2) {  // powers of ten alone would be too few
+    std::string tics;
+    for (double power = std::pow(10, std::floor(std::log10(low_))); power < high_; power *= 10)
+      for (const int digit : {1, 2, 5})
+        if (const double v = digit * power; v >= std::max(low_, least_ > 0 ? 0 : 2 * zero_))
+          tics += fmt::format("{}{:.6g}", tics.empty() ? "" : ", ", v);
+    script += fmt::format("set {}tics ({})\n", name, tics);
+  }
+  if (least_ <= 0)
+    script += fmt::format("set {}tics add ('{}' {})\n", name, least_ < 0 ? "≤ 0" : "0", zero_);
+  return script;
+}
+
+// --- pieces of scripts --------------------------------------------------------------------------
+
+std::string picture(const FigureSpec& spec, int height) {
+  return fmt::format(
+      "set encoding utf8\n"
+      "set terminal svg noenhanced size {},{} font 'sans-serif,13' linewidth 1 butt\n"
+      "set border 3 linecolor '#8c8c8c' linewidth 0.8\n"
+      "set tics nomirror out scale 0.5 textcolor 'black'\n"
+      "set grid linetype 1 linecolor '#d4d4d4' linewidth 0.6\n"
+      "set errorbars 0.6\n"
+      "set xlabel {}\nset ylabel {}\n",
+      kFigureWidth, height, gnuplot_text(spec.x_label), gnuplot_text(spec.y_label));
+}
+
+double level_room(const FigureSpec& spec) {
+  if (!spec.level_line || spec.level_label.empty()) return 24;
+  return 16 + std::min(kLevelWidth, 1.1 * text_width(spec.level_label, kLevelFont));
+}
+
+Legend legend_above(const FigureSpec& spec, std::span<const Series> series) {
+  constexpr double kLetter = 7.8, kSample = 5 * kLetter, kLeft = 84;  // as gnuplot reckons
+  size_t longest = 0;
+  for (const Series& s : series) longest = std::max(longest, letters(s.label));
+  const double room = kFigureWidth - kLeft - level_room(spec);
+  const double column = kLetter * static_cast<double>(longest) + kSample;
+  const int columns = std::clamp(static_cast<int>(room / column), 1, 5);
+  const int rows = (static_cast<int>(series.size()) + columns - 1) / columns;
+  return {rows, fmt::format("set key tmargin left horizontal Left reverse maxcols {} samplen 2 "
+                            "textcolor 'black'\n", columns)};
+}
+
+std::string level_script(const FigureSpec& spec, const Axis& y) {
+  if (!spec.level_line || (y.logarithmic() && *spec.level_line <= 0)) return "";
+  std::string script = fmt::format(
+      "set arrow from graph 0,first {0} to graph 1,first {0} nohead back linecolor '#8c8c8c' "
+      "dashtype 2\n", *spec.level_line);
+  if (!spec.level_label.empty())
+    script += fmt::format("set rmargin at screen {}\n"
+                          "set label {} at graph 1,first {} left offset 0.6,0 font ',{}' "
+                          "textcolor 'black'\n",
+                          1 - level_room(spec) / kFigureWidth,
+                          gnuplot_text(shortened(spec.level_label, kLevelWidth, kLevelFont)),
+                          *spec.level_line, kLevelFont);
+  return script;
+}
+
+}  // namespace omni
