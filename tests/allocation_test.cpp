@@ -35,6 +35,7 @@ TEST(Allocations, NoneWhileAProgramRuns) {
   Value v = input(g, "x", {DType::f32, {1000, 16}, 0}, Role::data);
   const Value w = input(g, "w", {DType::f32, {16}}, Role::parameter);
   g.result("rows", softmax(tanh(v * w)));
+  g.result("centred", softmax(v) - mean(v, {0}, true));  // a second stage
   g.update(w, w - reduce_sum(v, {0}) * 0.001);
   for (const int threads : {1, 2}) {
     Program p(g, {Precision::f32, {}, threads});

@@ -84,7 +84,7 @@ class RandomGraph {
   Value bounded(Value v) { return random_.below(2) ? tanh(v) : sigmoid(v); }
 
   void grow() {
-    switch (random_.below(16)) {
+    switch (random_.below(18)) {
       case 0:
         return rows_.push_back(row() + beside());
       case 1:
@@ -121,6 +121,13 @@ class RandomGraph {
         return scalars_.push_back(any(scalars_) * 0.5 + constant(g, 0.25) * 2.0);
       case 14:
         return rows_.push_back(sum_n(std::vector{row(), beside(), row()}) * 0.3);
+      case 15:
+        return rows_.push_back(tanh(row()) - mean(tanh(row()), {0}, true));  // of the batch
+      case 16: {
+        const Value pairs = contract_rows(bounded(row()), bounded(row()));
+        const double scale = 1.0 / static_cast<double>(batch_ * width_);
+        return rows_.push_back(bounded(matmul(bounded(row()), pairs * scale)));
+      }
       default: {
         const Value both = concat({row(), row()}, -1);
         return rows_.push_back(tanh(slice(both, 1, width_ / 2, width_ / 2 + width_)));

@@ -196,12 +196,16 @@ Order order_units(const Graph& g, const Units& units, const std::map<int, int>& 
           if (const auto w = writer.find(memory_of(g, i)); w != writer.end() && w->second != u)
             before[w->second].insert(u);
   }
-  // Ready units in the order of their nodes, but updates at once: the gradient is still in cache.
+  // Ready units in the order of their nodes, but updates at once, while the gradient is in cache;
+  // before them the single numbers that they read, such as Adam's corrections, lest they wait.
   std::vector<int> missing(count);
   std::vector<std::vector<int>> after(count);
   using Entry = std::pair<int, int>;
   std::priority_queue<Entry, std::vector<Entry>, std::greater<>> ready;
-  const auto push = [&](int u) { ready.push({updates[u] ? -1 : units.members(u).back(), u}); };
+  const auto push = [&](int u) {
+    const int last = units.members(u).back();
+    ready.push({g.node(last).type.count() == 1 ? -2 : updates[u] ? -1 : last, u});
+  };
   size_t wanted = 0;
   for (int u = 0; u < count; ++u) {
     if (units.members(u).empty()) continue;  // merged into another

@@ -2,6 +2,7 @@
 
 #include <omp.h>
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 
@@ -30,27 +31,37 @@ double matmul_flops(const Graph& g) {
   return flops;
 }
 
-// A program is a main plan and, where the batch is sliced, the plans of the bodies: one of each
-// body for every thread of the team. The main plan is then the tail.
+// A program runs stages one after another, each a body on every slice of rows, then a tail. A
+// program whose batch is not cut is one tail.
 struct Program::Impl {
   struct ResultMemory {
     Type type;
     AlignedBytes own;
     std::byte* data;  // own, or the caller's
   };
+  struct StagePlans {
+    std::vector<std::vector<std::unique_ptr<Plan>>> bodies;  // [body][thread]
+    std::unique_ptr<Plan> tail;
+  };
+  // What a body hands on: rows for bodies of later stages or partial sums for tails.
+  struct SliceMemory {
+    int64_t slice_bytes;
+    AlignedBytes bytes;
+    std::byte* of(int slice) { return bytes.data() + slice * slice_bytes; }
+  };
 
   std::set<std::string> off;
   Precision precision;
   Team team;
-  std::unique_ptr<SlicedGraph> sliced;                     // null: the batch is not cut
-  std::vector<std::vector<std::unique_ptr<Plan>>> bodies;  // [body][thread]
-  std::unique_ptr<Plan> main;
+  std::vector<Slice> slices;  // none: the batch is not cut
+  std::vector<StagePlans> stages;
   std::unique_ptr<Plan> refresher;  // makes the bf16 shadows anew; null without shadows
   std::set<std::string> shadowed;   // parameters
   std::map<std::string, Type> inputs;
   std::map<std::string, std::byte*> bound;  // every input; null: not bound
   std::map<std::string, ResultMemory> results;
-  std::vector<AlignedBytes> partials;  // as SlicedGraph::partials, each of all slices
+  std::map<std::string, SliceMemory> by_slice;   // made by bodies
+  std::map<std::string, AlignedBytes> by_tails;  // read by bodies and tails of later stages
   std::vector<AlignedBytes> shadow_memory;
   double flops = 0;
 
@@ -69,6 +80,7 @@ struct Program::Impl {
     for (const Output& o : g.outputs())
       if (!o.update) add_result(o.name, g.node(o.id).type);
     flops = omni::matmul_flops(g);
+    std::unique_ptr<SlicedGraph> sliced;
     if (!off.contains("slice-batch")) {
       // Whatever is switched off, one graph decides how a batch is cut: dead code and repeated
       // expressions must not.
@@ -77,11 +89,11 @@ struct Program::Impl {
       sliced = slice_batch(clean, size_of(precision == Precision::bf16 ? DType::bf16 : DType::f32));
     }
     if (sliced)
-      build_slices();
+      build_stages(*sliced);
     else
-      main = plan(g, true);
+      stages.emplace_back().tail = plan(g, true);
     build_shadows(g);
-    for (auto& [name, r] : results) main->set_result(name, r.data);
+    for (auto& [name, r] : results) last().set_result(name, r.data);
   }
 
   void add_result(const std::string& name, const Type& t) {
@@ -91,32 +103,50 @@ struct Program::Impl {
     r.data = r.own.data();
   }
 
-  std::unique_ptr<Plan> plan(const Graph& from, bool is_main) {
+  std::unique_ptr<Plan> plan(const Graph& from, bool is_last) {
     auto g = std::make_unique<Graph>();
     simplify(from, *g, off);
     verify(*g, "after simplify");
     separate_outputs(*g);
     if (precision == Precision::bf16) {
       narrow(*g, shadowed);
-      if (is_main) update_shadows(*g, shadowed);  // the bodies' shadows, too
+      if (is_last) update_shadows(*g, shadowed);  // the bodies' shadows, too
       verify(*g, "after narrow");
     }
     return std::make_unique<Plan>(std::move(g), off);
   }
 
-  void build_slices() {
-    for (const auto& body : sliced->bodies) {
-      auto& plans = bodies.emplace_back();
-      for (int t = 0; t < team.size(); ++t) plans.push_back(plan(*body, false));
+  void build_stages(const SlicedGraph& sliced) {
+    slices = sliced.slices;
+    for (const Stage& stage : sliced.stages) {
+      StagePlans& plans = stages.emplace_back();
+      for (const auto& body : stage.bodies) {
+        auto& of_threads = plans.bodies.emplace_back();
+        for (int t = 0; t < team.size(); ++t) of_threads.push_back(plan(*body, false));
+      }
+      plans.tail = plan(stage.tail, &stage == &sliced.stages.back());
+      add_memory(plans);
     }
-    main = plan(sliced->tail, true);
-    for (const std::string& name : sliced->partials) {
-      const Plan& body = *bodies[0][0];
-      const int64_t bytes = round_up(body.type(body.results().at(name)).bytes(), kAlignment);
-      AlignedBytes& memory = partials.emplace_back(bytes * slices());
-      for (int s = 0; s < slices(); ++s)
-        main->set_input(partial_name(name, s), memory.data() + s * bytes);
+    for (StagePlans& stage : stages) {
+      for (auto& [name, memory] : by_slice)
+        for (int s = 0; s < std::ssize(slices); ++s)
+          stage.tail->set_input(partial_name(name, s), memory.of(s));
+      for (auto& [name, memory] : by_tails) stage.tail->set_result(name, memory.data());
     }
+    for (auto& [name, memory] : by_tails) set_everywhere(name, memory.data());
+  }
+
+  // For what a stage hands on: all of its results but the program's.
+  void add_memory(const StagePlans& stage) {
+    const auto for_each = [&](const Plan& p, auto add) {
+      for (const auto& [name, id] : p.results())
+        if (!results.contains(name)) add(name, round_up(p.type(id).bytes(), kAlignment));
+    };
+    for_each(*stage.bodies[0][0], [&](const std::string& name, int64_t bytes) {
+      by_slice[name] = {bytes, AlignedBytes(bytes * std::ssize(slices))};
+    });
+    for_each(*stage.tail,
+             [&](const std::string& name, int64_t bytes) { by_tails[name] = AlignedBytes(bytes); });
   }
 
   void build_shadows(const Graph& g) {
@@ -133,13 +163,20 @@ struct Program::Impl {
 
   // --- Binding ---
 
-  int slices() const { return sliced ? static_cast<int>(sliced->slices.size()) : 1; }
+  Plan& last() { return *stages.back().tail; }
+
+  template <class Visit>
+  void for_each_plan(Visit visit) {
+    for (StagePlans& stage : stages) {
+      for (auto& plans : stage.bodies)
+        for (auto& p : plans) visit(*p);
+      visit(*stage.tail);
+    }
+    if (refresher) visit(*refresher);
+  }
 
   void set_everywhere(const std::string& name, void* data) {
-    for (auto& plans : bodies)
-      for (auto& p : plans) p->set_input(name, data);
-    main->set_input(name, data);
-    if (refresher) refresher->set_input(name, data);
+    for_each_plan([&](Plan& p) { p.set_input(name, data); });
   }
 
   void bind(const std::string& name, std::byte* data) {
@@ -148,22 +185,23 @@ struct Program::Impl {
     if (it->second == data) return;
     it->second = data;
     // Inputs with one entry per row are bound slice by slice.
-    if (!(sliced && inputs.at(name).batch >= 0)) set_everywhere(name, data);
+    if (slices.empty() || inputs.at(name).batch < 0) set_everywhere(name, data);
   }
 
-  // Points a body's row-wise inputs, row-wise results and partial sums at one slice.
+  // Points a body at one slice: its row-wise inputs and results, what it makes and finds there.
   void aim(Plan& p, int s) {
-    const Slice& slice = sliced->slices[s];
+    const Slice& slice = slices[s];
     const auto offset = [&](int id) { return slice.begin * p.type(id).bytes() / slice.rows; };
     for (const auto& [name, id] : p.inputs())
-      if (p.type(id).batch >= 0 && inputs.contains(name)) p.set(id, bound.at(name) + offset(id));
+      if (const auto made = by_slice.find(name); made != by_slice.end())
+        p.set(id, made->second.of(s));
+      else if (p.type(id).batch >= 0)
+        p.set(id, bound.at(name) + offset(id));
     for (const auto& [name, id] : p.results())
-      if (const auto r = results.find(name); r != results.end())
-        p.set(id, r->second.data + offset(id));
-    for (size_t i = 0; i < partials.size(); ++i) {
-      const int64_t bytes = partials[i].size() / slices();
-      p.set(p.results().at(sliced->partials[i]), partials[i].data() + s * bytes);
-    }
+      if (const auto made = by_slice.find(name); made != by_slice.end())
+        p.set(id, made->second.of(s));
+      else
+        p.set(id, results.at(name).data + offset(id));
   }
 
   // --- Running ---
@@ -171,17 +209,19 @@ struct Program::Impl {
   void run() {
     omp_set_num_threads(1);
     const FloatMode mode;
-    if (sliced) run_slices();
-    run_main();
+    for (StagePlans& stage : stages) {
+      if (!stage.bodies.empty()) run_bodies(stage);
+      run_tail(*stage.tail);
+    }
   }
 
-  void run_slices() {
+  void run_bodies(StagePlans& stage) {
     std::atomic<int> next = 0;
     const auto work = [&](int thread) {
       omp_set_num_threads(1);
       const FloatMode thread_mode;
-      for (int s = next++; s < slices(); s = next++) {
-        Plan& p = *bodies[sliced->slices[s].body][thread];
+      for (int s = next++; s < std::ssize(slices); s = next++) {
+        Plan& p = *stage.bodies[slices[s].body][thread];
         aim(p, s);
         p.run();
       }
@@ -190,9 +230,9 @@ struct Program::Impl {
   }
 
   // A sliced program shares out the tail's elementwise steps too, with a barrier after each.
-  void run_main() {
-    if (!sliced || team.size() == 1) return main->run();
-    for (const cpu::Step& step : main->steps()) {
+  void run_tail(Plan& tail) {
+    if (slices.empty() || team.size() == 1) return tail.run();
+    for (const cpu::Step& step : tail.steps()) {
       if (step.divisible)
         team.run([&](int thread) {
           const FloatMode thread_mode;
@@ -201,21 +241,26 @@ struct Program::Impl {
       else
         step.run(0, 1);
     }
-    main->finish();
+    tail.finish();
   }
 
   void run_timed(std::span<double> step_us) {
     omp_set_num_threads(1);
     const FloatMode mode;
-    std::vector<size_t> begin = {0};  // of each body's steps, then the main plan's
-    for (const auto& plans : bodies) begin.push_back(begin.back() + plans[0]->steps().size());
-    for (int s = 0; sliced && s < slices(); ++s) {
-      const int body = sliced->slices[s].body;
-      Plan& p = *bodies[body][0];
-      aim(p, s);
-      p.run_timed(step_us.subspan(begin[body]));
+    for (StagePlans& stage : stages) {
+      std::vector<std::span<double>> of_body;
+      for (const auto& plans : stage.bodies) {
+        of_body.push_back(step_us);
+        step_us = step_us.subspan(plans[0]->steps().size());
+      }
+      for (int s = 0; s < std::ssize(slices); ++s) {
+        Plan& p = *stage.bodies[slices[s].body][0];
+        aim(p, s);
+        p.run_timed(of_body[slices[s].body]);
+      }
+      stage.tail->run_timed(step_us);
+      step_us = step_us.subspan(stage.tail->steps().size());
     }
-    main->run_timed(step_us.subspan(begin.back()));
   }
 };
 
@@ -269,7 +314,7 @@ void Program::bind_result(const std::string& name, void* data) {
   const auto it = impl_->results.find(name);
   check(it != impl_->results.end(), "the program has no result '{}'", name);
   it->second.data = static_cast<std::byte*>(data);
-  impl_->main->set_result(name, data);
+  impl_->last().set_result(name, data);
 }
 
 std::pair<const void*, int64_t> Program::result_memory(const std::string& name,
@@ -282,10 +327,10 @@ std::pair<const void*, int64_t> Program::result_memory(const std::string& name,
 }
 
 int64_t Program::arena_bytes() const {
-  int64_t bytes = impl_->main->bytes();
-  for (const auto& plans : impl_->bodies)
-    for (const auto& p : plans) bytes += p->bytes();
-  for (const AlignedBytes& p : impl_->partials) bytes += p.size();
+  int64_t bytes = 0;
+  impl_->for_each_plan([&](const Plan& p) { bytes += p.bytes(); });
+  for (const auto& [name, m] : impl_->by_slice) bytes += m.bytes.size();
+  for (const auto& [name, m] : impl_->by_tails) bytes += m.size();
   for (const AlignedBytes& p : impl_->shadow_memory) bytes += p.size();
   return bytes;
 }
@@ -295,12 +340,14 @@ std::vector<std::string> Program::step_labels() const {
   const auto add = [&](const Plan& p) {
     for (const cpu::Step& s : p.steps()) labels.push_back(s.label);
   };
-  for (const auto& plans : impl_->bodies) add(*plans[0]);
-  add(*impl_->main);
+  for (const auto& stage : impl_->stages) {
+    for (const auto& plans : stage.bodies) add(*plans[0]);
+    add(*stage.tail);
+  }
   return labels;
 }
 
-int Program::slices() const { return impl_->slices(); }
+int Program::slices() const { return std::max<int>(1, std::ssize(impl_->slices)); }
 double Program::matmul_flops() const { return impl_->flops; }
 
 }  // namespace omni
