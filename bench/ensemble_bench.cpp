@@ -22,7 +22,7 @@ Value logits(Net& net, Value x) { return mlp(net, x, {100, 100, 10}); }
 
 void train_seed(Worker& worker, int64_t seed) {
   SeedRecord record;
-  worker.begin_seed(seed);
+  worker.begin(seed);
   Trial t(worker, seed, "", record);
   const Ensemble start = t.init(
       [](Net& net) {
@@ -44,7 +44,7 @@ void train_seed(Worker& worker, int64_t seed) {
     apply(Adam{}, net, loss, s.lr());
   };
   t.train(p);
-  worker.end_seed();
+  worker.end();
 }
 
 double train_all(const Dataset& data, int workers) {

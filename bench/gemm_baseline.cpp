@@ -8,8 +8,9 @@ namespace omni::bench {
 using dnnl::memory;
 
 std::string GemmArrangement::name() const {
-  return fmt::format("{} rows at a time, weights {}", rows,
-                     input_by_output ? "[in, out]" : "[out, in]");
+  return fmt::format("{} rows at a time, weights {}{}", rows,
+                     input_by_output ? "[in, out]" : "[out, in]",
+                     many_sums ? ", gradients kept apart" : "");
 }
 
 namespace {
@@ -35,36 +36,43 @@ void add_product(Primitives& p, const memory& a, const memory::desc& a_desc, con
 
 }  // namespace
 
-GemmStep::GemmStep(int64_t batch, Precision precision, const GemmArrangement& arrangement)
-    : times_((batch + arrangement.rows - 1) / arrangement.rows) {
+GemmStep::GemmStep(int64_t batch, Precision precision, const GemmArrangement& arrangement) {
   omp_set_num_threads(1);
   const auto narrow = Primitives::type(precision), wide = memory::data_type::f32;
-  const int64_t rows = (batch + times_ - 1) / times_;
+  const int64_t times = (batch + arrangement.rows - 1) / arrangement.rows;
+  const int64_t rows = (batch + times - 1) / times;
   const bool flip = arrangement.input_by_output;
   Primitives& p = products_;
-  std::vector<memory> x, weights, dy;
+  std::vector<memory> x, weights, dy, sums;
+  const auto add_sums = [&] {
+    for (const memory& w : weights)
+      sums.push_back(p.memory(matrix(w.get_desc().dims()[0], w.get_desc().dims()[1], wide, false)));
+  };
   x.push_back(p.memory(matrix(rows, kWidths[0], narrow, false)));
   for (int l = 0; l < kLayers; ++l) {
     const int64_t in = kWidths[l], out = kWidths[l + 1];
     weights.push_back(p.memory(matrix(flip ? in : out, flip ? out : in, narrow, false)));
     x.push_back(p.memory(matrix(rows, out, l + 1 < kLayers ? narrow : wide, false)));
     dy.push_back(p.memory(matrix(rows, out, narrow, false)));
-    add_product(p, x[l], x[l].get_desc(), weights[l], matrix(in, out, narrow, !flip), x[l + 1]);
   }
-  for (int l = kLayers - 1; l >= 0; --l) {
-    const int64_t in = kWidths[l], out = kWidths[l + 1];
-    const memory gradient = p.memory(matrix(flip ? in : out, flip ? out : in, wide, false));
-    if (flip)
-      add_product(p, x[l], matrix(in, rows, narrow, true), dy[l], dy[l].get_desc(), gradient);
-    else
-      add_product(p, dy[l], matrix(out, rows, narrow, true), x[l], x[l].get_desc(), gradient);
-    if (l > 0)
-      add_product(p, dy[l], dy[l].get_desc(), weights[l], matrix(out, in, narrow, flip), dy[l - 1]);
+  for (int64_t t = 0; t < times; ++t) {
+    if (t == 0 || arrangement.many_sums) add_sums();
+    for (int l = 0; l < kLayers; ++l) {
+      const memory::desc w = matrix(kWidths[l], kWidths[l + 1], narrow, !flip);
+      add_product(p, x[l], x[l].get_desc(), weights[l], w, x[l + 1]);
+    }
+    for (int l = kLayers - 1; l >= 0; --l) {
+      const int64_t in = kWidths[l], out = kWidths[l + 1];
+      const memory& sum = sums[sums.size() - kLayers + l];
+      if (l > 0)
+        add_product(p, dy[l], dy[l].get_desc(), weights[l], matrix(out, in, narrow, flip),
+                    dy[l - 1]);
+      if (flip)
+        add_product(p, x[l], matrix(in, rows, narrow, true), dy[l], dy[l].get_desc(), sum);
+      else
+        add_product(p, dy[l], matrix(out, rows, narrow, true), x[l], x[l].get_desc(), sum);
+    }
   }
-}
-
-void GemmStep::run() {
-  for (int64_t t = 0; t < times_; ++t) products_.run();
 }
 
 }  // namespace omni::bench

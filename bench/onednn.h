@@ -38,20 +38,21 @@ class Primitives {
 
 // One way to arrange the matrix products of an MLP's training step.
 struct GemmArrangement {
-  int64_t rows;          // of the batch at once; the products run batch / rows times
-  bool input_by_output;  // weights are stored [in, out] rather than [out, in]
+  int64_t rows;            // of the batch at once; the products run batch / rows times
+  bool input_by_output;    // weights are stored [in, out] rather than [out, in]
+  bool many_sums = false;  // each time writes weight gradients of its own
   std::string name() const;
 };
 
-// The eight products of one step of 784-256-256-10: forward, weight gradients, input gradients of
-// all layers but the first. In bf16 weight gradients and logits are f32, all else is bf16.
+// The eight products of one step of 784-256-256-10, in the engine's order: forward; from the last
+// layer to the first, the input's gradient (not of the first layer) and the weights'. No bias, no
+// ReLU. In bf16 weight gradients and logits are f32, all else is bf16.
 class GemmStep {
  public:
   GemmStep(int64_t batch, Precision precision, const GemmArrangement& arrangement);
-  void run();
+  void run() { products_.run(); }
 
  private:
-  int64_t times_;
   Primitives products_;
 };
 

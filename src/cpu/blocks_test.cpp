@@ -97,6 +97,10 @@ TEST(Blocks, LengthsAndAlignments) {
   check_lengths<float, int32_t>(whole_floats, truncated, 7, store_i32);
   check_lengths<uint8_t, float>(bytes, byte_floats, -7, load_u8);
   check_lengths<float, float>(floats, floats, 7, copy);
+  check_lengths<float, float>(floats, floats, 7, [](const float* in, float* out, int64_t n) {
+    const float* const inputs[] = {in};
+    copy_block(inputs, out, n);
+  });
   check_lengths<float, float>(std::vector<float>(71), std::vector<float>(71, 2.5f), 7,
                               [](const float*, float* out, int64_t n) { fill(2.5f, out, n); });
 }

@@ -124,7 +124,7 @@ struct Operand {
 };
 
 struct Instruction {
-  BlockKernel kernel;
+  BlockKernel kernel;             // null: the value stands at `out` already, only to be stored
   std::vector<Operand> in;
   Operand out;
   bool round = false;             // the value is stored as bf16: later readers see it rounded
@@ -168,7 +168,7 @@ void run_code(const Code& code, int part, int parts) {
                                  : static_cast<const float*>(*i.in[k].at) +
                                        (i.in[k].single ? 0 : begin);
       float* out = i.out.reg >= 0 ? registers[i.out.reg] : static_cast<float*>(*i.out.at) + begin;
-      i.kernel(in, out, n);
+      if (i.kernel) i.kernel(in, out, n);
       if (i.store && i.store_type == DType::bf16)
         store_bf16(out, static_cast<uint16_t*>(*i.store) + begin, n);
       if (i.store && i.store_type == DType::i32)
@@ -215,7 +215,11 @@ class Builder {
       if (last_use_[i] == position_[id]) release(i);
     const bool stored = p_.is_stored(id), read_later = last_use_.contains(id);
     instruction.round = n.type.dtype == DType::bf16 && read_later;
-    if (stored && n.type.dtype == DType::f32 && !overwrites_what_is_read_later(id)) {
+    if (n.op->block == copy_block && stored && n.type.dtype != DType::f32 && !read_later) {
+      instruction.kernel = nullptr;
+      instruction.out = instruction.in[0];
+      instruction.store = p_.address(id);
+    } else if (stored && n.type.dtype == DType::f32 && !overwrites_what_is_read_later(id)) {
       instruction.out.at = p_.address(id);
       if (read_later) where_[id] = instruction.out;
     } else {

@@ -48,17 +48,21 @@ OMNI_BLOCK2(WherePositive, hn::IfThenElseZero(hn::Gt(a, set(0)), b))
 OMNI_BLOCK1(ToI32, hn::IfThenZeroElse(hn::IsNaN(a),
                                       hn::Trunc(hn::Min(hn::Max(a, set(-0x1p31f)), set(0x1p31f)))))
 
-OMNI_BLOCK1(Copy, a)
+// Optimisers' kernels update their first input. Half a block ahead was best of 64 to 1536: Adam
+// over 200,000 parameters outside the L2 cache takes 126 us without, 115 with, 112 as one loop over
+// all four arrays (Sapphire Rapids).
+constexpr int kAhead = 512;
 
 // beta is a single value.
 void Ema(const float* const* in, float* out, int64_t n) {
   const V beta = set(in[2][0]), rest = hn::Sub(set(1), beta);
-  map<2>(in, out, n,
-         [beta, rest](V old, V x) HWY_ATTR { return hn::MulAdd(beta, old, hn::Mul(rest, x)); });
+  map<2, kAhead>(in, out, n, [beta, rest](V old, V x) HWY_ATTR {
+    return hn::MulAdd(beta, old, hn::Mul(rest, x));
+  });
 }
 void EmaSquare(const float* const* in, float* out, int64_t n) {
   const V beta = set(in[2][0]), rest = hn::Sub(set(1), beta);
-  map<2>(in, out, n, [beta, rest](V old, V x) HWY_ATTR {
+  map<2, kAhead>(in, out, n, [beta, rest](V old, V x) HWY_ATTR {
     return hn::MulAdd(beta, old, hn::Mul(rest, hn::Mul(x, x)));
   });
 }
@@ -81,7 +85,7 @@ HWY_INLINE V adam_root(V s) {
 
 void AdamStep(const float* const* in, float* out, int64_t n) {
   const V rate = set(in[3][0] * in[4][0]), correction2 = set(in[5][0]), eps = set(in[6][0]);
-  map<3>(in, out, n, [rate, correction2, eps](V w, V m, V v) HWY_ATTR {
+  map<3, kAhead>(in, out, n, [rate, correction2, eps](V w, V m, V v) HWY_ATTR {
     const V root = adam_root(hn::Mul(v, correction2));
     return hn::Sub(w, hn::Div(hn::Mul(rate, m), hn::Add(root, eps)));
   });
@@ -115,7 +119,6 @@ OMNI_BLOCK_ENTRY(greater, Greater)
 OMNI_BLOCK_ENTRY(greater_equal, GreaterEqual)
 OMNI_BLOCK_ENTRY(where, Where)
 OMNI_BLOCK_ENTRY(where_positive, WherePositive)
-OMNI_BLOCK_ENTRY(copy, Copy)
 OMNI_BLOCK_ENTRY(to_i32, ToI32)
 OMNI_BLOCK_ENTRY(ema, Ema)
 OMNI_BLOCK_ENTRY(ema_square, EmaSquare)

@@ -7,6 +7,7 @@
 #define OMNI_OPS_ELEMENTWISE_MAP_INL_H_
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <cstring>
@@ -24,14 +25,21 @@ HWY_INLINE V set(float x) { return hn::Set(D(), x); }
 
 // What is left over after whole vectors goes through whole vectors, too, so that an element's bits
 // do not depend on where blocks end.
-template <class Function, size_t... k>
+//
+// kAhead > 0 asks for the first input's cache lines that many elements ahead, be it past this
+// block: for what is updated in place and comes from beyond the L2 cache. The hardware's own
+// prefetching starts anew on each page of 4 KiB, which is a block.
+template <int kAhead, class Function, size_t... k>
 HWY_INLINE void map_inputs(const float* const* in, float* out, int64_t n, Function f,
                            std::index_sequence<k...>) {
   const D d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   const float* const from[] = {in[k]...};  // or they would be read again after every store
   int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) hn::StoreU(f(hn::LoadU(d, from[k] + i)...), d, out + i);
+  for (; i + lanes <= n; i += lanes) {
+    if constexpr (kAhead > 0) hwy::Prefetch(from[0] + i + kAhead);
+    hn::StoreU(f(hn::LoadU(d, from[k] + i)...), d, out + i);
+  }
   if (i >= n) return;
   const size_t bytes = static_cast<size_t>(n - i) * sizeof(float);
   HWY_ALIGN float rest[sizeof...(k)][hn::MaxLanes(D())] = {};
@@ -40,9 +48,9 @@ HWY_INLINE void map_inputs(const float* const* in, float* out, int64_t n, Functi
   std::memcpy(out + i, rest[0], bytes);
 }
 
-template <int kInputs, class Function>
+template <int kInputs, int kAhead = 0, class Function>
 HWY_INLINE void map(const float* const* in, float* out, int64_t n, Function f) {
-  map_inputs(in, out, n, f, std::make_index_sequence<kInputs>());
+  map_inputs<kAhead>(in, out, n, f, std::make_index_sequence<kInputs>());
 }
 
 }  // namespace HWY_NAMESPACE

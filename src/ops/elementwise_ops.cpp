@@ -4,6 +4,7 @@
 #include <numbers>
 #include <utility>
 
+#include "cpu/blocks.h"
 #include "cpu/planner.h"
 #include "ops/elementwise.h"
 #include "ops/elementwise_kernels.h"
@@ -281,11 +282,11 @@ const OpDef where_positive =
     define<"where_positive", 2, where_positive_of>(block::where_positive, where_positive_grad);
 
 const OpDef to_f32 =
-    define<"to_f32", 1, kSame>(block::copy, [](GradContext& c) { give(c, 0, c.dy()); });
+    define<"to_f32", 1, kSame>(cpu::copy_block, [](GradContext& c) { give(c, 0, c.dy()); });
 const OpDef to_i32 =
     with_type(define<"to_i32", 1, to_i32_of>(block::to_i32, no_gradient), to_i32_type);
 const OpDef broadcast_to = with_type(
-    define<"broadcast_to", 1, kSame>(block::copy, [](GradContext& c) { give(c, 0, c.dy()); }),
+    define<"broadcast_to", 1, kSame>(cpu::copy_block, [](GradContext& c) { give(c, 0, c.dy()); }),
     broadcast_to_type);
 
 const OpDef ema =
