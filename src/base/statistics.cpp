@@ -62,6 +62,20 @@ double ratio(double numerator, double deviation) {
   return deviation > 1e-12 * std::fabs(numerator) ? numerator / deviation : kNaN;
 }
 
+// 1, 2, ... in ascending order; equal values get the mean of their places.
+std::vector<double> ranks(std::span<const double> values) {
+  std::vector<size_t> order(values.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::ranges::sort(order, {}, [&](size_t i) { return values[i]; });
+  std::vector<double> out(values.size());
+  for (size_t from = 0, to = 0; from < order.size(); from = to) {
+    while (to < order.size() && values[order[to]] == values[order[from]]) ++to;
+    const double shared = static_cast<double>(from + 1 + to) / 2;
+    for (size_t i = from; i < to; ++i) out[order[i]] = shared;
+  }
+  return out;
+}
+
 // A sample from which means or rates are claimed.
 struct Sample {
   const Claim& claim;
@@ -116,18 +130,19 @@ struct Sample {
         return i.low >= claim.low && i.high <= claim.high ? Verdict::supported
                : i.low > claim.high || i.high < claim.low ? Verdict::refuted
                                                           : Verdict::undecided;
-      case ClaimKind::exact: break;
+      case ClaimKind::exact:
+      case ClaimKind::some: break;
     }
-    throw Bug("exact facts have no interval");
+    throw Bug("facts have no interval");
   }
 };
 
 void validate(const Claim& claim, std::span<const double> values) {
   if (claim.kind == ClaimKind::band)
     check(claim.low <= claim.high, "claim: band [{}, {}] is empty", claim.low, claim.high);
-  else if (claim.kind != ClaimKind::exact)
+  else if (!is_fact(claim.kind))
     check(std::isfinite(claim.threshold), "claim: a threshold is needed");
-  if (claim.rate || claim.kind == ClaimKind::exact)
+  if (claim.rate || is_fact(claim.kind))
     for (const double v : values)
       check(!std::isfinite(v) || v == 0 || v == 1, "claim: rates and facts need 0 or 1, got {}", v);
 }
@@ -149,6 +164,20 @@ Judgement unjudged(const Summary& s) {
   j.n = s.n;
   j.excluded = s.excluded;
   j.estimate = s.mean;
+  return j;
+}
+
+// One seed is enough to support it; to refute it there must have been a fair number of tries.
+Judgement judge_some(const Summary& s) {
+  constexpr int kFairTries = 5;
+  Judgement j = unjudged(s);
+  j.verdict = s.mean > 0         ? Verdict::supported
+              : s.n < kFairTries ? Verdict::undecided
+                                 : Verdict::refuted;
+  if (j.verdict != Verdict::supported)
+    j.note = fmt::format("Shown by none of {} seeds{}.", s.n,
+                         s.n < kFairTries ? fmt::format("; {} are wanted", kFairTries) : "");
+  append(j.note, excluded_note(s.excluded));
   return j;
 }
 
@@ -252,6 +281,72 @@ double cohen_d_unpaired(std::span<const double> a, std::span<const double> b) {
   return ratio(x.mean - y.mean, pooled);
 }
 
+OneWayVariance one_way_variance(std::span<const std::vector<double>> groups) {
+  double n = 0, groups_with_values = 0, sum_of_squared_sizes = 0, sum = 0, squares_within = 0;
+  std::vector<Summary> parts;
+  for (const std::vector<double>& group : groups) {
+    const Summary s = parts.emplace_back(describe(group));
+    if (s.n == 0) continue;
+    ++groups_with_values;
+    n += s.n;
+    sum_of_squared_sizes += static_cast<double>(s.n) * s.n;
+    sum += s.mean * s.n;
+    if (s.n > 1) squares_within += s.deviation * s.deviation * (s.n - 1);
+  }
+  if (groups_with_values < 2 || n <= groups_with_values) return {};
+  double squares_between = 0;
+  for (const Summary& s : parts)
+    if (s.n > 0) squares_between += s.n * (s.mean - sum / n) * (s.mean - sum / n);
+  // The size that groups would have if they were equal (Searle, Casella & McCulloch 1992, 3.6).
+  const double size = (n - sum_of_squared_sizes / n) / (groups_with_values - 1);
+  const double within = squares_within / (n - groups_with_values);
+  return {(squares_between / (groups_with_values - 1) - within) / size, within};
+}
+
+TwoWayVariance two_way_variance(std::span<const double> grid, size_t columns) {
+  check(columns >= 2 && grid.size() % columns == 0 && grid.size() / columns >= 2,
+        "two_way_variance: {} values are no grid of at least 2x2 with {} columns", grid.size(),
+        columns);
+  const size_t rows = grid.size() / columns;
+  std::vector<double> row_mean(rows), column_mean(columns);
+  double mean = 0;
+  for (size_t i = 0; i < grid.size(); ++i) {
+    if (!std::isfinite(grid[i])) return {};
+    mean += grid[i] / static_cast<double>(grid.size());
+    row_mean[i / columns] += grid[i] / static_cast<double>(columns);
+    column_mean[i % columns] += grid[i] / static_cast<double>(rows);
+  }
+  double row_squares = 0, column_squares = 0, rest_squares = 0;
+  for (const double m : row_mean) row_squares += (m - mean) * (m - mean);
+  for (const double m : column_mean) column_squares += (m - mean) * (m - mean);
+  for (size_t i = 0; i < grid.size(); ++i) {
+    const double rest = grid[i] - row_mean[i / columns] - column_mean[i % columns] + mean;
+    rest_squares += rest * rest;
+  }
+  const auto r = static_cast<double>(rows), c = static_cast<double>(columns);
+  const double rest = rest_squares / ((r - 1) * (c - 1));
+  return {row_squares / (r - 1) - rest / c, column_squares / (c - 1) - rest / r, rest};
+}
+
+double spearman(std::span<const double> a, std::span<const double> b) {
+  check(a.size() == b.size(), "paired samples of {} and {} values", a.size(), b.size());
+  std::vector<double> x, y;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (!std::isfinite(a[i]) || !std::isfinite(b[i])) continue;
+    x.push_back(a[i]);
+    y.push_back(b[i]);
+  }
+  const std::vector<double> rank_x = ranks(x), rank_y = ranks(y);
+  const double middle = (static_cast<double>(x.size()) + 1) / 2;
+  double xy = 0, xx = 0, yy = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    xy += (rank_x[i] - middle) * (rank_y[i] - middle);
+    xx += (rank_x[i] - middle) * (rank_x[i] - middle);
+    yy += (rank_y[i] - middle) * (rank_y[i] - middle);
+  }
+  return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : kNaN;
+}
+
 std::string_view name_of(Verdict verdict) {
   switch (verdict) {
     case Verdict::supported: return "supported";
@@ -268,6 +363,7 @@ std::string_view name_of(ClaimKind kind) {
     case ClaimKind::below: return "below";
     case ClaimKind::band: return "band";
     case ClaimKind::exact: return "exact";
+    case ClaimKind::some: return "some";
   }
   throw Bug("unknown kind of claim");
 }
@@ -280,10 +376,13 @@ Verdict verdict_from_name(std::string_view name) {
 }
 
 ClaimKind claim_kind_from_name(std::string_view name) {
-  for (const ClaimKind k : {ClaimKind::above, ClaimKind::below, ClaimKind::band, ClaimKind::exact})
+  for (const ClaimKind k : {ClaimKind::above, ClaimKind::below, ClaimKind::band, ClaimKind::exact,
+                            ClaimKind::some})
     if (name == name_of(k)) return k;
-  fail_user("kind of claim '{}': expected above, below, band or exact", name);
+  fail_user("kind of claim '{}': expected above, below, band, exact or some", name);
 }
+
+bool is_fact(ClaimKind kind) { return kind == ClaimKind::exact || kind == ClaimKind::some; }
 
 std::vector<Judgement> judge(std::span<const std::pair<Claim, std::vector<double>>> claims,
                              double alpha) {
@@ -296,8 +395,8 @@ std::vector<Judgement> judge(std::span<const std::pair<Claim, std::vector<double
     const auto& [claim, values] = claims[i];
     validate(claim, values);
     const Sample& sample = samples.emplace_back(Sample{claim, describe(values)});
-    if (claim.kind == ClaimKind::exact) {
-      out[i] = judge_fact(sample.s);
+    if (is_fact(claim.kind)) {
+      out[i] = claim.kind == ClaimKind::some ? judge_some(sample.s) : judge_fact(sample.s);
       if (!claim.judged) out[i].verdict = Verdict::not_judged;
       continue;
     }

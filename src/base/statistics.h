@@ -49,13 +49,52 @@ double cohen_d_paired(std::span<const double> a, std::span<const double> b);
 // Cohen's d_s: difference of means over the pooled standard deviation.
 double cohen_d_unpaired(std::span<const double> a, std::span<const double> b);
 
+// --- Where a spread comes from ---
+
+// Variance components of the one-way random-effects model y_ij = mean + group_i + rest_ij. They are
+// the unbiased estimators of the analysis of variance, for groups of equal or unequal sizes. They
+// may come out below zero, so that their means over many variables are right: add up components
+// first and take ratios last.
+struct OneWayVariance {
+  double between = kNaN, within = kNaN;
+  double total() const { return between + within; }
+  // The intraclass correlation ICC(1), the share of the variance that is between groups (Shrout &
+  // Fleiss 1979, doi:10.1037/0033-2909.86.2.420). 1: repeats of a group agree; 0 or less: they
+  // differ as much as anybody.
+  double icc() const { return between / total(); }
+};
+
+// Groups of repeats. NaN unless there are two groups and one of them has two values.
+OneWayVariance one_way_variance(std::span<const std::vector<double>> groups);
+
+// The same of the crossed model y_ij = mean + row_i + column_j + rest_ij, one value per cell, in
+// which `rest` holds both the interaction of the two and the noise (Searle, Casella & McCulloch
+// 1992, Variance Components, chapter 4).
+struct TwoWayVariance {
+  double row = kNaN, column = kNaN, rest = kNaN;
+  double total() const { return row + column + rest; }
+};
+
+// A grid [rows][columns], row-major, of at least 2x2. NaN if a value is not finite: a grid with a
+// hole is not decomposed.
+TwoWayVariance two_way_variance(std::span<const double> grid, size_t columns);
+
+// Spearman's rank correlation (1904): Pearson's of the ranks, equal values sharing the mean of
+// theirs. Pairs that are not finite are left out; NaN for fewer than two pairs and where all values
+// of one side are equal.
+double spearman(std::span<const double> a, std::span<const double> b);
+
 enum class Verdict { supported, refuted, undecided, not_judged };
 enum class ClaimKind {
   above,  // mean > threshold
   below,  // mean < threshold
   band,   // low <= mean <= high
   exact,  // holds on every seed: a value is 1 where it holds and 0 where it does not
+  some,   // holds on at least one of five seeds or more (a published best run); values as in exact
 };
+
+// Claims about a fact that a seed shows or does not: exact and some. They have no interval.
+bool is_fact(ClaimKind kind);
 
 std::string_view name_of(Verdict verdict);
 std::string_view name_of(ClaimKind kind);

@@ -88,6 +88,96 @@ TEST(Statistics, WelchIsTheTTestWhereSizesAndSpreadsAreEqual) {
   EXPECT_NEAR(d.interval.high - d.mean, 2.7764451051977987 * std::sqrt(2.0 / 3), 1e-9);  // t(4)
 }
 
+// Six targets rated by four judges: Shrout & Fleiss 1979, tables 2 to 4.
+const std::vector<double> kRatings = {9, 2, 5, 8, 6, 1, 3, 2, 8, 4, 6, 8,
+                                      7, 1, 2, 6, 10, 5, 6, 9, 6, 2, 4, 7};
+
+TEST(Statistics, IntraclassCorrelationOfAPublishedExample) {
+  std::vector<std::vector<double>> targets;
+  for (size_t i = 0; i < kRatings.size(); i += 4)
+    targets.emplace_back(kRatings.begin() + i, kRatings.begin() + i + 4);
+  const OneWayVariance v = one_way_variance(targets);
+  EXPECT_NEAR(v.within, 6.26, 5e-3);
+  EXPECT_NEAR(v.within + 4 * v.between, 11.24, 5e-3);  // the mean square between targets
+  EXPECT_NEAR(v.icc(), 0.17, 5e-3);
+}
+
+// By hand: groups {1, 3}, {5}; mean 3; within 2, between squares 2 * 1 + 4 = 6, size 4/3.
+TEST(Statistics, OneWayVarianceOfUnequalGroups) {
+  const std::vector<std::vector<double>> groups = {{1, 3, kNaN}, {5}, {}};
+  const OneWayVariance v = one_way_variance(groups);
+  EXPECT_DOUBLE_EQ(v.within, 2);
+  EXPECT_DOUBLE_EQ(v.between, 3);
+  EXPECT_DOUBLE_EQ(v.icc(), 0.6);
+  const std::vector<std::vector<double>> one_group = {{1, 2}}, no_repeats = {{1}, {2}};
+  EXPECT_TRUE(std::isnan(one_way_variance(one_group).icc()));
+  EXPECT_TRUE(std::isnan(one_way_variance(no_repeats).icc()));
+}
+
+TEST(Statistics, TwoWayVarianceOfAPublishedExample) {
+  const TwoWayVariance v = two_way_variance(kRatings, 4);
+  EXPECT_NEAR(v.rest, 1.02, 5e-3);
+  EXPECT_NEAR(v.rest + 4 * v.row, 11.24, 5e-3);
+  EXPECT_NEAR(v.rest + 6 * v.column, 32.49, 5e-3);
+  EXPECT_NEAR(v.row / v.total(), 0.29, 5e-3);  // their ICC(2,1)
+}
+
+// By hand: means 2 and 4, 2 and 4, no interaction.
+TEST(Statistics, TwoWayVarianceOfAnAdditiveGrid) {
+  const TwoWayVariance v = two_way_variance(std::array{1.0, 3.0, 3.0, 5.0}, 2);
+  EXPECT_NEAR(v.row, 2, 1e-12);
+  EXPECT_NEAR(v.column, 2, 1e-12);
+  EXPECT_NEAR(v.rest, 0, 1e-12);
+  EXPECT_TRUE(std::isnan(two_way_variance(std::array{1.0, 3.0, kNaN, 5.0}, 2).total()));
+  EXPECT_THROW(two_way_variance(std::array{1.0, 3.0, 5.0}, 2), Bug);
+}
+
+// The smallest samples there are, averaged: estimators that cut at zero would be biased upwards.
+TEST(Statistics, VarianceComponentsHaveNoBias) {
+  constexpr int kTrials = 40000;
+  Stream stream(Key::of(5).fold("components"));
+  OneWayVariance one{0, 0};
+  TwoWayVariance two{0, 0, 0};
+  for (int trial = 0; trial < kTrials; ++trial) {
+    const auto group = [&](size_t n) {
+      std::vector<double> v(n, 0.5 * stream.normal());
+      for (double& x : v) x += stream.normal();
+      return v;
+    };
+    const std::vector<std::vector<double>> groups = {group(2), group(1), group(3)};
+    const OneWayVariance o = one_way_variance(groups);
+    one.between += o.between / kTrials;
+    one.within += o.within / kTrials;
+    const std::array row = {0.6 * stream.normal(), 0.6 * stream.normal()};
+    const std::array column = {0.3 * stream.normal(), 0.3 * stream.normal()};
+    std::vector<double> grid;
+    for (const double r : row)
+      for (const double c : column) grid.push_back(r + c + stream.normal());
+    const TwoWayVariance t = two_way_variance(grid, 2);
+    two.row += t.row / kTrials;
+    two.column += t.column / kTrials;
+    two.rest += t.rest / kTrials;
+  }
+  EXPECT_NEAR(one.between, 0.25, 0.02);
+  EXPECT_NEAR(one.within, 1, 0.02);
+  EXPECT_NEAR(two.row, 0.36, 0.03);
+  EXPECT_NEAR(two.column, 0.09, 0.03);
+  EXPECT_NEAR(two.rest, 1, 0.03);
+}
+
+TEST(Statistics, SpearmanByHand) {
+  const std::array a = {1.0, 2.0, 3.0, 4.0, 5.0};
+  EXPECT_DOUBLE_EQ(spearman(a, std::array{1.0, 8.0, 27.0, 64.0, 125.0}), 1);
+  EXPECT_DOUBLE_EQ(spearman(a, std::array{5.0, 4.0, 3.0, 2.0, 1.0}), -1);
+  // Ranks 2, 1, 4, 3, 5: 1 - 6 * 4 / (5 * 24).
+  EXPECT_DOUBLE_EQ(spearman(a, std::array{20.0, 10.0, 40.0, 30.0, 50.0}), 0.8);
+  // Ranks 1, 2.5, 2.5, 4 against 1, 2, 3, 4: 4.5 / sqrt(4.5 * 5).
+  EXPECT_NEAR(spearman(std::array{1.0, 2.0, 2.0, 3.0}, std::array{1.0, 2.0, 3.0, 4.0}),
+              4.5 / std::sqrt(22.5), 1e-12);
+  EXPECT_DOUBLE_EQ(spearman(std::array{1.0, kNaN, 3.0}, std::array{2.0, 9.0, 1.0}), -1);
+  EXPECT_TRUE(std::isnan(spearman(std::array{1.0, 1.0}, std::array{1.0, 2.0})));
+}
+
 TEST(Statistics, OneSidedClaims) {
   const std::vector<double> v = {0.50, 0.52, 0.54, 0.53};
   EXPECT_EQ(judge_one(above(0.45), v).verdict, Verdict::supported);
@@ -214,9 +304,22 @@ TEST(Statistics, NamesReadBack) {
   for (const Verdict v :
        {Verdict::supported, Verdict::refuted, Verdict::undecided, Verdict::not_judged})
     EXPECT_EQ(verdict_from_name(name_of(v)), v);
-  for (const ClaimKind k : {ClaimKind::above, ClaimKind::below, ClaimKind::band, ClaimKind::exact})
+  for (const ClaimKind k : {ClaimKind::above, ClaimKind::below, ClaimKind::band, ClaimKind::exact,
+                            ClaimKind::some})
     EXPECT_EQ(claim_kind_from_name(name_of(k)), k);
   EXPECT_THROW(verdict_from_name("maybe"), UserError);
+}
+
+TEST(Judge, OneShownSeedIsEnoughForSome) {
+  const Claim some{.kind = ClaimKind::some};
+  const auto verdict = [&](std::vector<double> v) {
+    const std::vector<std::pair<Claim, std::vector<double>>> claims = {{some, std::move(v)}};
+    return judge(claims, 0.05)[0].verdict;
+  };
+  EXPECT_EQ(verdict({0, 1, 0}), Verdict::supported);
+  EXPECT_EQ(verdict({0, 0, 0}), Verdict::undecided);
+  EXPECT_EQ(verdict({0, 0, 0, 0, kNaN}), Verdict::undecided);
+  EXPECT_EQ(verdict({0, 0, 0, 0, 0}), Verdict::refuted);
 }
 
 }  // namespace
