@@ -185,6 +185,23 @@ double distance(ModelView a, ModelView b) {
 
 double cosine(ModelView a, ModelView b) { return inner(a, b) / (norm(a) * norm(b)); }
 
+double displacement_cosine(ModelView a, ModelView a_from, ModelView b, ModelView b_from) {
+  for (const ModelView other : {a_from, b, b_from})
+    require_equal_parameters(a.ensemble->specs(), other.ensemble->specs());
+  double aa = 0, bb = 0, ab = 0;
+  for (size_t s = 0; s < a.ensemble->specs().size(); ++s) {
+    const auto x = a.ensemble->array(s, a.index), x0 = a_from.ensemble->array(s, a_from.index);
+    const auto y = b.ensemble->array(s, b.index), y0 = b_from.ensemble->array(s, b_from.index);
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double u = double{x[i]} - x0[i], v = double{y[i]} - y0[i];
+      aa += u * u;
+      bb += v * v;
+      ab += u * v;
+    }
+  }
+  return ab / (std::sqrt(aa) * std::sqrt(bb));
+}
+
 uint64_t weights_hash(ModelView a) {
   const auto& specs = a.ensemble->specs();
   std::vector<size_t> order(specs.size());

@@ -78,6 +78,8 @@ class Ensemble {
 double norm(ModelView a);
 double distance(ModelView a, ModelView b);
 double cosine(ModelView a, ModelView b);
+// Of two displacements: the cosine between a - a_from and b - b_from.
+double displacement_cosine(ModelView a, ModelView a_from, ModelView b, ModelView b_from);
 
 // A fingerprint of all names and weights' bytes, in order of names: equal bits give equal hashes.
 uint64_t weights_hash(ModelView a);

@@ -130,5 +130,16 @@ TEST(Ensemble, RefusesNonsense) {
   EXPECT_THROW(distance(e[0], other[0]), UserError);
 }
 
+TEST(Ensemble, CosineOfDisplacements) {
+  const std::vector<ParameterSpec> specs = {{"w", {2}, init::zeros()}};
+  Ensemble e(specs, 4);
+  const float points[4][2] = {{1, 1}, {4, 1}, {1, 3}, {3, 3}};
+  for (int64_t m = 0; m < 4; ++m) std::ranges::copy(points[m], e.array("w", m).begin());
+  EXPECT_NEAR(displacement_cosine(e[1], e[0], e[2], e[0]), 0, 1e-12);
+  EXPECT_NEAR(displacement_cosine(e[1], e[0], e[3], e[2]), 1, 1e-12);
+  EXPECT_NEAR(displacement_cosine(e[3], e[0], e[1], e[0]), std::sqrt(0.5), 1e-12);
+  EXPECT_THROW(displacement_cosine(e[1], e[0], make(1)[0], e[0]), UserError);
+}
+
 }  // namespace
 }  // namespace omni
