@@ -27,7 +27,7 @@ Worker worker_of(const Dataset& data, const Setting& s) {
 }
 
 uint64_t trained_hash(Worker& worker, int64_t seed, int64_t batch = 32) {
-  worker.begin_seed(seed);
+  worker.begin(seed);
   SeedRecord record;
   Trial t(worker, seed, "", record);
   const Ensemble start = toy_model(t);

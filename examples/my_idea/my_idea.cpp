@@ -42,27 +42,28 @@ struct MyIdea {
         s.graph().result("loss", loss);
         apply(Adam{}, net, loss, 1e-3);
       };
-      std::map<int64_t, double> lean;  // step -> how far answers lean to the truth, -1 .. 1
-      p.observe = [&](int64_t step, const Ensemble& model) {
-        lean[step] = t.evaluate([&](Step& s) {
-          Net net = s.net("model");
-          const Value z = logits(net, s.rows("train.x"));
-          const Value truth = s.rows("train.y"), told = s.rows("noisy");
-          const Value all = mean(correct(z, truth) - correct(z, told));  // 0 where told = truth
-          s.graph().result("lean", all / mean(not_equal(told, truth)));
-        }, p.samples, {{"model", &model}}).at("lean")[0];
-        t.curve(arm, "lean", step, lean[step]);
-      };
-      for (int64_t step = 32 * epochs; step >= 1; step /= 2) p.observe_at.push_back(step);
+      p.probe = {.build = [&](Step& s) {  // how far answers lean to the truth, -1 .. 1
+        Net net = s.net("model");
+        const Value z = logits(net, s.rows("train.x"));
+        const Value truth = s.rows("train.y"), told = s.rows("noisy");
+        const Value all = mean(correct(z, truth) - correct(z, told));  // 0 where told = truth
+        s.graph().result("lean", all / mean(not_equal(told, truth)));
+      }, .rows = 4000};
+      for (int64_t step = 32 * epochs; step >= 1; step /= 2) p.probe->at.push_back(step);
       const Trained model = t.train(p);
-      t.record(arm, model, {{"early", lean[32 * epochs / 8]}, {"late", lean[32 * epochs]}});
+      for (const Probed& seen : model.probed)
+        t.curve(arm, "lean", seen.step, seen.values.at("lean"));
+      t.record(arm, model, {{"late", model.probed.back().values.at("lean")}});
     }
   }
   std::vector<ClaimSpec> claims(const Dataset&) const {
-    const auto of = [](auto arm, auto metric) { return [=](auto& v) { return v(arm, metric); }; };
-    return {{"1", "The truth comes first", {.threshold = 0.1}, of("noisy", "early")},
-            {"2", "Then the false label", {ClaimKind::below, 0}, of("noisy", "late")},
-            {"3", "Not where there is no truth", {ClaimKind::below, 0.1}, of("random", "early")}};
+    const auto lean = [](auto arm, int64_t step) {
+      return [=](auto& v) { return v.at_step(step, arm, "lean"); };
+    };
+    const int64_t early = 4 * epochs, late = 32 * epochs;  // steps
+    return {{"1", "The truth comes first", {.threshold = 0.1}, lean("noisy", early)},
+            {"2", "Then the false label", {ClaimKind::below, 0}, lean("noisy", late)},
+            {"3", "Not where there is no truth", {ClaimKind::below, 0.1}, lean("random", early)}};
   }
   std::vector<FigureRow> figures() const {
     return {{"lean", "The truth first", "Samples with a false label: true minus false answers.",

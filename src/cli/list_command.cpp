@@ -3,6 +3,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/machine.h"
 #include "cli/commands.h"
 #include "cli/screen.h"
 #include "lab/runner.h"
@@ -51,6 +52,15 @@ std::string preset_line(const Preset& p, bool is_default) {
                      p.what);
 }
 
+// What a preset takes on this machine with all its cores.
+Cost cost_of_preset(const Experiment& e, const Preset& p) {
+  RunRequest request;
+  request.preset = p.name;
+  const Resolved resolved = resolve(e, request);
+  return timed_cost_of(resolved, blank_dataset(resolved.variants.front().settings->data()),
+                       available_cores(), Precision::f32);
+}
+
 void list_all(const Context& context) {
   say("{}", context.catalogue.size() == 1
                 ? "One experiment\n"
@@ -61,10 +71,12 @@ void list_all(const Context& context) {
     const size_t claims = claims_of(e).size();
     std::string presets;
     for (const Preset& p : e.presets)
-      presets += fmt::format("{}{} ({})", presets.empty() ? "" : ", ", p.name, seeds_text(p));
+      presets += fmt::format("{}{} ({}, {})", presets.empty() ? "" : ", ", p.name, seeds_text(p),
+                             rough_duration(*cost_of_preset(e, p).seconds));
     write_out(wrapped(fmt::format("Presets: {}. Claims: {}.", presets, claims), kIndent));
   }
-  say("\nMore about one: {0} list NAME     To run it: {0} run NAME\n", context.program);
+  say("\nTimes are estimates for the {} cores of this machine.\n", available_cores());
+  say("More about one: {0} list NAME     To run it: {0} run NAME\n", context.program);
 }
 
 void show_options(const Experiment& e) {
@@ -93,14 +105,10 @@ void show_presets(const Experiment& e) {
   say("\nPresets\n");
   for (const Preset& p : e.presets) {
     write_out(wrapped(preset_line(p, &p == &e.presets.front()), kIndent));
-    RunRequest request;
-    request.preset = p.name;
-    const Resolved resolved = resolve(e, request);
-    const Cost cost =
-        cost_per_seed(resolved, blank_dataset(resolved.variants.front().settings->data()));
-    const auto seeds = static_cast<double>(p.seeds);
-    say("{}{} model-epochs, {} TFLOP\n", std::string(kIndent + 2, ' '),
-        quantity(cost.model_epochs * seeds), quantity(cost.matmul_flops * seeds / 1e12));
+    const Cost cost = cost_of_preset(e, p);
+    say("{}{} model-epochs, {} TFLOP, {} on {} cores\n", std::string(kIndent + 2, ' '),
+        quantity(cost.model_epochs), quantity(cost.matmul_flops / 1e12),
+        rough_duration(*cost.seconds), available_cores());
   }
 }
 

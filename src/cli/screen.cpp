@@ -104,6 +104,14 @@ std::string byte_count(double bytes) {
   return fmt::format("{:.1f} TB", bytes);
 }
 
+std::string rough_duration(double seconds) {
+  if (seconds < 90) return fmt::format("{:.0f} s", std::max(1.0, seconds));
+  if (seconds < 90 * 60) return fmt::format("{:.0f} min", seconds / 60);
+  const double hours = seconds / 3600;
+  if (hours < 10) return fmt::format("{:.1f} h", hours);
+  return hours < 48 ? fmt::format("{:.0f} h", hours) : fmt::format("{:.0f} days", hours / 24);
+}
+
 std::string quantity(double x) {
   if (std::abs(x) < 100) return fmt::format("{:.3g}", x);
   std::string digits = fmt::format("{:.0f}", x);

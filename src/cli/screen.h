@@ -37,6 +37,7 @@ std::string wrapped(std::string_view text, size_t indent, size_t width = 96);
 std::string coloured(Verdict verdict, std::string_view text);
 
 std::string duration(double seconds);       // "0:07", "12:40", "3:05:00"
+std::string rough_duration(double seconds);  // an estimate: "8 s", "4 min", "2.5 h", "3 days"
 std::string byte_count(double bytes);       // "11.5 MB"
 std::string quantity(double x);             // "1,234", "12.3", "0.0042"
 

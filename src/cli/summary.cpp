@@ -41,7 +41,7 @@ void show_arms(const Results& results) {
 // What was measured beside what was wanted.
 std::string numbers_text(const Claim& claim, const Judgement& j) {
   std::string text;
-  if (j.n > 0 && claim.kind == ClaimKind::exact) {
+  if (j.n > 0 && is_fact(claim.kind)) {
     text = fmt::format("holds on {:.0f} of {} seeds", j.estimate * j.n, j.n);
   } else if (j.n > 0) {
     text = short_number(j.estimate);

@@ -102,7 +102,7 @@ std::vector<PhaseGraph> phase_graphs(const Resolved& r, const Dataset& data, int
   };
   Worker dry(options);
   worker = &dry;
-  dry.begin_seed(seed);
+  dry.begin(seed);
   SeedRecord record;
   for (const Variant& v : r.variants) {
     variant = v.label;

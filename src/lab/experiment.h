@@ -24,18 +24,23 @@ struct Preset {
 // One seed's metrics, for claims. Missing and diverged ones are NaN, which judging leaves out.
 class SeedValues {
  public:
-  using Lookup = std::function<double(const std::string& arm, const std::string& metric)>;
+  using Lookup =
+      std::function<double(const std::string& arm, const std::string& metric, int64_t step)>;
   // `base` is what arm names end in where the unswept settings ran: "" or " | width=64".
   SeedValues(Lookup lookup, std::string base)
       : lookup_(std::move(lookup)), base_(std::move(base)) {}
 
   // Of the run's own settings; in a sweep, of the variant with the unswept value.
   double operator()(const std::string& arm, const std::string& metric) const {
-    return lookup_(arm + base_, metric);
+    return lookup_(arm + base_, metric, kFinalStep);
+  }
+  // A point of a curve.
+  double at_step(int64_t step, const std::string& arm, const std::string& metric) const {
+    return lookup_(arm + base_, metric, step);
   }
   // Of one variant of a sweep, written as typed: "init_distance=0.2".
   double at(const std::string& variant, const std::string& arm, const std::string& metric) const {
-    return lookup_(arm + " | " + variant, metric);
+    return lookup_(arm + " | " + variant, metric, kFinalStep);
   }
 
  private:

@@ -7,27 +7,29 @@
 #include <charconv>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "base/statistics.h"
 
 namespace omni {
 namespace {
 
-// Metrics by (arm, metric) and seed, read from the store at need.
+// Metrics by (arm, metric, step) and seed, read from the store at need.
 class Values {
  public:
   explicit Values(const Results& results) : results_(results) {}
-  double operator()(const std::string& arm, const std::string& metric, int64_t seed) {
-    const auto [it, fresh] = known_.try_emplace({arm, metric});
+  double operator()(const std::string& arm, const std::string& metric, int64_t step,
+                    int64_t seed) {
+    const auto [it, fresh] = known_.try_emplace({arm, metric, step});
     if (fresh)
-      for (const SeedValue& v : results_.values(metric, arm)) it->second[v.seed] = v.value;
+      for (const SeedValue& v : results_.values(metric, arm, step)) it->second[v.seed] = v.value;
     const auto v = it->second.find(seed);
     return v == it->second.end() ? kNaN : v->second;
   }
 
  private:
   const Results& results_;
-  std::map<std::pair<std::string, std::string>, std::map<int64_t, double>> known_;
+  std::map<std::tuple<std::string, std::string, int64_t>, std::map<int64_t, double>> known_;
 };
 
 bool to_number(const std::string& text, double& x) {
@@ -59,7 +61,9 @@ std::vector<ClaimRow> judge_claims(const Resolved& r, const Results& results, co
     std::vector<double> sample;
     for (const int64_t seed : r.seeds)
       sample.push_back(c.value(SeedValues(
-          [&](const std::string& arm, const std::string& m) { return values(arm, m, seed); },
+          [&](const std::string& arm, const std::string& metric, int64_t step) {
+            return values(arm, metric, step, seed);
+          },
           base)));
     rows.push_back({c.id, c.text, c.claim, {}});
     samples.push_back({c.claim, std::move(sample)});
@@ -102,13 +106,13 @@ std::vector<FigureRow> all_figures(const Resolved& r, const Experiment& e) {
     f.title = fmt::format("{} against {}", e.metric_label, r.swept[0]);
     f.caption = "Means over seeds with 95 % intervals, one line per condition.";
     for (const ArmInfo& arm : first.arms()) {
-      SweepLine line{arm.label, {}};
+      Series line{.label = arm.label};
       for (const Variant& v : r.variants) {
         double x = 0;
         numeric = numeric && to_number(v.label.substr(v.label.find('=') + 1), x);
         line.points.push_back({x, arm.name + " | " + v.label});
       }
-      f.spec.sweep.push_back(std::move(line));
+      f.spec.series.push_back(std::move(line));
     }
   }
   if (!numeric) {

@@ -14,8 +14,9 @@
 namespace omni {
 namespace {
 
-// A guard against a slip of the finger.
+// Guards against a slip of the finger.
 constexpr int64_t kMostSeeds = 1'000'000;
+constexpr int64_t kLongestList = 10'000;
 
 std::string_view trimmed(std::string_view s) {
   while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
@@ -49,6 +50,28 @@ std::vector<std::string> split(std::string_view text, char at) {
   }
 }
 
+bool parse_item(std::string_view part, std::vector<double>& out) {
+  return parse_number(part, out.emplace_back());
+}
+// A number or a range, "4" or "0-4".
+bool parse_item(std::string_view part, std::vector<int64_t>& out) {
+  const size_t dash = part.find('-', 1);
+  int64_t first = 0, last = 0;
+  const bool ok = parse_integer(trimmed(part.substr(0, dash)), first) &&
+                  parse_integer(trimmed(part.substr(dash == part.npos ? 0 : dash + 1)), last);
+  if (!ok || last < first || last - first >= kLongestList) return false;
+  for (int64_t x = first; x <= last; ++x) out.push_back(x);
+  return true;
+}
+
+template <class T>
+bool parse_list(std::string_view text, std::vector<T>& out) {
+  out.clear();
+  for (const std::string& part : split(text, ','))
+    if (!parse_item(part, out) || out.size() > static_cast<size_t>(kLongestList)) return false;
+  return !std::is_integral_v<T> || std::set(out.begin(), out.end()).size() == out.size();
+}
+
 }  // namespace
 
 Allowed between(double low, double high) { return {low, high, {}}; }
@@ -59,13 +82,20 @@ Allowed one_of(std::vector<std::string> choices) {
   return a;
 }
 
+bool Option::is_list() const {
+  return std::holds_alternative<std::vector<int64_t>*>(field_) ||
+         std::holds_alternative<std::vector<double>*>(field_);
+}
+
 std::string Option::expects() const {
   if (std::holds_alternative<bool*>(field_)) return "true or false";
   if (std::holds_alternative<std::string*>(field_))
     return allowed_.choices.empty() ? "a text"
                                     : fmt::format("one of {}", fmt::join(allowed_.choices, ", "));
-  const std::string kind =
-      std::holds_alternative<int64_t*>(field_) ? "a whole number" : "a number";
+  const char* kind = std::holds_alternative<int64_t*>(field_)              ? "a whole number"
+                     : std::holds_alternative<double*>(field_)             ? "a number"
+                     : std::holds_alternative<std::vector<double>*>(field_) ? "numbers (a,b,c)"
+                                                           : "whole numbers (0-4,7), each once,";
   const bool low = std::isfinite(allowed_.low), high = std::isfinite(allowed_.high);
   if (low && high) return fmt::format("{} from {} to {}", kind, allowed_.low, allowed_.high);
   if (low) return fmt::format("{} of at least {}", kind, allowed_.low);
@@ -77,10 +107,15 @@ std::string Option::text() const {
   if (const auto* p = std::get_if<int64_t*>(&field_)) return fmt::format("{}", **p);
   if (const auto* p = std::get_if<double*>(&field_)) return fmt::format("{}", **p);
   if (const auto* p = std::get_if<bool*>(&field_)) return **p ? "true" : "false";
+  if (const auto* p = std::get_if<std::vector<int64_t>*>(&field_))
+    return fmt::format("{}", fmt::join(**p, ","));
+  if (const auto* p = std::get_if<std::vector<double>*>(&field_))
+    return fmt::format("{}", fmt::join(**p, ","));
   return *std::get<std::string*>(field_);
 }
 
 std::string Option::toml() const {
+  if (is_list()) return "[" + text() + "]";
   if (!std::holds_alternative<std::string*>(field_)) {
     const std::string t = text();
     const bool real = std::holds_alternative<double*>(field_);
@@ -103,6 +138,8 @@ void Option::set(std::string_view text, std::string_view where) {
   bool parsed = true;
   if (auto* p = std::get_if<int64_t*>(&field_)) parsed = parse_integer(text, **p);
   else if (auto* q = std::get_if<double*>(&field_)) parsed = parse_number(text, **q);
+  else if (auto* n = std::get_if<std::vector<int64_t>*>(&field_)) parsed = parse_list(text, **n);
+  else if (auto* r = std::get_if<std::vector<double>*>(&field_)) parsed = parse_list(text, **r);
   else if (auto* b = std::get_if<bool*>(&field_)) {
     parsed = text == "true" || text == "false" || text == "1" || text == "0";
     **b = text == "true" || text == "1";
@@ -115,9 +152,15 @@ void Option::set(std::string_view text, std::string_view where) {
 
 void Option::check(std::string_view where) const {
   bool fits = true;
-  const auto in_range = [&](double x) { return x >= allowed_.low && x <= allowed_.high; };
-  if (const auto* p = std::get_if<int64_t*>(&field_)) fits = in_range(static_cast<double>(**p));
-  if (const auto* p = std::get_if<double*>(&field_)) fits = std::isfinite(**p) && in_range(**p);
+  const auto in_range = [&](auto number) {
+    const auto x = static_cast<double>(number);
+    return std::isfinite(x) && x >= allowed_.low && x <= allowed_.high;
+  };
+  const auto all_in_range = [&](const auto& list) { return std::ranges::all_of(list, in_range); };
+  if (const auto* p = std::get_if<int64_t*>(&field_)) fits = in_range(**p);
+  if (const auto* p = std::get_if<double*>(&field_)) fits = in_range(**p);
+  if (const auto* p = std::get_if<std::vector<int64_t>*>(&field_)) fits = all_in_range(**p);
+  if (const auto* p = std::get_if<std::vector<double>*>(&field_)) fits = all_in_range(**p);
   if (const auto* p = std::get_if<std::string*>(&field_); p && !allowed_.choices.empty()) {
     fits = std::ranges::find(allowed_.choices, **p) != allowed_.choices.end();
     require(fits, "{}: '{}' expects {}, got '{}'{}", where, name_, expects(), **p,

@@ -25,7 +25,8 @@ Allowed one_of(std::vector<std::string> choices);
 // One field of an experiment's settings, seen by name.
 class Option {
  public:
-  using Field = std::variant<int64_t*, double*, bool*, std::string*>;
+  using Field = std::variant<int64_t*, double*, bool*, std::string*, std::vector<int64_t>*,
+                             std::vector<double>*>;
   Option(std::string name, Field field, std::string help, Allowed allowed)
       : name_(std::move(name)),
         field_(field),
@@ -34,6 +35,8 @@ class Option {
 
   const std::string& name() const { return name_; }
   const std::string& help() const { return help_; }
+  // Takes several values with commas between; such an option cannot be swept.
+  bool is_list() const;
   std::string expects() const;         // "a whole number from 1 to 4096"
   std::string text() const;            // the present value, as it would be typed
   std::string toml() const;            // the same, as TOML
@@ -61,6 +64,15 @@ class OptionList {
   }
   void operator()(std::string name, bool& field, std::string help) {
     options_.emplace_back(std::move(name), &field, std::move(help), Allowed{});
+  }
+  // Lists: "0.1,0.2"; whole numbers also as ranges, "0-4,7", each at most once.
+  void operator()(std::string name, std::vector<int64_t>& field, std::string help,
+                  Allowed allowed = {}) {
+    options_.emplace_back(std::move(name), &field, std::move(help), std::move(allowed));
+  }
+  void operator()(std::string name, std::vector<double>& field, std::string help,
+                  Allowed allowed = {}) {
+    options_.emplace_back(std::move(name), &field, std::move(help), std::move(allowed));
   }
   void operator()(std::string name, std::string& field, std::string help, Allowed allowed = {}) {
     options_.emplace_back(std::move(name), &field, std::move(help), std::move(allowed));

@@ -146,5 +146,25 @@ TEST(Seeds, RangesAndLists) {
     EXPECT_THROW(parse_seeds(wrong, "--seeds"), UserError) << wrong;
 }
 
+TEST(Options, ListsTakeCommasAndRanges) {
+  std::vector<int64_t> classes = {1};
+  std::vector<double> rates = {0.5};
+  OptionList list;
+  list("classes", classes, "", between(0, 9));
+  list("rates", rates, "", between(0, 1));
+  Option& c = list.find("classes", "x");
+  Option& r = list.find("rates", "x");
+  c.set("0-2, 7", "x");
+  EXPECT_EQ(classes, (std::vector<int64_t>{0, 1, 2, 7}));
+  EXPECT_EQ(c.text(), "0,1,2,7");
+  EXPECT_EQ(c.toml(), "[0,1,2,7]");
+  r.set("1e-3,1", "x");
+  EXPECT_EQ(rates, (std::vector<double>{1e-3, 1}));
+  for (const char* bad : {"", "1,,2", "5-3", "10", "-1", "1,1", "1.5", "0-", "0-99999999999", "a"})
+    EXPECT_THROW(c.set(bad, "x"), UserError) << bad;
+  for (const char* bad : {"", "0.1,", "2", "nan", "0.1-0.2"})
+    EXPECT_THROW(r.set(bad, "x"), UserError) << bad;
+}
+
 }  // namespace
 }  // namespace omni

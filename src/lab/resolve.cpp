@@ -76,8 +76,9 @@ Resolved resolve(const Experiment& e, const RunRequest& request) {
   const auto base = preset_settings(e, preset);
   OptionList base_options = base->options();
   std::vector<Assignment> fixed, swept;
-  for (const Assignment& a : request.assignments) {
-    base_options.find(a.key, a.where);
+  for (Assignment a : request.assignments) {
+    if (base_options.find(a.key, a.where).is_list())
+      a.values = {fmt::format("{}", fmt::join(a.values, ","))};
     std::erase_if(fixed, [&](const Assignment& old) { return old.key == a.key; });
     std::erase_if(swept, [&](const Assignment& old) { return old.key == a.key; });
     (a.values.size() == 1 ? fixed : swept).push_back(a);

@@ -179,10 +179,10 @@ TEST(Judging, NamesArmsAndDrawsSweeps) {
   EXPECT_EQ(all_figures(plain, toy())[0].id, "scores");
   const FigureRow line = all_figures(swept, toy()).at(0);
   EXPECT_EQ(line.spec.kind, "lines");
-  ASSERT_EQ(line.spec.sweep.size(), 2u);
-  EXPECT_EQ(line.spec.sweep[0].points.size(), 2u);
-  EXPECT_TRUE(all_figures(words, toy()).at(0).spec.sweep.empty());
-  EXPECT_TRUE(all_figures(both, toy()).at(0).spec.sweep.empty());
+  ASSERT_EQ(line.spec.series.size(), 2u);
+  EXPECT_EQ(line.spec.series[0].points.size(), 2u);
+  EXPECT_TRUE(all_figures(words, toy()).at(0).spec.series.empty());
+  EXPECT_TRUE(all_figures(both, toy()).at(0).spec.series.empty());
 }
 
 }  // namespace

@@ -24,26 +24,58 @@ double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-// A bug in one seed ends that seed's models, not its neighbours'.
-SeedRecord failed_seed(const Resolved& r, int64_t seed) {
+// What a worker takes at a time: a seed, or one part of it.
+struct Job {
+  int64_t seed = 0;
+  std::optional<std::string> part = {};
+};
+
+// A seed's jobs and the arms that each of them records.
+struct Division {
+  std::map<std::optional<std::string>, std::vector<std::string>> arms_of;
+  std::vector<std::optional<std::string>> parts;  // in the order of the experiment
+};
+
+SeedRecord run_job(const Resolved& r, Worker& worker, const Job& job) {
   SeedRecord record;
-  record.seed = seed;
-  for (const ArmInfo& a : all_arms(r)) {
-    ModelResult& m = record.models[a.name];
-    m.arm = a.name;
-    m.seed = seed;
-    m.status = ModelStatus::failed;
+  record.seed = job.seed;
+  worker.begin(job.seed, job.part);
+  for (const Variant& v : r.variants) {
+    Trial trial(worker, job.seed, v.label, record);
+    v.settings->run(trial);
   }
   return record;
 }
 
-SeedRecord run_seed(const Resolved& r, Worker& worker, int64_t seed) {
+// One seed without training: what it costs and how it can be shared out.
+SeedRecord dry_run(const Resolved& r, const Dataset& data) {
+  WorkerOptions options;
+  options.data = &data;
+  options.dry = true;
+  Worker worker(options);
+  return run_job(r, worker, {r.seeds.front()});
+}
+
+Division divide(const SeedRecord& dry) {
+  Division d;
+  for (const std::string& part : dry.parts) d.parts.emplace_back(part);
+  if (d.parts.empty()) d.parts.emplace_back();
+  for (const auto& [arm, part] : dry.part_of) {
+    check(dry.parts.empty() || !part.empty(), "arm '{}' is recorded outside of all parts", arm);
+    d.arms_of[dry.parts.empty() ? std::nullopt : std::optional(part)].push_back(arm);
+  }
+  return d;
+}
+
+// A bug in one job ends that job's models, not its neighbours'.
+SeedRecord failed_job(const Division& division, const Job& job) {
   SeedRecord record;
-  record.seed = seed;
-  worker.begin_seed(seed);
-  for (const Variant& v : r.variants) {
-    Trial trial(worker, seed, v.label, record);
-    v.settings->run(trial);
+  record.seed = job.seed;
+  for (const std::string& arm : division.arms_of.at(job.part)) {
+    ModelResult& m = record.models[arm];
+    m.arm = arm;
+    m.seed = job.seed;
+    m.status = ModelStatus::failed;
   }
   return record;
 }
@@ -66,29 +98,46 @@ void store_texts(Results& results, const Experiment& e, const Resolved& r, const
   });
 }
 
-// Seeds whose every arm is stored already; failed ones are tried again.
-std::set<int64_t> finished_seeds(const Results& results, const Resolved& r) {
-  const size_t arms = all_arms(r).size();
-  std::map<int64_t, size_t> count;
+// What remains to be done: jobs with arms that are not stored yet, or that failed.
+std::deque<Job> unfinished_jobs(const Results& results, const Resolved& r, const Division& d) {
+  std::set<std::pair<int64_t, std::string>> stored;
   for (const ModelResult& m : results.models())
-    if (m.status != ModelStatus::failed) ++count[m.seed];
-  std::set<int64_t> done;
-  for (const auto& [seed, n] : count)
-    if (n >= arms) done.insert(seed);
-  return done;
+    if (m.status != ModelStatus::failed) stored.insert({m.seed, m.arm});
+  std::deque<Job> todo;
+  for (const int64_t seed : r.seeds)
+    for (const auto& part : d.parts)
+      if (!std::ranges::all_of(d.arms_of.at(part), [&](const std::string& arm) {
+            return stored.contains({seed, arm});
+          }))
+        todo.push_back({seed, part});
+  return todo;
 }
 
-// Takes seeds off one list until it is empty, something fails, or the run is to stop.
-class Seeds {
+std::vector<ModelResult> models_of(const Results& results, int64_t seed) {
+  std::vector<ModelResult> models = results.models();
+  std::erase_if(models, [&](const ModelResult& m) { return m.seed != seed; });
+  return models;
+}
+
+// Gives out jobs until there are none, something fails, or the run is to stop.
+class Jobs {
  public:
-  explicit Seeds(std::deque<int64_t> seeds) : seeds_(std::move(seeds)) {}
-  std::optional<int64_t> take() {
-    const std::lock_guard lock(mutex_);
-    if (seeds_.empty() || error_) return std::nullopt;
-    const int64_t s = seeds_.front();
-    seeds_.pop_front();
-    return s;
+  explicit Jobs(std::deque<Job> jobs) : jobs_(std::move(jobs)) {
+    for (const Job& j : jobs_) ++left_[j.seed];
   }
+  std::optional<Job> take() {
+    const std::lock_guard lock(mutex_);
+    if (jobs_.empty() || error_) return std::nullopt;
+    const Job job = jobs_.front();
+    jobs_.pop_front();
+    return job;
+  }
+  // True if this was the last job of its seed.
+  bool finished(const Job& job) {
+    const std::lock_guard lock(mutex_);
+    return --left_.at(job.seed) == 0;
+  }
+  size_t seeds() const { return left_.size(); }
   void fail(std::exception_ptr e) {
     const std::lock_guard lock(mutex_);
     if (!error_) error_ = e;
@@ -97,19 +146,44 @@ class Seeds {
 
  private:
   std::mutex mutex_;
-  std::deque<int64_t> seeds_;
+  std::deque<Job> jobs_;
+  std::map<int64_t, int> left_;
   std::exception_ptr error_;
 };
 
+void store(Results& results, const SeedRecord& record, bool with_images) {
+  results.transaction([&] {
+    for (const auto& [arm, model] : record.models) results.record_model(model);
+    if (!with_images) return;
+    for (const RecordedImage& image : record.images)
+      results.record_image(image.figure, record.seed, image.position, image.label, image.png);
+  });
+}
+
 }  // namespace
 
-Cost cost_per_seed(const Resolved& r, const Dataset& data) {
-  WorkerOptions options;
-  options.data = &data;
-  options.dry = true;
-  Worker worker(options);
-  const SeedRecord record = run_seed(r, worker, r.seeds.front());
-  return {record.model_epochs, record.matmul_flops};
+Cost cost_of(const Resolved& r, const Dataset& data) {
+  const SeedRecord dry = dry_run(r, data);
+  const auto seeds = static_cast<double>(r.seeds.size());
+  Cost cost{dry.model_epochs * seeds, 0, {}};
+  for (const auto& [part, work] : dry.work) cost.matmul_flops += seeds * work.matmul_flops();
+  return cost;
+}
+
+Cost timed_cost_of(const Resolved& r, const Dataset& data, int threads, Precision precision) {
+  const SeedRecord dry = dry_run(r, data);
+  Work all;
+  for (const auto& [part, work] : dry.work) all.add(work);
+  const auto seeds = static_cast<double>(r.seeds.size());
+  Cost cost{dry.model_epochs * seeds, seeds * all.matmul_flops(), 0};
+  const Speed speed = measure_speed(all, precision);
+  if (speed.flops_per_s == 0) return cost;
+  std::vector<double> jobs_s;
+  for (size_t i = 0; i < r.seeds.size(); ++i)
+    for (const auto& [part, work] : dry.work)
+      jobs_s.push_back(work.matmul_flops() / speed.flops_per_s);
+  cost.seconds = makespan(jobs_s, threads) + speed.planning_s;
+  return cost;
 }
 
 RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWatcher& watcher,
@@ -130,24 +204,23 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
   if (!data.name.empty()) manifest.data_hashes[data.name] = data.hash;
   const int threads = request.threads > 0 ? request.threads : available_cores();
   manifest.threads = threads;
-  const Cost cost = cost_per_seed(r, data);
+  const SeedRecord dry = dry_run(r, data);
+  const Division division = divide(dry);
   RunFolder folder = RunFolder::create(request.out, manifest, r.toml);
   Results results(folder.results_path(), Access::write);
   store_texts(results, e, r, data);
 
-  const std::set<int64_t> done = finished_seeds(results, r);
-  std::deque<int64_t> todo;
-  for (const int64_t s : r.seeds)
-    if (!done.contains(s)) todo.push_back(s);
-  const int pending = static_cast<int>(todo.size());
-  const int workers = std::max(1, std::min(threads, pending));
-  watcher.began(static_cast<int64_t>(r.seeds.size()), static_cast<int64_t>(done.size()),
-                cost.model_epochs * pending);
+  std::deque<Job> todo = unfinished_jobs(results, r, division);
+  const auto pending = static_cast<double>(todo.size());
+  const int workers = std::max(1, std::min(threads, static_cast<int>(todo.size())));
+  Jobs jobs(std::move(todo));
+  const auto seeds = static_cast<int64_t>(r.seeds.size());
+  watcher.began(seeds, seeds - static_cast<int64_t>(jobs.seeds()),
+                dry.model_epochs * pending / static_cast<double>(division.parts.size()));
 
   const auto begin = Clock::now();
   RunOutcome outcome{.status = RunStatus::finished, .folder = request.out};
   std::mutex mutex;  // of the watcher and the counters
-  Seeds seeds(std::move(todo));
   const auto work = [&] {
     WorkerOptions options;
     options.data = &data;
@@ -156,6 +229,7 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
     options.threads = std::max(1, threads / workers);
     options.stop = &stop;
     options.checkpoints = folder.checkpoints_path();
+    options.worth_writing_s = request.worth_writing_s;
     if (request.keep_models) options.models = folder.path() / "models";
     options.advanced = [&](double epochs) {
       const std::lock_guard lock(mutex);
@@ -164,31 +238,29 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
     };
     try {
       Worker worker(options);
-      while (const auto seed = seeds.take()) {
+      while (const auto job = jobs.take()) {
         SeedRecord record;
         try {
-          record = run_seed(r, worker, *seed);
+          record = run_job(r, worker, *job);
         } catch (const UserError&) {
           throw;
         } catch (const std::bad_alloc&) {
-          fail_user("seed {} does not fit into memory; use fewer threads or smaller networks", *seed);
+          fail_user("seed {} does not fit into memory; use fewer threads or smaller networks",
+                    job->seed);
         } catch (const std::exception& error) {
-          record = failed_seed(r, *seed);
+          record = failed_job(division, *job);
           const std::lock_guard lock(mutex);
           watcher.note(fmt::format("seed {} failed; this is a bug of Omniscale, please report it: {}",
-                                   *seed, error.what()));
+                                   job->seed, error.what()));
         }
-        std::vector<ModelResult> models;
-        for (const auto& [arm, model] : record.models) models.push_back(model);
-        results.transaction([&] {
-          for (const ModelResult& m : models) results.record_model(m);
-        });
-        worker.end_seed();
+        store(results, record, job->seed == r.seeds.front());
+        worker.end();
+        if (!jobs.finished(*job)) continue;
         const std::lock_guard lock(mutex);
-        watcher.seed_done(*seed, models);
+        watcher.seed_done(job->seed, models_of(results, job->seed));
       }
     } catch (...) {
-      seeds.fail(std::current_exception());
+      jobs.fail(std::current_exception());
     }
   };
   std::vector<std::thread> threads_running;
@@ -197,9 +269,9 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
   for (std::thread& t : threads_running) t.join();
 
   outcome.busy_s = seconds_since(begin);
-  if (seeds.error()) {
+  if (jobs.error()) {
     try {
-      std::rethrow_exception(seeds.error());
+      std::rethrow_exception(jobs.error());
     } catch (const Interrupted&) {
       outcome.status = RunStatus::interrupted;
     } catch (...) {

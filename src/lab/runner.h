@@ -24,6 +24,7 @@ struct RunRequest {
   std::set<std::string> passes_off;
   std::filesystem::path out;                  // the run folder
   DataOptions data;
+  double worth_writing_s = 1;                 // shorter phases are not kept for resumption
   bool keep_models = false;                   // final weights as models/seed-N/ARM.safetensors
 };
 
@@ -55,9 +56,12 @@ Resolved resolve(const Experiment& e, const RunRequest& request);
 
 // What a run will train and compute, from a dry run of one seed.
 struct Cost {
-  double model_epochs = 0, matmul_flops = 0;
+  double model_epochs = 0, matmul_flops = 0;  // of all seeds
+  std::optional<double> seconds;              // on this machine, where asked for
 };
-Cost cost_per_seed(const Resolved& r, const Dataset& data);
+Cost cost_of(const Resolved& r, const Dataset& data);
+// The same with an estimate of the time, for which the largest graphs are run a few times.
+Cost timed_cost_of(const Resolved& r, const Dataset& data, int threads, Precision precision);
 
 struct RunOutcome {
   RunStatus status;

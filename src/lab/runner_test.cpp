@@ -18,11 +18,13 @@ namespace {
 struct Toy {
   std::string data = "mnist1d";
   double lr = 1e-2, explode = -1, broken = -1;  // of the seed with that number
+  bool parts = false;                           // each arm is a part; the second trains the first too
 
   void visit(auto&& option) {
     option("lr", lr, "learning rate", between(0, 10));
     option("explode", explode, "seed whose loss becomes infinite");
     option("broken", broken, "seed that meets a bug");
+    option("parts", parts, "each arm is a part");
   }
   std::vector<ArmInfo> arms() const { return {{"first", "First", "", {}}, {"second", "Second", "", {}}}; }
 
@@ -33,10 +35,19 @@ struct Toy {
     const Ensemble start = t.init(
         [](Net& net) { logits(net, input(net.graph(), "x", {DType::f32, {1, 40}, 0}, Role::data)); },
         t.key().fold("init"));
-    const Trained first = phase(t, "first", start);
-    const Trained second = phase(t, "second", first.model);
-    for (const auto& [arm, m] : {std::pair{"first", &first}, {"second", &second}})
-      t.record(arm, *m, {{"norm", norm(m->model[0])}});
+    const auto keep = [&](const char* arm, const Trained& m) {
+      t.record(arm, m, {{"norm", norm(m.model[0])}});
+    };
+    const auto second = [&] {
+      const Trained first = phase(t, "first", start);
+      keep("second", phase(t, "second", first.model));
+    };
+    if (parts) {
+      t.part("the first", [&] { keep("first", phase(t, "first", start)); });
+      return t.part("the second", second);
+    }
+    keep("first", phase(t, "first", start));
+    second();
   }
 
   Trained phase(Trial& t, const char* name, const Ensemble& start) const {
@@ -83,16 +94,20 @@ Experiment toy() {
 class Watcher final : public RunWatcher {
  public:
   explicit Watcher(double stop_after = 1e9) : stop_after_(stop_after) {}
-  void began(int64_t, int64_t, double) override {}
   void advanced(double epochs) override {
     done_ += epochs;
     if (done_ >= stop_after_) stop = true;
   }
-  void seed_done(int64_t, const std::vector<ModelResult>&) override {}
+  void began(int64_t, int64_t done, double) override { seeds = done; }
+  void seed_done(int64_t, const std::vector<ModelResult>& models) override {
+    ++seeds;
+    EXPECT_GE(models.size(), 2u);
+  }
   void note(const std::string& text) override { notes += text; }
 
   std::atomic<bool> stop{false};
   std::string notes;
+  int64_t seeds = 0;  // done, those of earlier sittings included
 
  private:
   double stop_after_, done_ = 0;
@@ -103,6 +118,7 @@ RunOutcome run_toy(const std::filesystem::path& out, int threads, Watcher& watch
   RunRequest r;
   r.out = out;
   r.threads = threads;
+  r.worth_writing_s = 0;
   r.keep_models = keep_models;
   for (const std::string& a : arguments) r.assignments.push_back(parse_assignment(a));
   return run_experiment(toy(), r, watcher, watcher.stop);
@@ -127,6 +143,20 @@ TEST(Runner, AStoppedRunEndsAsAnUninterruptedOne) {
       ASSERT_EQ(ended.claims.size(), 1u);
       EXPECT_EQ(ended.claims[0].judgement.estimate, expected.claims[0].judgement.estimate);
     }
+}
+
+TEST(Runner, PartsAreSharedOutAndEndAsOneSeedWould) {
+  const TestFolder folder;
+  Watcher whole;
+  run_toy(folder.path() / "whole", 1, whole);
+  for (const int threads : {1, 2, 3}) {
+    Watcher first(8), second;
+    const auto out = folder.path() / fmt::format("{}", threads);
+    EXPECT_EQ(run_toy(out, threads, first, {"parts=true"}).status, RunStatus::interrupted);
+    EXPECT_EQ(run_toy(out, threads, second, {"parts=true"}).models, 8);
+    EXPECT_EQ(summary(out), summary(folder.path() / "whole"));
+    EXPECT_EQ(second.seeds, 4);
+  }
 }
 
 TEST(Runner, DamagedCheckpointsAreTrainedAgain) {

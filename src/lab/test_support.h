@@ -68,16 +68,17 @@ inline Training toy_training(const Trial& t, const Ensemble& start, double lr = 
   return p;
 }
 
+inline void toy_test(Step& s) {
+  Net net = s.net("model");
+  s.graph().result("accuracy", accuracy(toy_logits(net, s.rows("test.x")), s.rows("test.y")));
+}
+
+inline Probe toy_probe(std::vector<int64_t> at) {
+  return {.build = toy_test, .rows = kToyTest, .at = std::move(at)};
+}
+
 inline double toy_accuracy(Trial& t, const Ensemble& model) {
-  return t
-      .evaluate(
-          [](Step& s) {
-            Net net = s.net("model");
-            s.graph().result("accuracy",
-                             accuracy(toy_logits(net, s.rows("test.x")), s.rows("test.y")));
-          },
-          kToyTest, {{"model", &model}})
-      .at("accuracy")[0];
+  return t.evaluate(toy_test, kToyTest, {{"model", &model}}).at("accuracy")[0];
 }
 
 }  // namespace omni::testing

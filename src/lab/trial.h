@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,28 @@ using StepBuilder = std::function<void(Step&)>;
 // The sets a phase reads besides the one it trains, such as {"teacher", &teacher}.
 using FrozenSets = std::map<std::string, const Ensemble*>;
 
+// Where a training stands after some steps: what a fork continues from.
+struct Snapshot {
+  int64_t step = 0;
+  Ensemble model;
+  std::optional<Ensemble> optimizer;  // its state; nothing if it has none
+};
+
+// Scalars measured on the model while it trains: a graph over rows 0..rows-1, which reads the
+// trained set and the frozen ones.
+struct Probe {
+  StepBuilder build;
+  int64_t rows = 0;
+  std::vector<int64_t> at = {};  // after these steps; 0 is before the first
+  int64_t every = 0;             // and after every so many; 0: only `at`
+};
+
+// "Until the probe's `result` is at least that much."
+struct StopRule {
+  std::string result;
+  double at_least = 0;
+};
+
 // A phase that trains one set of parameters.
 struct Training {
   std::string name;               // "teacher"; appears in progress and errors
@@ -33,21 +56,36 @@ struct Training {
   FrozenSets frozen;
   StepBuilder build;              // must emit updates of `set` and a scalar result "loss"
   int64_t samples = 0;            // numbers 0..samples-1 are visited once per epoch, shuffled
-  int64_t batch = 0, epochs = 0;  // the last batch of an epoch may be short
+  int64_t batch = 0;              // the last batch of an epoch may be short
+  int64_t epochs = 0, steps = 0;  // how long: one of the two; steps may end within an epoch
   Key order;                      // of the shuffles; another order per epoch
   Key random;                     // of random values in the graph
   std::function<double(int64_t step, int64_t steps)> lr;  // step counts from 0
   std::map<std::string, double> scalars;
-  // Looks at the model before the first step (step 0) and after the given numbers of steps.
-  std::vector<int64_t> observe_at;
-  std::function<void(int64_t step, const Ensemble& model)> observe;
+  std::optional<Probe> probe;
+  std::optional<StopRule> stop;  // ends the phase at the first probe that fulfils it
+  // Continues from there in place of `start` and step 0. With everything else unchanged the fork
+  // goes where its trunk went, to the bit.
+  const Snapshot* from = nullptr;
+  std::vector<int64_t> keep_at;  // snapshots after these steps
+};
+
+struct Probed {
+  int64_t step = 0;
+  std::map<std::string, double> values;
 };
 
 struct Trained {
   Ensemble model;                       // one model; its last state when it diverged
   // The step at which the loss was not finite any more; the last step if only the final weights are
   // not.
-  std::optional<int64_t> diverged_at;
+  std::optional<int64_t> diverged_at = {};
+  int64_t steps = 0;                    // taken, a fork's trunk included
+  std::vector<Probed> probed = {};      // by step
+  std::vector<Snapshot> kept = {};      // by step; those that were reached
+
+  Trained clone() const;
+  const Snapshot& at(int64_t step) const;   // UserError unless it was kept
 };
 
 // Scalar and per-row results of an evaluation by name.
@@ -72,6 +110,11 @@ class Trial {
   // Runs a training phase, or finds it again. A diverged model stops at that step.
   Trained train(const Training& phase);
 
+  // Work that shares nothing costly with the rest of the seed: other workers may take other parts
+  // of the same seed. An experiment that has parts records inside them only; what stands outside is
+  // run for every part. Parts cannot be nested.
+  void part(const std::string& name, const std::function<void()>& work);
+
   // Runs a graph once over rows 0..rows-1 and returns its results.
   Measured evaluate(const StepBuilder& build, int64_t rows, const FrozenSets& sets,
                     const std::map<std::string, double>& scalars = {});
@@ -80,6 +123,11 @@ class Trial {
   void record(const std::string& arm, const Trained& model, std::map<std::string, double> metrics);
   // A value along training: shown as a curve.
   void curve(const std::string& arm, const std::string& metric, int64_t step, double value);
+
+  // A picture for the figure `figure`, in the order of the calls; the report shows those of the
+  // first seed. Greys in [0, 1], row by row.
+  void image(const std::string& figure, const std::string& label, std::span<const float> greys,
+             int64_t height, int64_t width);
 
   // A dry run builds graphs and counts costs, but computes nothing: measurements are zeros.
   bool dry() const;
@@ -91,6 +139,7 @@ class Trial {
   int64_t seed_;
   std::string variant_;
   SeedRecord& record_;
+  std::optional<std::string> in_part_;
 };
 
 }  // namespace omni

@@ -13,7 +13,7 @@ using namespace testing;  // NOLINT: the toy problem
 
 struct Bench {
   explicit Bench(WorkerOptions options = {}, int64_t seed = 0) : worker(with_data(options)) {
-    worker.begin_seed(seed);
+    worker.begin(seed);
     record.seed = seed;
     trial.emplace(worker, seed, "", record);
   }
@@ -57,7 +57,9 @@ TEST(Trial, RunsEqualPhasesOnce) {
            [](Training& t) { t.batch = 50; }, [](Training& t) { t.samples = 99; },
            [](Training& t) { t.order = Key::of(9); }, [](Training& t) { t.random = Key::of(9); },
            [](Training& t) { t.lr = [](int64_t s, int64_t) { return s == 7 ? 0.02 : 0.01; }; },
-           [](Training& t) { t.scalars["more"] = 1; }, [&](Training& t) { t.start = &other_start; },
+           [](Training& t) { t.scalars["more"] = 1; }, [](Training& t) { t.keep_at = {3}; },
+           [](Training& t) { t.epochs = 0, t.steps = 19; },
+           [](Training& t) { t.probe = toy_probe({3}); }, [&](Training& t) { t.start = &other_start; },
            [&](Training& t) { t.frozen["teacher"] = &other_start; },
            [](Training& t) {
              t.build = [plain = t.build](Step& s) {
@@ -69,7 +71,9 @@ TEST(Trial, RunsEqualPhasesOnce) {
     change(other);
     EXPECT_THROW(b.trial->train(other), Interrupted);
   }
-  b.trial->add_table("more", std::vector<float>{1}, {1});
+  b.trial->add_table("more", std::vector<float>{1}, {1});  // the graph does not read it
+  EXPECT_EQ(weights_hash(b.trial->train(p).model[0]), first);
+  b.trial->add_table("train.y", std::vector<int32_t>(kToyTrain), {kToyTrain});
   EXPECT_THROW(b.trial->train(p), Interrupted);
 }
 
@@ -78,6 +82,7 @@ TEST(Trial, FindsFinishedPhasesOnDisk) {
   std::atomic<bool> stop = false;
   WorkerOptions o;
   o.checkpoints = folder.path();
+  o.worth_writing_s = 0;
   o.stop = &stop;
   uint64_t hash = 0;
   {
@@ -90,7 +95,7 @@ TEST(Trial, FindsFinishedPhasesOnDisk) {
   EXPECT_THROW(b.train(0.02), Interrupted);
   Bench other(o, 1);
   EXPECT_THROW(other.train(), Interrupted);
-  b.worker.end_seed();
+  b.worker.end();
   EXPECT_THROW(b.train(), Interrupted);  // forgotten
 }
 
@@ -125,19 +130,62 @@ TEST(Trial, TheLastUpdateCanDivergeToo) {
   EXPECT_EQ(b.trial->train(p).diverged_at, 20);
 }
 
-TEST(Trial, ObservesWhereAsked) {
+TEST(Trial, ProbesWhereAsked) {
   Bench b;
   const Ensemble start = toy_model(*b.trial);
   Training p = toy_training(*b.trial, start);
-  p.observe_at = {0, 1, 4, 20};
-  std::map<int64_t, uint64_t> seen;
-  p.observe = [&](int64_t step, const Ensemble& e) { seen[step] = weights_hash(e[0]); };
+  p.probe = toy_probe({0, 1, 20});
+  p.probe->every = 8;
   const Trained t = b.trial->train(p);
-  ASSERT_EQ(seen.size(), 4u);
-  EXPECT_EQ(seen[0], weights_hash(start[0]));
-  EXPECT_NE(seen[1], seen[4]);
-  EXPECT_EQ(seen[20], weights_hash(t.model[0]));
-  EXPECT_EQ(seen[20], weights_hash(Bench().train().model[0]));  // looking changes nothing
+  std::vector<int64_t> steps;
+  for (const Probed& seen : t.probed) steps.push_back(seen.step);
+  EXPECT_EQ(steps, (std::vector<int64_t>{0, 1, 8, 16, 20}));
+  EXPECT_EQ(t.probed.front().values.at("accuracy"), toy_accuracy(*b.trial, start));
+  EXPECT_EQ(t.probed.back().values.at("accuracy"), toy_accuracy(*b.trial, t.model));
+  EXPECT_EQ(weights_hash(t.model[0]), weights_hash(Bench().train().model[0]));  // looks only
+  EXPECT_EQ(b.trial->train(p).probed.size(), 5u);  // found again with what was seen
+}
+
+TEST(Trial, StopsWhereTheRuleSays) {
+  Bench b;
+  const Ensemble start = toy_model(*b.trial);
+  Training p = toy_training(*b.trial, start);
+  p.probe = toy_probe({});
+  p.probe->every = 2;
+  p.stop = StopRule{"accuracy", 0.7};
+  const Trained t = b.trial->train(p);
+  EXPECT_GT(t.steps, 0);
+  EXPECT_LT(t.steps, 20);
+  EXPECT_EQ(t.probed.back().step, t.steps);
+  EXPECT_GE(t.probed.back().values.at("accuracy"), 0.7);
+  EXPECT_EQ(b.epochs, 5);  // the bar ends where it should
+  p.epochs = 0;
+  p.steps = t.steps;
+  p.stop.reset();
+  EXPECT_EQ(weights_hash(b.trial->train(p).model[0]), weights_hash(t.model[0]));
+  p.stop = StopRule{"acuracy", 0.7};
+  EXPECT_THROW(b.trial->train(p), UserError);
+}
+
+TEST(Trial, ForksWithUnchangedKeysFollowTheirTrunk) {
+  Bench b;
+  const Ensemble start = toy_model(*b.trial);
+  Training p = toy_training(*b.trial, start);
+  p.keep_at = {0, 4, 9, 20};  // an epoch has four steps, the last of them short
+  const Trained trunk = b.trial->train(p);
+  ASSERT_EQ(trunk.kept.size(), 4u);
+  EXPECT_EQ(weights_hash(trunk.at(20).model[0]), weights_hash(trunk.model[0]));
+  EXPECT_THROW(trunk.at(5), UserError);
+  for (const Snapshot& s : trunk.kept) {
+    Training child = toy_training(*b.trial, start);
+    child.from = &s;
+    const Trained same = b.trial->train(child);
+    EXPECT_EQ(weights_hash(same.model[0]), weights_hash(trunk.model[0])) << s.step;
+    EXPECT_EQ(same.steps, 20);
+    child.order = b.trial->key().fold("another order");
+    const Trained other = b.trial->train(child);
+    EXPECT_EQ(weights_hash(other.model[0]) == weights_hash(trunk.model[0]), s.step == 20) << s.step;
+  }
 }
 
 TEST(Trial, DryRunsCountCosts) {
@@ -148,12 +196,34 @@ TEST(Trial, DryRunsCountCosts) {
   EXPECT_EQ(b.record.model_epochs, 5);
   // Forward 2 (6 * 16 + 16 * 3) per sample, twice that less the input's gradient backward.
   const double forward = 2.0 * (6 * 16 + 16 * 3), backward = 2.0 * (6 * 16 + 2 * 16 * 3);
-  EXPECT_EQ(b.record.matmul_flops, 5 * 100 * (forward + backward));
+  EXPECT_EQ(b.record.work.at("").matmul_flops(), 5 * 100 * (forward + backward));
   const Ensemble start = toy_model(*b.trial);
   EXPECT_EQ(toy_accuracy(*b.trial, start), 0);
-  EXPECT_EQ(b.record.matmul_flops, 5 * 100 * (forward + backward) + 40 * forward);
+  EXPECT_EQ(b.record.work.at("").matmul_flops(), 5 * 100 * (forward + backward) + 40 * forward);
   b.trial->record("arm", {start.clone(), {}}, {{"accuracy", 1}});
   EXPECT_TRUE(b.record.models.at("arm").metrics.empty());
+}
+
+TEST(Trial, PartsAreRunAloneOrTogether) {
+  const auto run = [](std::optional<std::string> only) {
+    Bench b;
+    b.worker.begin(0, only);
+    const Ensemble start = toy_model(*b.trial);
+    for (const char* part : {"one", "two"})
+      b.trial->part(part, [&] {
+        b.trial->record(part, {start.clone()}, {});
+        b.trial->image("figure", part, std::vector<float>(4), 2, 2);
+      });
+    return b.record;
+  };
+  const SeedRecord all = run({}), two = run("two");
+  EXPECT_EQ(all.models.size(), 2u);
+  EXPECT_EQ(all.parts, (std::vector<std::string>{"one", "two"}));
+  EXPECT_EQ(all.part_of.at("two"), "two");
+  ASSERT_EQ(two.models.size(), 1u);
+  EXPECT_TRUE(two.models.contains("two"));
+  EXPECT_EQ(two.images.at(0).position, all.images.at(1).position);
+  EXPECT_LT(all.images.at(0).position, all.images.at(1).position);
 }
 
 TEST(Trial, SaysWhatNobodyGave) {

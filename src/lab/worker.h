@@ -10,6 +10,7 @@
 #include <string>
 
 #include "engine/program.h"
+#include "lab/cost.h"
 #include "lab/trial.h"
 
 namespace omni {
@@ -23,18 +24,30 @@ struct WorkerOptions {
   std::set<std::string> passes_off;
   int threads = 1;                           // of this worker's team
   bool dry = false;
+  std::optional<std::string> part = {};      // of an experiment that has parts: only this one
   const std::atomic<bool>* stop = nullptr;
   std::function<void(double)> advanced;      // model-epochs trained
   std::function<void(const Training&, const Graph&)> saw_graph;  // of every training phase
   std::filesystem::path checkpoints;         // empty: phases are not kept on disk
+  double worth_writing_s = 1;  // a phase that took less is rather trained again than written
   std::filesystem::path models;              // empty: final models are not kept
+};
+
+struct RecordedImage {
+  std::string figure;
+  int position = 0;  // among the figure's
+  std::string label, png;
 };
 
 // What one seed's run found, written to the store in one piece.
 struct SeedRecord {
   int64_t seed = 0;
   std::map<std::string, ModelResult> models;  // by arm
-  double model_epochs = 0, matmul_flops = 0;  // counted by dry runs
+  std::vector<RecordedImage> images = {};
+  double model_epochs = 0;                          // counted by dry runs, as is
+  std::map<std::string, Work> work = {};            // by part
+  std::vector<std::string> parts = {};              // in the order they were met; none: undivided
+  std::map<std::string, std::string> part_of = {};  // arm -> the part that recorded it
 };
 
 class Worker {
@@ -46,15 +59,17 @@ class Worker {
 
   // Compiled once per graph and kept.
   std::shared_ptr<Program> program(const Graph& g);
-  void begin_seed(int64_t seed);
-  void end_seed();  // forgets the seed's phases, on disk too
+  // A seed, or a part of one.
+  void begin(int64_t seed, std::optional<std::string> part = {});
+  void end();  // forgets its phases, on disk too
 
-  // Finished phases of this seed, by the hash of all that they depend on.
+  // Finished phases of this job, by the hash of all that they depend on.
   const Trained* find_phase(uint64_t hash);
-  void keep_phase(uint64_t hash, const Trained& t);
+  // Also on disk, if training took so long that this is worth it.
+  void keep_phase(uint64_t hash, const Trained& t, double took_s);
 
  private:
-  std::filesystem::path seed_folder() const;
+  std::filesystem::path folder() const;
 
   WorkerOptions options_;
   DataTable tables_;

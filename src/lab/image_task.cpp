@@ -1,0 +1,154 @@
+#include "lab/image_task.h"
+
+#include <algorithm>
+#include <map>
+
+#include "nn/layers.h"
+#include "nn/losses.h"
+#include "ops/elementwise.h"
+#include "ops/gather.h"
+#include "ops/random.h"
+#include "ops/shape_ops.h"
+
+namespace omni {
+namespace {
+
+// "train" of "forget.train".
+std::string split_of(const std::string& subset) {
+  const size_t dot = subset.rfind('.');
+  const std::string split = dot == std::string::npos ? "" : subset.substr(dot + 1);
+  require(split == "train" || split == "test",
+          "subset '{}': its name must end in .train or .test, such as forget.train", subset);
+  return split;
+}
+
+int64_t rows_of(Trial& t, const std::string& subset) {
+  const auto it = t.tables().find(subset);
+  require(it != t.tables().end(), "there is no subset '{}'; add_subset makes one", subset);
+  return it->second.type.count();
+}
+
+Value sample_numbers(Step& s, const std::string& subset, Value positions) {
+  return gather(s.table(subset), positions);
+}
+
+}  // namespace
+
+void ImageTask::check() const {
+  require(arch != "cnn" || data != "mnist1d",
+          "arch=cnn: a convolutional network needs images, and data=mnist1d is signals; take "
+          "arch=mlp or another data set");
+}
+
+int64_t ImageTask::add_subset(Trial& t, const std::string& name, const Subset& which) const {
+  const std::string split = split_of(name);
+  const std::vector<int32_t>& y = split == "train" ? t.data().train.y : t.data().test.y;
+  const int64_t limit = split == "train" ? train : test;
+  const int64_t most = std::min(limit, static_cast<int64_t>(y.size()));
+  std::vector<int32_t> picks;
+  std::map<int32_t, int64_t> taken;
+  const auto offer = [&](int32_t sample) {
+    const int32_t label = y[sample];
+    if (which.keep && !which.keep(label)) return;
+    if (which.per_class > 0 && taken[label]++ >= which.per_class) return;
+    picks.push_back(sample);
+  };
+  if (which.draw)
+    for (const int32_t sample : permutation(*which.draw, most)) offer(sample);
+  else
+    for (int32_t sample = 0; sample < most; ++sample) offer(sample);
+  require(!picks.empty(),
+          "subset '{}': none of the first {} {} samples of {} is of a wanted class; raise {} or ask "
+          "for other classes",
+          name, most, split, t.data().name, split);
+  const auto count = static_cast<int64_t>(picks.size());
+  t.add_table(name, std::move(picks), Shape{count});
+  return count;
+}
+
+Value ImageTask::images(Step& s, const std::string& subset) const {
+  return images(s, subset, s.index());
+}
+
+Value ImageTask::images(Step& s, const std::string& subset, Value positions) const {
+  const Value raw =
+      gather(s.table(split_of(subset) + ".x"), sample_numbers(s, subset, positions));
+  const Value x = raw.type().dtype == DType::u8 ? raw * (1 / 127.5) - 1.0 : raw;
+  if (arch == "mlp") return flatten(x);
+  require(x.type().shape.rank() == 3,
+          "arch=cnn: a convolutional network needs images, and a sample of this data set has "
+          "shape {}; take arch=mlp",
+          x.type().shape);
+  return reshape(x, {x.dim(0), x.dim(1), x.dim(2), 1});
+}
+
+Value ImageTask::labels(Step& s, const std::string& subset) const {
+  return labels(s, subset, s.index());
+}
+
+Value ImageTask::labels(Step& s, const std::string& subset, Value positions) const {
+  return gather(s.table(split_of(subset) + ".y"), sample_numbers(s, subset, positions));
+}
+
+Value ImageTask::logits(Net& net, Value images, int64_t outputs) const {
+  if (arch == "cnn")
+    return small_convnet(net, images, outputs, {.channels = {channels, 2 * channels}});
+  std::vector<int64_t> widths(depth, width);
+  if (depth > 0 && last_width > 0) widths.back() = last_width;
+  widths.push_back(outputs);
+  return mlp(net, images, widths);
+}
+
+std::string ImageTask::output_layer() const {
+  return arch == "cnn" ? "head" : fmt::format("layers.{}", depth);
+}
+
+Ensemble ImageTask::init(Trial& t, Key key, int64_t outputs) const {
+  return t.init(
+      [&](Net& net) {
+        std::vector<int64_t> dims = {1};
+        if (arch == "cnn") {
+          require(t.data().shape.size() == 2,
+                  "arch=cnn: a convolutional network needs images; {} has none", t.data().name);
+          dims.insert(dims.end(), {t.data().shape[0], t.data().shape[1], 1});
+        } else {
+          int64_t features = 1;
+          for (const int64_t d : t.data().shape) features *= d;
+          dims.push_back(features);
+        }
+        logits(net, input(net.graph(), "x", {DType::f32, Shape(dims), 0}, Role::data), outputs);
+      },
+      key);
+}
+
+double ImageTask::accuracy_on(Trial& t, const Ensemble& model, const std::string& subset,
+                              int64_t outputs) const {
+  const Measured m = t.evaluate(
+      [&](Step& s) {
+        Net net = s.net("model");
+        const Value z = logits(net, images(s, subset), outputs);
+        s.graph().result("accuracy", accuracy(z, labels(s, subset)));
+      },
+      rows_of(t, subset), {{"model", &model}});
+  return m.at("accuracy")[0];
+}
+
+std::vector<float> ImageTask::logits_on(Trial& t, const Ensemble& model, const std::string& subset,
+                                        int64_t outputs) const {
+  Measured m = t.evaluate(
+      [&](Step& s) {
+        Net net = s.net("model");
+        s.graph().result("logits", logits(net, images(s, subset), outputs));
+      },
+      rows_of(t, subset), {{"model", &model}});
+  return std::move(m.at("logits"));
+}
+
+Value random_positions(Step& s, const std::string& subset, const std::string& purpose) {
+  const auto count = static_cast<double>(s.table(subset).type().count());
+  const Value u = random_uniform(s.key(), convert(s.step(), DType::i32), s.index(), purpose, {});
+  // u * count stays below count in f32: u is at most 1 - 2^-24.
+  return convert(u * count, DType::i32);
+}
+
+}  // namespace omni

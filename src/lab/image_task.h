@@ -1,0 +1,81 @@
+// Classifying images: data, network and sizes as options that experiments share. An experiment
+// derives from ImageTask, lists the options by ImageTask::visit(option) and calls
+// ImageTask::check().
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lab/options.h"
+#include "lab/trial.h"
+#include "nn/net.h"
+
+namespace omni {
+
+// Which samples of a split make up a subset.
+struct Subset {
+  std::function<bool(int32_t label)> keep = {};  // absent: all
+  int64_t per_class = 0;                         // at most so many of each class; 0: no limit
+  std::optional<Key> draw = {};                  // which ones then: at random; absent: the first
+};
+
+struct ImageTask {
+  std::string data = "auto", arch = "mlp";
+  int64_t train = 60000, test = 10000, width = 256, depth = 2, last_width = 0, channels = 16;
+
+  void visit(auto&& option) {
+    option("data", data, "data set", one_of({"auto", "mnist", "fashion-mnist", "digits",
+                                             "mnist1d"}));
+    option("train", train, "the first so many training samples are used", between(1, 60000));
+    option("test", test, "the first so many test samples are used", between(1, 10000));
+    option("arch", arch, "network: mlp, or cnn (two convolutions, for images)",
+           one_of({"mlp", "cnn"}));
+    option("width", width, "units of each hidden layer of an mlp", between(1, 8192));
+    option("depth", depth, "hidden layers of an mlp", between(0, 16));
+    option("last_width", last_width, "units of an mlp's last hidden layer; 0: as the others",
+           between(0, 8192));
+    option("channels", channels, "of a cnn's first convolution; the second has twice as many",
+           between(1, 512));
+  }
+  // UserError for a cnn on signals.
+  void check() const;
+
+  // --- Samples. A subset is a table of sample numbers called "<name>.train" or "<name>.test". ---
+
+  // Makes such a table from the first `train` or `test` samples of that split and returns how many
+  // it has. UserError if there are none.
+  int64_t add_subset(Trial& t, const std::string& name, const Subset& which = {}) const;
+
+  // Images of this batch's positions in a subset, or of those given (i32 [rows]), as the network
+  // takes them: [rows, features] for an mlp, [rows, height, width, 1] for a cnn. Bytes become
+  // x / 127.5 - 1, f32 data stay as they are.
+  Value images(Step& s, const std::string& subset) const;
+  Value images(Step& s, const std::string& subset, Value positions) const;
+  Value labels(Step& s, const std::string& subset) const;  // i32 [rows]
+  Value labels(Step& s, const std::string& subset, Value positions) const;
+
+  // --- Network ---
+
+  // images -> [rows, outputs]. Weights and biases start as PyTorch's. Names: nn/layers.h.
+  Value logits(Net& net, Value images, int64_t outputs = 10) const;
+  // The output layer's parameters are "<this>.weight" and "<this>.bias".
+  std::string output_layer() const;
+  Ensemble init(Trial& t, Key key, int64_t outputs = 10) const;
+
+  // --- What a model does on a subset ---
+
+  double accuracy_on(Trial& t, const Ensemble& model, const std::string& subset,
+                     int64_t outputs = 10) const;
+  // Row by row, [samples of the subset, outputs]. Zeros in a dry run.
+  std::vector<float> logits_on(Trial& t, const Ensemble& model, const std::string& subset,
+                               int64_t outputs = 10) const;
+};
+
+// Positions for a second batch beside the one that a phase visits in order, i32 [batch]: uniform
+// over a subset, with replacement, a function of the phase's key, the step and the row's number.
+Value random_positions(Step& s, const std::string& subset, const std::string& purpose);
+
+}  // namespace omni

@@ -1,0 +1,88 @@
+#include "lab/relearning.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/statistics.h"
+#include "nn/corruption.h"
+
+namespace omni {
+namespace {
+
+// The values of one training at the attack's steps.
+std::vector<double> values_at(const Trained& t, const RelearningAttack& a) {
+  std::vector<double> values(a.at.size(), kNaN);
+  for (const Probed& p : t.probed) {
+    const auto at = std::ranges::find(a.at, p.step);
+    const auto value = p.values.find(a.result);
+    require(value != p.values.end(), "attack {}: its probe gives no '{}'", a.name, a.result);
+    if (at != a.at.end()) values[at - a.at.begin()] = value->second;
+  }
+  return values;
+}
+
+Training phase_of(const RelearningAttack& a, const Ensemble& start, double rate) {
+  Training p;
+  p.name = a.name;
+  p.start = &start;
+  p.frozen = a.frozen;
+  p.build = a.build;
+  p.samples = a.samples;
+  p.batch = a.batch;
+  p.steps = a.steps;
+  p.order = a.key.fold("order");
+  p.random = a.key.fold("random");
+  p.lr = [rate](int64_t, int64_t) { return rate; };
+  p.probe = Probe{a.probe, a.rows, a.at};
+  return p;
+}
+
+void require_sound(const RelearningAttack& a) {
+  require(a.steps >= 1, "attack {}: it needs at least one step", a.name);
+  require(!a.rates.empty() && std::ranges::is_sorted(a.rates),
+          "attack {}: it needs learning rates in ascending order", a.name);
+  require(!a.at.empty() && std::ranges::is_sorted(a.at) && a.at.front() >= 0 &&
+              a.at.back() <= a.steps,
+          "attack {}: it needs ascending steps from 0 to {} at which it is measured", a.name,
+          a.steps);
+}
+
+}  // namespace
+
+Relearned relearn(Trial& t, const Ensemble& model, const RelearningAttack& a) {
+  require_sound(a);
+  Ensemble start = model.clone();
+  if (!t.dry()) reinitialise(start, 0, a.key.fold("fresh"), a.fresh);
+  Relearned r{{}, a.rates, {}};
+  for (const double rate : a.rates)
+    r.by_rate.push_back(values_at(t.train(phase_of(a, start, rate)), a));
+  for (size_t s = 0; s < a.at.size(); ++s) {
+    Relearned::Point point{a.at[s], kNaN, kNaN, false};
+    for (size_t i = 0; i < a.rates.size(); ++i) {
+      const double value = r.by_rate[i][s];
+      if (std::isnan(value) || value <= point.worst) continue;
+      point = {a.at[s], value, a.rates[i], i > 0 && i + 1 < a.rates.size()};
+    }
+    r.worst.push_back(point);
+  }
+  return r;
+}
+
+const Relearned::Point& Relearned::at(int64_t step) const {
+  const auto it = std::ranges::find(worst, step, &Point::step);
+  require(it != worst.end(), "the attack was not measured after step {}", step);
+  return *it;
+}
+
+double Relearned::inside_share() const {
+  const auto later = std::ranges::count_if(worst, [](const Point& p) { return p.step > 0; });
+  const auto inside =
+      std::ranges::count_if(worst, [](const Point& p) { return p.step > 0 && p.inside; });
+  return later > 0 ? static_cast<double>(inside) / static_cast<double>(later) : kNaN;
+}
+
+void record_curve(Trial& t, const std::string& arm, const std::string& metric, const Relearned& r) {
+  for (const Relearned::Point& p : r.worst) t.curve(arm, metric, p.step, p.worst);
+}
+
+}  // namespace omni

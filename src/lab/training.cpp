@@ -1,0 +1,243 @@
+#include "lab/training.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <numeric>
+
+#include "base/error.h"
+#include "graph/inspect.h"
+#include "lab/phase_inputs.h"
+
+namespace omni {
+namespace {
+
+class Hash {
+ public:
+  void add(uint64_t x) { h_ = Key{h_}.fold(x).bits; }
+  void add(int64_t x) { add(static_cast<uint64_t>(x)); }
+  void add(std::string_view s) { add(hash_text(s)); }
+  void add(double x) { add(std::bit_cast<uint64_t>(x)); }
+  void add(const Ensemble& e) { add(weights_hash(e[0])); }
+  uint64_t value() const { return h_; }
+
+ private:
+  uint64_t h_ = 0;
+};
+
+// The optimiser's state: zeros, for every input of the set "<set>.opt".
+std::optional<Ensemble> fresh_state(const Graph& g, const std::string& set) {
+  const std::string prefix = set + ".opt/";
+  std::vector<ParameterSpec> specs;
+  for (int id = 0; id < g.size(); ++id) {
+    const Node& n = g.node(id);
+    if (is_input(n) && n.name.starts_with(prefix))
+      specs.push_back({n.name.substr(prefix.size()), n.type.shape, init::zeros()});
+  }
+  if (specs.empty()) return std::nullopt;
+  Ensemble state(std::move(specs), 1);
+  state.initialise(0, Key{});
+  return state;
+}
+
+bool has_result(const Graph& g, const std::string& name) {
+  return std::ranges::any_of(g.outputs(),
+                             [&](const Output& o) { return !o.update && o.name == name; });
+}
+
+bool reads(const Graph& g, const std::string& input_name) {
+  for (int id = 0; id < g.size(); ++id)
+    if (is_input(g.node(id)) && g.node(id).name == input_name) return true;
+  return false;
+}
+
+bool all_finite(const Ensemble& e) {
+  for (size_t i = 0; i < e.specs().size(); ++i)
+    if (!std::ranges::all_of(e.array(i, 0), [](float x) { return std::isfinite(x); })) return false;
+  return true;
+}
+
+}  // namespace
+
+TrainingRun::TrainingRun(Worker& worker, const Training& p) : worker_(worker), p_(p) {
+  require(p.samples >= 1 && p.batch >= 1 && p.epochs >= 0 && p.steps >= 0,
+          "phase {}: samples and batch must be at least 1, epochs and steps at least 0", p.name);
+  require(p.epochs == 0 || p.steps == 0, "phase {}: state either epochs or steps, not both", p.name);
+  require(p.start || p.from, "phase {}: state where it starts", p.name);
+  batch_ = std::min(p.batch, p.samples);
+  full_ = p.samples / batch_;
+  rest_ = p.samples % batch_;
+  per_epoch_ = full_ + (rest_ > 0);
+  steps_ = p.steps > 0 ? p.steps : per_epoch_ * p.epochs;
+  require(first() <= steps_, "phase {}: it continues from step {}, after its last step {}", p.name,
+          first(), steps_);
+
+  Step step(*graph_, batch_, worker.tables());
+  p.build(step);
+  require(has_result(*graph_, "loss"), "phase {}: its graph has no result called 'loss'", p.name);
+  if (rest_ > 0) {
+    Step last(*last_graph_, rest_, worker.tables());
+    p.build(last);
+  }
+  if (!p.probe) {
+    require(!p.stop, "phase {}: a stop rule needs a probe", p.name);
+    return;
+  }
+  require(p.probe->rows >= 1, "phase {}: its probe has no rows", p.name);
+  Step probe(*probe_graph_, p.probe->rows, worker.tables());
+  p.probe->build(probe);
+  for (const Output& o : probe_graph_->outputs()) {
+    const Type& t = probe_graph_->node(o.id).type;
+    require(!o.update && t.shape.count() == 1 && t.dtype == DType::f32,
+            "phase {}: its probe gives '{}', which is not a scalar f32", p.name, o.name);
+  }
+  require(!p.stop || has_result(*probe_graph_, p.stop->result),
+          "phase {}: its stop rule reads '{}', which the probe does not give", p.name,
+          p.stop ? p.stop->result : "");
+}
+
+bool TrainingRun::probed_after(int64_t step) const {
+  if (!p_.probe) return false;
+  return std::ranges::find(p_.probe->at, step) != p_.probe->at.end() ||
+         (p_.probe->every > 0 && step > 0 && step % p_.probe->every == 0);
+}
+
+bool TrainingRun::kept_after(int64_t step) const {
+  return std::ranges::find(p_.keep_at, step) != p_.keep_at.end();
+}
+
+double TrainingRun::epochs() const {
+  return static_cast<double>(steps_ - first()) / static_cast<double>(per_epoch_);
+}
+
+void TrainingRun::count(Work& work) const {
+  double whole = 0, last = 0, probes = probed_after(first()) ? 1 : 0;
+  for (int64_t s = first(); s < steps_; ++s) {
+    ++(s % per_epoch_ < full_ ? whole : last);
+    if (probed_after(s + 1)) ++probes;
+  }
+  work.add(graph_, whole);
+  if (last > 0) work.add(last_graph_, last);
+  if (probes > 0) work.add(probe_graph_, probes);
+}
+
+uint64_t TrainingRun::hash() const {
+  Hash hash;
+  hash.add(p_.name);
+  hash.add(p_.set);
+  hash.add(static_cast<uint64_t>(worker_.options().precision));
+  for (const std::string& pass : worker_.options().passes_off) hash.add(pass);
+  hash.add(fingerprint(*graph_));
+  hash.add(fingerprint(*last_graph_));
+  hash.add(start());
+  for (const auto& [name, e] : p_.frozen) hash.add(name), hash.add(*e);
+  for (const uint64_t key : {p_.order.bits, p_.random.bits}) hash.add(key);
+  for (const int64_t x : {p_.samples, batch_, first(), steps_}) hash.add(x);
+  for (int64_t s = first(); s < steps_; ++s) hash.add(learning_rate(s));
+  for (const auto& [name, x] : p_.scalars) hash.add(name), hash.add(x);
+  for (const auto& [name, array] : worker_.tables())
+    if (reads(*graph_, name) || reads(*last_graph_, name) || reads(*probe_graph_, name))
+      hash.add(name), hash.add(array.hash);
+  if (p_.from && p_.from->optimizer) hash.add(*p_.from->optimizer);
+  for (const int64_t step : p_.keep_at) hash.add(step);
+  if (p_.probe) {
+    hash.add("probe");
+    hash.add(fingerprint(*probe_graph_));
+    hash.add(p_.probe->every);
+    for (const int64_t step : p_.probe->at) hash.add(step);
+  }
+  if (p_.stop) hash.add(p_.stop->result), hash.add(p_.stop->at_least);
+  return hash.value();
+}
+
+Trained TrainingRun::untrained() const {
+  Trained out{start().clone()};
+  out.steps = steps_;
+  std::map<std::string, double> zeros;
+  for (const Output& o : probe_graph_->outputs()) zeros[o.name] = 0;
+  for (int64_t step = first(); step <= steps_; ++step) {
+    if (probed_after(step)) out.probed.push_back({step, zeros});
+    if (kept_after(step)) out.kept.push_back({step, start().clone(), fresh_state(*graph_, p_.set)});
+  }
+  return out;
+}
+
+Trained TrainingRun::run() {
+  Trained out{start().clone()};
+  std::optional<Ensemble> state;
+  if (p_.from && p_.from->optimizer)
+    state = p_.from->optimizer->clone();
+  else
+    state = fresh_state(*graph_, p_.set);
+  PhaseInputs inputs(p_.random, p_.scalars);
+  const auto ready = [&](const Graph& g) {
+    auto program = worker_.program(g);
+    inputs.bind(*program, worker_.tables());
+    out.model.bind(*program, p_.set, 0);
+    if (state) state->bind(*program, p_.set + ".opt", 0);
+    for (const auto& [name, e] : p_.frozen) e->bind(*program, name, 0);
+    require_bound(*program, p_.name);
+    program->refresh();
+    return program;
+  };
+  const auto program = ready(*graph_);
+  const auto last = rest_ > 0 ? ready(*last_graph_) : nullptr;
+  const auto probe = p_.probe ? ready(*probe_graph_) : nullptr;
+  std::vector<int32_t> probe_rows(p_.probe ? p_.probe->rows : 0);
+  std::iota(probe_rows.begin(), probe_rows.end(), 0);
+  if (probe && probe->has_input("index")) probe->bind("index", probe_rows.data());
+
+  // True when the phase is to end here.
+  const auto look = [&](int64_t step) {
+    if (kept_after(step)) {
+      out.kept.push_back({step, out.model.clone(), {}});
+      if (state) out.kept.back().optimizer = state->clone();
+    }
+    if (!probed_after(step)) return false;
+    probe->refresh();
+    probe->run();
+    Probed& seen = out.probed.emplace_back(Probed{step, {}});
+    for (const Output& o : probe_graph_->outputs()) seen.values[o.name] = probe->result(o.name)[0];
+    return p_.stop && seen.values.at(p_.stop->result) >= p_.stop->at_least;
+  };
+
+  int64_t told = first();
+  const auto advance = [&](int64_t step) {
+    if (worker_.options().advanced)
+      worker_.options().advanced(static_cast<double>(step - told) /
+                                 static_cast<double>(per_epoch_));
+    told = step;
+  };
+  std::vector<int32_t> order;
+  int64_t order_epoch = -1;
+  const Program* previous = nullptr;
+  out.steps = first();
+  for (bool ended = look(first()); !ended && out.steps < steps_;) {
+    if (worker_.options().stop && worker_.options().stop->load(std::memory_order_relaxed))
+      throw Interrupted{};
+    const int64_t epoch = out.steps / per_epoch_, s = out.steps % per_epoch_;
+    if (epoch != order_epoch)
+      order = permutation(p_.order.fold(static_cast<uint64_t>(epoch)), p_.samples);
+    order_epoch = epoch;
+    // The two programs take turns on the same weights: each makes its copies of them anew.
+    Program& now = s < full_ ? *program : *last;
+    if (previous && previous != &now) now.refresh();
+    previous = &now;
+    if (now.has_input("index")) now.bind("index", order.data() + s * batch_);
+    inputs.lr = static_cast<float>(learning_rate(out.steps));
+    inputs.step = static_cast<float>(++out.steps);
+    now.run();
+    if (!std::isfinite(now.result("loss")[0])) {
+      out.diverged_at = out.steps;
+      break;
+    }
+    ended = look(out.steps);
+    if (s + 1 == per_epoch_) advance(out.steps);
+  }
+  advance(steps_);
+  // The last update may have been the one that broke it.
+  if (!out.diverged_at && !all_finite(out.model)) out.diverged_at = out.steps;
+  return out;
+}
+
+}  // namespace omni

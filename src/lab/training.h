@@ -1,0 +1,42 @@
+// A training phase at work: its graphs, its steps, what it costs and what it depends on. Trial's
+// train() is the door to it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "lab/trial.h"
+#include "lab/worker.h"
+
+namespace omni {
+
+class TrainingRun {
+ public:
+  // Builds the graphs; UserError for what is missing or contradictory in p.
+  TrainingRun(Worker& worker, const Training& p);
+
+  const Graph& graph() const { return *graph_; }
+  double epochs() const;        // that it will take, unless it ends early
+  void count(Work& work) const;  // adds its graphs with how often each will run, the same
+  // Over everything that the outcome depends on.
+  uint64_t hash() const;
+  // An outcome of the right form, with weights as at the start and measurements of zero.
+  Trained untrained() const;
+  Trained run();
+
+ private:
+  int64_t first() const { return p_.from ? p_.from->step : 0; }
+  const Ensemble& start() const { return p_.from ? p_.from->model : *p_.start; }
+  bool probed_after(int64_t step) const;
+  bool kept_after(int64_t step) const;
+  double learning_rate(int64_t step) const { return p_.lr ? p_.lr(step, steps_) : 0; }
+
+  Worker& worker_;
+  const Training& p_;
+  int64_t batch_ = 0, full_ = 0, rest_ = 0, per_epoch_ = 0, steps_ = 0;
+  std::shared_ptr<Graph> graph_ = std::make_shared<Graph>(), last_graph_ = std::make_shared<Graph>(),
+                         probe_graph_ = std::make_shared<Graph>();
+};
+
+}  // namespace omni
