@@ -2,6 +2,9 @@
 
 namespace omni {
 
-std::vector<Experiment> catalogue() { return {subliminal_learning()}; }
+std::vector<Experiment> catalogue() {
+  return {subliminal_learning(), gradient_routing(), gradient_routing_vae(),
+          unlearning_relearning(), path_dependence()};
+}
 
 }  // namespace omni

@@ -11,5 +11,9 @@ std::vector<Experiment> catalogue();
 
 // One per file of this folder.
 Experiment subliminal_learning();
+Experiment gradient_routing();
+Experiment gradient_routing_vae();
+Experiment path_dependence();
+Experiment unlearning_relearning();
 
 }  // namespace omni

@@ -1,0 +1,47 @@
+// What tests of experiments share: a run of the smoke preset in a folder of its own.
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <vector>
+
+#include "lab/runner.h"
+#include "store/test_folder.h"
+
+namespace omni::testing {
+
+class SilentWatcher final : public RunWatcher {
+ public:
+  void began(int64_t, int64_t, double) override {}
+  void advanced(double) override {}
+  void seed_done(int64_t, const std::vector<ModelResult>&) override {}
+  void note(const std::string&) override {}
+};
+
+inline RunRequest smoke_request(const std::filesystem::path& out,
+                                const std::vector<std::string>& arguments) {
+  RunRequest r;
+  r.preset = "smoke";
+  for (const std::string& a : arguments) r.assignments.push_back(parse_assignment(a));
+  r.threads = 2;
+  r.out = out;
+  return r;
+}
+
+struct SmokeRun {
+  SmokeRun(const Experiment& e, const std::vector<std::string>& arguments)
+      : outcome(run(e, smoke_request(folder.path() / "run", arguments))),
+        results(outcome.folder / "results.sqlite", Access::read) {}
+
+  static RunOutcome run(const Experiment& e, const RunRequest& request) {
+    SilentWatcher watcher;
+    const std::atomic<bool> stop = false;
+    return run_experiment(e, request, watcher, stop);
+  }
+
+  TestFolder folder;
+  RunOutcome outcome;
+  Results results;
+};
+
+}  // namespace omni::testing
