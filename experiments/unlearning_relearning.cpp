@@ -10,7 +10,6 @@
 #include <cmath>
 
 #include "experiments/catalogue.h"
-#include "lab/class_set.h"
 #include "lab/distillation.h"
 #include "lab/image_task.h"
 #include "lab/relearning.h"
@@ -38,7 +37,8 @@ struct Regime {
 };
 
 struct UnlearningRelearning : ImageTask {
-  std::string retain = "0-1", forget = "2-9", controls = "cheap";
+  std::vector<int64_t> retain = {0, 1}, forget = {2, 3, 4, 5, 6, 7, 8, 9};
+  std::string controls = "cheap";
   int64_t base_epochs = 5, oracle_epochs = 10, distil_epochs = 8, batch = 128;
   double lr = 1e-3;
   int64_t attack_batch = 64, shots = 16, early = 20;
@@ -53,9 +53,8 @@ struct UnlearningRelearning : ImageTask {
 
   void visit(auto&& option) {
     ImageTask::visit(option);
-    option("retain", retain, "classes to keep: numbers and ranges joined by +, such as 0-2+8",
-           Allowed{});
-    option("forget", forget, "classes to forget", Allowed{});
+    option("retain", retain, "classes to keep", between(0, 9));
+    option("forget", forget, "classes to forget", between(0, 9));
     option("base_epochs", base_epochs, "of the base, on all images", between(0, 1000));
     option("oracle_epochs", oracle_epochs, "of the oracle, on retain images", between(0, 1000));
     option("distil_epochs", distil_epochs, "of every distillation, on all images",
@@ -78,19 +77,17 @@ struct UnlearningRelearning : ImageTask {
 
   void check() const {
     ImageTask::check();
-    const std::vector<int32_t> keep = kept(), lose = forgotten();
-    for (const int32_t c : keep)
-      require(std::ranges::find(lose, c) == lose.end(),
-              "retain={} and forget={}: class {} is in both", retain, forget, c);
+    require(!retain.empty() && !forget.empty(), "retain and forget need a class each");
+    for (const int64_t c : retain)
+      require(std::ranges::find(forget, c) == forget.end(),
+              "retain={} and forget={}: class {} is in both", fmt::join(retain, ","),
+              fmt::join(forget, ","), c);
     require(!attack_at.empty() && std::ranges::is_sorted(attack_at) && attack_at.back() > 0,
             "attack_at: the steps must ascend and end above 0");
     require(std::ranges::find(attack_at, early) != attack_at.end(),
             "early={}: it must be one of the steps in attack_at", early);
     require(!rates.empty() && std::ranges::is_sorted(rates), "rates: they must ascend");
   }
-
-  std::vector<int32_t> kept() const { return parse_classes(retain, "retain"); }
-  std::vector<int32_t> forgotten() const { return parse_classes(forget, "forget"); }
 
   std::vector<ArmInfo> arms() const {
     std::vector<ArmInfo> a = {
@@ -118,7 +115,7 @@ struct UnlearningRelearning : ImageTask {
   // --- One seed ---
 
   void run(Trial& t) const {
-    const auto keep = one_of_classes(kept()), lose = one_of_classes(forgotten());
+    const auto keep = one_of_classes(retain), lose = one_of_classes(forget);
     const auto either = [=](int32_t c) { return keep(c) || lose(c); };
     const int64_t all = add_subset(t, "all.train", {.keep = either});
     const int64_t wanted = add_subset(t, "retain.train", {.keep = keep});
@@ -265,7 +262,7 @@ struct UnlearningRelearning : ImageTask {
                          last_width == d.last_width;
     const bool training = base_epochs == d.base_epochs && oracle_epochs == d.oracle_epochs &&
                           distil_epochs == d.distil_epochs && batch == d.batch && lr == d.lr;
-    if (kept() != d.kept() || forgotten() != d.forgotten() || !sizes || !network || !training)
+    if (retain != d.retain || forget != d.forget || !sizes || !network || !training)
       return "the thresholds were found at other settings";
     return "";
   }

@@ -83,7 +83,7 @@ TEST(UnlearningRelearning, JudgesWhereTheThresholdsHold) {
   EXPECT_EQ(judged("smoke", "mnist"), "");
   EXPECT_EQ(judged("quick", "fashion-mnist"), "");
   EXPECT_EQ(judged("quick", "mnist", {{"forget", {"5-9"}, "test"}}), "");
-  EXPECT_EQ(judged("quick", "mnist", {{"retain", {"0+1"}, "test"}}), all);
+  EXPECT_EQ(judged("quick", "mnist", {{"retain", {"0,1"}, "test"}}), all);
   const std::string gate = judged("quick", "mnist", {{"rates", {"1e-4", "1e-3"}, "test"}});
   EXPECT_NE(gate.find("1a"), std::string::npos);
   EXPECT_EQ(gate.find("2a"), std::string::npos);

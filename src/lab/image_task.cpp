@@ -34,6 +34,12 @@ Value sample_numbers(Step& s, const std::string& subset, Value positions) {
 
 }  // namespace
 
+std::function<bool(int32_t)> one_of_classes(std::vector<int64_t> classes) {
+  return [classes = std::move(classes)](int32_t label) {
+    return std::ranges::find(classes, label) != classes.end();
+  };
+}
+
 void ImageTask::check() const {
   require(arch != "cnn" || data != "mnist1d",
           "arch=cnn: a convolutional network needs images, and data=mnist1d is signals; take "

@@ -22,6 +22,9 @@ struct Subset {
   std::optional<Key> draw = {};                  // which ones then: at random; absent: the first
 };
 
+// Whether a label is one of these classes: {.keep = one_of_classes({0, 1})}.
+std::function<bool(int32_t)> one_of_classes(std::vector<int64_t> classes);
+
 struct ImageTask {
   std::string data = "auto", arch = "mlp";
   int64_t train = 60000, test = 10000, width = 256, depth = 2, last_width = 0, channels = 16;

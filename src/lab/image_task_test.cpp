@@ -4,7 +4,6 @@
 
 #include <set>
 
-#include "lab/class_set.h"
 #include "lab/worker.h"
 #include "nn/losses.h"
 #include "nn/optimizers.h"
