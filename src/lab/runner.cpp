@@ -33,7 +33,7 @@ struct Job {
 // A seed's jobs and the arms that each of them records.
 struct Division {
   std::map<std::optional<std::string>, std::vector<std::string>> arms_of;
-  std::vector<std::optional<std::string>> parts;  // in the order of the experiment
+  std::vector<std::optional<std::string>> parts;  // long ones first, so that workers end together
 };
 
 SeedRecord run_job(const Resolved& r, Worker& worker, const Job& job) {
@@ -56,10 +56,17 @@ SeedRecord dry_run(const Resolved& r, const Dataset& data) {
   return run_job(r, worker, {r.seeds.front()});
 }
 
+double matmul_flops(const SeedRecord& dry, const std::optional<std::string>& part) {
+  const auto work = dry.work.find(part.value_or(""));
+  return work == dry.work.end() ? 0 : work->second.matmul_flops();
+}
+
 Division divide(const SeedRecord& dry) {
   Division d;
   for (const std::string& part : dry.parts) d.parts.emplace_back(part);
   if (d.parts.empty()) d.parts.emplace_back();
+  std::ranges::stable_sort(d.parts, std::greater{},
+                           [&](const auto& part) { return matmul_flops(dry, part); });
   for (const auto& [arm, part] : dry.part_of) {
     check(dry.parts.empty() || !part.empty(), "arm '{}' is recorded outside of all parts", arm);
     d.arms_of[dry.parts.empty() ? std::nullopt : std::optional(part)].push_back(arm);
@@ -104,8 +111,8 @@ std::deque<Job> unfinished_jobs(const Results& results, const Resolved& r, const
   for (const ModelResult& m : results.models())
     if (m.status != ModelStatus::failed) stored.insert({m.seed, m.arm});
   std::deque<Job> todo;
-  for (const int64_t seed : r.seeds)
-    for (const auto& part : d.parts)
+  for (const auto& part : d.parts)
+    for (const int64_t seed : r.seeds)
       if (!std::ranges::all_of(d.arms_of.at(part), [&](const std::string& arm) {
             return stored.contains({seed, arm});
           }))
@@ -179,9 +186,9 @@ Cost timed_cost_of(const Resolved& r, const Dataset& data, int threads, Precisio
   const Speed speed = measure_speed(all, precision);
   if (speed.flops_per_s == 0) return cost;
   std::vector<double> jobs_s;
-  for (size_t i = 0; i < r.seeds.size(); ++i)
-    for (const auto& [part, work] : dry.work)
-      jobs_s.push_back(work.matmul_flops() / speed.flops_per_s);
+  for (const auto& part : divide(dry).parts)
+    for (size_t i = 0; i < r.seeds.size(); ++i)
+      jobs_s.push_back(matmul_flops(dry, part) / speed.flops_per_s);
   cost.seconds = makespan(jobs_s, threads) + speed.planning_s;
   return cost;
 }
