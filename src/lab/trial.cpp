@@ -157,7 +157,7 @@ void Trial::image(const std::string& figure, const std::string& label,
                   std::span<const float> greys, int64_t height, int64_t width) {
   if (dry() || !variant_.empty()) return;  // a sweep shows its own figure
   // Parts run at the same time: each has room of its own.
-  constexpr int kMostPerPart = 10000;
+  constexpr int kMostPerPart = 200;
   const auto part = std::ranges::find(record_.parts, in_part_.value_or("")) - record_.parts.begin();
   int position = static_cast<int>(part) * kMostPerPart;
   for (const RecordedImage& i : record_.images)
