@@ -332,8 +332,8 @@ struct GradientRouting : ImageTask {
       metrics["gradient_masked"] = gradient_masked(t, a, m.model);
     t.record(a.name, m, metrics);
     const std::vector<int64_t> pictured = pictured_settings();
-    for (const int64_t n : pictured)
-      if (a.name == arm_name(n)) show(t, a, m.model, n == pictured.front());
+    for (int64_t i = 0; i < std::ssize(pictured); ++i)
+      if (a.name == arm_name(pictured[i])) show(t, a, m.model, i);
   }
 
   // Doubling epochs, the placebo's last and the arm's own.
@@ -522,8 +522,9 @@ struct GradientRouting : ImageTask {
            std::all_of(with.begin() + half, with.end(), [](float g) { return g == 0; });
   }
 
-  // The first test sample of each class and what decoder and certificates make of it.
-  void show(Trial& t, const Arm& a, const Ensemble& m, bool with_originals) const {
+  // The first test sample of each class and what decoder and certificates make of it: the samples
+  // and the rows of the first pictured setting, then those of the second.
+  void show(Trial& t, const Arm& a, const Ensemble& m, int64_t which) const {
     if (t.data().shape.size() != 2) return;
     std::vector<int32_t> first;
     for (int32_t c = 0; c < kClasses; ++c)
@@ -546,11 +547,12 @@ struct GradientRouting : ImageTask {
         },
         count, {{"model", &m}});
     const int64_t height = t.data().shape[0], width = t.data().shape[1];
-    for (int64_t row = with_originals ? 0 : 1; row < parts() + 2; ++row) {
+    for (int64_t row = which == 0 ? 0 : 1; row < parts() + 2; ++row) {
       std::vector<float> greys = r.at(fmt::format("{}", row));
       for (float& g : greys) g = (g + 1) / 2;
+      const int64_t line = row + which * (parts() + 1);
       for (int64_t i = 0; i < count; ++i)
-        t.image("reconstructions", "",
+        t.image("reconstructions", line * kClasses + i, "",
                 std::span(greys).subspan(i * height * width, height * width), height, width);
     }
   }
@@ -704,11 +706,15 @@ struct GradientRouting : ImageTask {
       } else {
         c.claim.threshold = x;
       }
-      if (set.name != "mnist") c.why_not_judged = "bounds are known for MNIST only";
-      else if (now == Size::other) c.why_not_judged = "no bounds are known for these settings";
+      std::string why;
+      if (set.name != "mnist")
+        why = "bounds are known for MNIST only";
+      else if (now == Size::other)
+        why = "no bounds are known for these settings";
       else if (std::isnan(known))
-        c.why_not_judged = now == Size::full ? "no bound is known at this size"
-                                             : "this preset's networks and epochs are too few";
+        why = now == Size::full ? "no bound is known at this size"
+                                : "this preset's networks and epochs are too few";
+      if (c.why_not_judged.empty()) c.why_not_judged = why;
       list.push_back(c);
     };
     const auto exact = [&](std::string id, std::string text, std::string metric) {
@@ -736,7 +742,7 @@ struct GradientRouting : ImageTask {
     exact("G0b", "Samples of A's classes give B's units a gradient of exactly zero, and A's units "
           "the unrouted one", "gradient_masked");
     add("G1a", "Routing: what is missing from A cannot be read from it; A's loss on the other "
-        "classes", above, {0.26, 0.25}, {s1}, of(1, "a_lo"));
+        "classes", above, {0.26, 0.24}, {s1}, of(1, "a_lo"));
     add("G1b", "Routing: A keeps its own classes; its loss on them", below, {0.11, 0.19}, {s1},
         of(1, "a_hi"));
     add("G1c", "Routing: A's loss on other classes over that on its own", above, {2.5, 1.4}, {s1},
@@ -746,31 +752,31 @@ struct GradientRouting : ImageTask {
     add("G1e", "Routing splits the encoding: S", above, {0.15, 0.08}, {s1}, of(1, "score"));
     add("G1f", "The split grows: S at the end minus S after 4 epochs", gap, {kNaN, 0}, {s1},
         [=](const SeedValues& v) { return v(s1, "score") - v.at_step(4, s1, "score"); });
-    add("G2", "The decoder still works: its loss on all classes", below, {0.10, 0.12}, {s1},
+    add("G2", "The decoder still works: its loss on all classes", below, {0.10, 0.13}, {s1},
         of(1, "decoder"));
     add("G3", "A decoder for each half splits no worse: A's ratio", above, {2.5, 1.4},
         {arm_name(2)}, ratio(2, "a_lo", "a_hi"));
-    add("G4a", "The correlation penalty is not needed: A's ratio without it", above, {1.8, kNaN},
+    add("G4a", "The correlation penalty is not needed: A's ratio without it", above, {1.8, 1.2},
         {arm_name(3)}, ratio(3, "a_lo", "a_hi"));
-    add("G4b", "The correlation penalty helps: A's ratio with it minus without", gap, {0, kNaN},
+    add("G4b", "The correlation penalty helps: A's ratio with it minus without", gap, {0, 0},
         {s1, arm_name(3)}, [=](const SeedValues& v) {
           return v(s1, "a_lo") / v(s1, "a_hi") -
                  v(arm_name(3), "a_lo") / v(arm_name(3), "a_hi");
         });
     add("G5a", "Without L1 a shared decoder fails: A's loss on its own classes", above,
-        {0.25, 0.25}, {arm_name(4)}, of(4, "a_hi"));
+        {0.25, 0.2}, {arm_name(4)}, of(4, "a_hi"));
     add("G5b", "Without L1 a shared decoder lets encodings grow: mean size at the end over that "
         "after 3 epochs", above, {10, 10}, {arm_name(4)}, [end = epochs](const SeedValues& v) {
           return v.at_step(end, arm_name(4), "size") / v.at_step(3, arm_name(4), "size");
         });
     add("G6", "Masks without regularisation do not split: A's loss on the other classes", below,
-        {0.13, 0.17}, {arm_name(5)}, of(5, "a_lo"));
+        {0.13, 0.15}, {arm_name(5)}, of(5, "a_lo"));
     add("G7", "Routing only A's classes still splits: A's ratio", above, {1.4, kNaN}, {arm_name(6)},
         ratio(6, "a_lo", "a_hi"));
     add("G8", "L1 and no other classes in training hide them too: A's ratio", above, {1.8, kNaN},
         {arm_name(7)}, ratio(7, "a_lo", "a_hi"));
     add("G9", "Features for unseen classes come for free: A's loss on classes that encoder and "
-        "decoder never saw", below, {0.12, 0.17}, {arm_name(8)}, of(8, "a_lo"));
+        "decoder never saw", below, {0.12, 0.15}, {arm_name(8)}, of(8, "a_lo"));
     add("G10", "Regularisation alone does not split: S without masks", band, {0.03, 0.05}, {s9},
         of(9, "score"));
     add("G11", "A plain autoencoder does not split: S", band, {0.03, 0.02}, {s10}, of(10, "score"));
@@ -778,10 +784,10 @@ struct GradientRouting : ImageTask {
         {0.02, kNaN}, {s1}, [=](const SeedValues& v) { return v(s1, "a_lo") - 0.32; });
     add("P1", "It is the labels: S with masks drawn by lot", band, {0.02, 0.02}, {"random-masks"},
         [=](const SeedValues& v) { return v("random-masks", "score"); });
-    add("P2", "Routing beats no masks: S of setting 1 minus S of setting 9", gap, {0.05, 0.03},
+    add("P2", "Routing beats no masks: S of setting 1 minus S of setting 9", gap, {0.05, 0.04},
         {s1, s9}, [=](const SeedValues& v) { return v(s1, "score") - v(s9, "score"); });
     add("T1", "The price: the decoder's loss minus that of a plain autoencoder", below,
-        {0.05, 0.05}, {s1, s10},
+        {0.05, 0.06}, {s1, s10},
         [=](const SeedValues& v) { return v(s1, "decoder") - v(s10, "decoder"); });
     return list;
   }

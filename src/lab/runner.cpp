@@ -163,7 +163,7 @@ void store(Results& results, const SeedRecord& record, bool with_images) {
     for (const auto& [arm, model] : record.models) results.record_model(model);
     if (!with_images) return;
     for (const RecordedImage& image : record.images)
-      results.record_image(image.figure, record.seed, image.position, image.label, image.png);
+      results.record_image(image.figure, record.seed, image.place, image.label, image.png);
   });
 }
 

@@ -153,16 +153,10 @@ void Trial::record(const std::string& arm, const Trained& model,
   }
 }
 
-void Trial::image(const std::string& figure, const std::string& label,
+void Trial::image(const std::string& figure, int64_t place, const std::string& label,
                   std::span<const float> greys, int64_t height, int64_t width) {
   if (dry() || !variant_.empty()) return;  // a sweep shows its own figure
-  // Parts run at the same time: each has room of its own.
-  constexpr int kMostPerPart = 200;
-  const auto part = std::ranges::find(record_.parts, in_part_.value_or("")) - record_.parts.begin();
-  int position = static_cast<int>(part) * kMostPerPart;
-  for (const RecordedImage& i : record_.images)
-    if (i.figure == figure) position = std::max(position, i.position + 1);
-  record_.images.push_back({figure, position, label, encode_png(greys, height, width)});
+  record_.images.push_back({figure, place, label, encode_png(greys, height, width)});
 }
 
 void Trial::curve(const std::string& arm, const std::string& metric, int64_t step, double value) {

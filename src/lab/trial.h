@@ -124,10 +124,10 @@ class Trial {
   // A value along training: shown as a curve.
   void curve(const std::string& arm, const std::string& metric, int64_t step, double value);
 
-  // A picture for the figure `figure`, in the order of the calls; the report shows those of the
-  // first seed. Greys in [0, 1], row by row.
-  void image(const std::string& figure, const std::string& label, std::span<const float> greys,
-             int64_t height, int64_t width);
+  // A picture for the figure `figure` of kind "images": `place` counts along its rows from 0. The
+  // report shows those of the first seed. Greys in [0, 1], row by row.
+  void image(const std::string& figure, int64_t place, const std::string& label,
+             std::span<const float> greys, int64_t height, int64_t width);
 
   // A dry run builds graphs and counts costs, but computes nothing: measurements are zeros.
   bool dry() const;

@@ -212,7 +212,7 @@ TEST(Trial, PartsAreRunAloneOrTogether) {
     for (const char* part : {"one", "two"})
       b.trial->part(part, [&] {
         b.trial->record(part, {start.clone()}, {});
-        b.trial->image("figure", part, std::vector<float>(4), 2, 2);
+        b.trial->image("figure", 7, part, std::vector<float>(4), 2, 2);
       });
     return b.record;
   };
@@ -222,8 +222,9 @@ TEST(Trial, PartsAreRunAloneOrTogether) {
   EXPECT_EQ(all.part_of.at("two"), "two");
   ASSERT_EQ(two.models.size(), 1u);
   EXPECT_TRUE(two.models.contains("two"));
-  EXPECT_EQ(two.images.at(0).position, all.images.at(1).position);
-  EXPECT_LT(all.images.at(0).position, all.images.at(1).position);
+  EXPECT_EQ(all.images.size(), 2u);
+  EXPECT_EQ(two.images.at(0).place, 7);
+  EXPECT_EQ(two.images.at(0).label, "two");
 }
 
 TEST(Trial, SaysWhatNobodyGave) {

@@ -35,7 +35,7 @@ struct WorkerOptions {
 
 struct RecordedImage {
   std::string figure;
-  int position = 0;  // among the figure's
+  int64_t place = 0;
   std::string label, png;
 };
 

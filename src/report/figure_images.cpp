@@ -63,7 +63,7 @@ DrawnFigure draw_images(const Results& results, const FigureRow& figure) {
   double widest = 0;
   for (const std::string& label : spec.row_labels)
     widest = std::max(widest, text_width(label, kFont));
-  const int left = spec.row_labels.empty() ? 0 : std::min(static_cast<int>(widest), 240) + 10;
+  const int left = spec.row_labels.empty() ? 0 : std::min(static_cast<int>(1.1 * widest) + 4, 260) + 10;
   const int above = spec.column_labels.empty() ? 0 : kLine;
   const int tile = tile_size(images, columns, kWidest - left), step = tile + kGap;
 
