@@ -27,6 +27,7 @@ constexpr Entry kBenches[] = {
     {"models", many_models, "8 to 512 resident models, 1 and 2 workers, one model on 2 cores"},
     {"memory", memory, "bytes per parameter and model"},
     {"conv", convnet, "a small ConvNet against its oneDNN primitives and PyTorch"},
+    {"experiments", experiments, "every experiment's steps against their products alone"},
     {"mnist1d", ensemble, "256 small models from start to finish"},
 };
 
@@ -97,7 +98,7 @@ std::string help_text() {
       "Measures how fast Omniscale trains, each figure against a peer measured in the same run,\n"
       "in turns. A figure that misses its target is shown as missed. Best on an idle machine.\n\n"
       "Benches:\n";
-  for (const Entry& e : kBenches) text += fmt::format("  {:<9} {}\n", e.name, e.what);
+  for (const Entry& e : kBenches) text += fmt::format("  {:<11} {}\n", e.name, e.what);
   return text;
 }
 

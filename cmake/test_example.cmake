@@ -1,8 +1,8 @@
-# Installs Omniscale into a temporary folder, builds examples/my_idea against it and runs it.
-#   cmake -D SOURCE_DIR= -D BUILD_DIR= -D COMPILER= -P test_example.cmake
+# Installs Omniscale into a temporary folder, builds an example against it and runs it.
+#   cmake -D NAME=my_idea -D SOURCE_DIR= -D BUILD_DIR= -D COMPILER= -P test_example.cmake
 cmake_minimum_required(VERSION 3.25)
 set(budget_s 15)
-set(place ${BUILD_DIR}/test_example)
+set(place ${BUILD_DIR}/test_${NAME})
 file(REMOVE_RECURSE ${place})
 
 function(run what)
@@ -16,7 +16,7 @@ run("installing" ${CMAKE_COMMAND} --install ${BUILD_DIR} --prefix ${place}/insta
 string(TIMESTAMP begin_s %s)
 # No compiler cache: the time is that of someone whose experiment is new.
 run("configuring" ${CMAKE_COMMAND} -E env CCACHE_DISABLE=1 ${CMAKE_COMMAND} -G Ninja
-  -S ${SOURCE_DIR}/examples/my_idea -B ${place}/build -D CMAKE_BUILD_TYPE=Release
+  -S ${SOURCE_DIR}/examples/${NAME} -B ${place}/build -D CMAKE_BUILD_TYPE=Release
   -D CMAKE_CXX_COMPILER=${COMPILER} -D CMAKE_PREFIX_PATH=${place}/installed)
 run("building" ${CMAKE_COMMAND} --build ${place}/build)
 string(TIMESTAMP end_s %s)
@@ -24,7 +24,8 @@ math(EXPR took_s "${end_s} - ${begin_s}")
 if(took_s GREATER budget_s)
   message(FATAL_ERROR "configuring and building took ${took_s} s, more than ${budget_s} s")
 endif()
-run("running" ${place}/build/my_idea run my-idea --preset smoke --out ${place}/run)
+string(REPLACE "_" "-" experiment ${NAME})
+run("running" ${place}/build/${NAME} run ${experiment} --preset smoke --out ${place}/run)
 if(NOT EXISTS ${place}/run/report.html)
   message(FATAL_ERROR "the run left no report.html in ${place}/run")
 endif()

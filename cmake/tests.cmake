@@ -65,9 +65,12 @@ foreach(folder IN LISTS folders)
 endforeach()
 
 if(NOT OMNI_SANITIZE)
-  # The outside experiment: install, configure, build within 15 s, run. Alone, for it is timed.
-  add_test(NAME example.my_idea COMMAND ${CMAKE_COMMAND}
-    -D SOURCE_DIR=${PROJECT_SOURCE_DIR} -D BUILD_DIR=${PROJECT_BINARY_DIR}
-    -D COMPILER=${CMAKE_CXX_COMPILER} -P ${PROJECT_SOURCE_DIR}/cmake/test_example.cmake)
-  set_tests_properties(example.my_idea PROPERTIES LABELS short TIMEOUT 300 RUN_SERIAL ON)
+  # Experiments outside the tree: install, configure, build within 15 s, run. Alone, for they are
+  # timed.
+  foreach(name my_idea routed_classifier)
+    add_test(NAME example.${name} COMMAND ${CMAKE_COMMAND} -D NAME=${name}
+      -D SOURCE_DIR=${PROJECT_SOURCE_DIR} -D BUILD_DIR=${PROJECT_BINARY_DIR}
+      -D COMPILER=${CMAKE_CXX_COMPILER} -P ${PROJECT_SOURCE_DIR}/cmake/test_example.cmake)
+    set_tests_properties(example.${name} PROPERTIES LABELS short TIMEOUT 300 RUN_SERIAL ON)
+  endforeach()
 endif()

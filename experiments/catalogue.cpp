@@ -4,7 +4,7 @@ namespace omni {
 
 std::vector<Experiment> catalogue() {
   return {subliminal_learning(), gradient_routing(), gradient_routing_vae(),
-          unlearning_relearning(), path_dependence()};
+          unlearning_relearning(), undo(),             path_dependence()};
 }
 
 }  // namespace omni

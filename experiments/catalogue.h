@@ -15,5 +15,6 @@ Experiment gradient_routing();
 Experiment gradient_routing_vae();
 Experiment path_dependence();
 Experiment unlearning_relearning();
+Experiment undo();
 
 }  // namespace omni

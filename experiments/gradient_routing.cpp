@@ -195,8 +195,8 @@ struct GradientRouting : ImageTask {
   }
   std::string certificate_name(int64_t part) const { return "certificate." + part_name(part); }
 
-  void define(Net& net, int64_t pixels, const Setting& s) const {
-    const Value x = input(net.graph(), "x", {DType::f32, {1, pixels}, 0}, Role::data);
+  void define(Net& net, Value x, const Setting& s) const {
+    const int64_t pixels = x.dim(1);
     const Value z = encode(net, x);
     for (int64_t p = 0; p < (s.separate ? parts() : 1); ++p)
       decode(net, decoder_name(s, p), z, pixels);
@@ -306,9 +306,9 @@ struct GradientRouting : ImageTask {
 
   void run_arm(Trial& t, const Arm& a) const {
     add_training_tables(t, a);
-    const int64_t width = features(t);
-    const Ensemble start = t.init([&](Net& net) { define(net, width, a.setting); },
-                                  t.key().fold("init"));
+    const Ensemble start = init(t, t.key().fold("init"), [&](Net& net, Value x) {
+      define(net, x, a.setting);
+    });
     Training p;
     p.name = a.name;
     p.start = &start;
@@ -348,11 +348,6 @@ struct GradientRouting : ImageTask {
 
   // --- Data ---
 
-  static int64_t features(Trial& t) {
-    int64_t n = 1;
-    for (const int64_t d : t.data().shape) n *= d;
-    return n;
-  }
   static int64_t samples(Trial& t, const std::string& subset) {
     return t.tables().at(subset).type.count();
   }

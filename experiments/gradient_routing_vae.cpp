@@ -132,12 +132,9 @@ struct RoutedVae : ImageTask {
     add_masks(t, arm);
     int64_t features = 1;
     for (const int64_t d : t.data().shape) features *= d;
-    const Ensemble start = t.init(
-        [&](Net& net) {
-          const Value x = input(net.graph(), "x", {DType::f32, {1, features}, 0}, Role::data);
-          decode(net, encode(net, x).m, features);
-        },
-        t.key().fold("init"));
+    const Ensemble start = init(t, t.key().fold("init"), [&](Net& net, Value x) {
+      decode(net, encode(net, x).m, features);
+    });
     Training p;
     p.name = arm;
     p.start = &start;

@@ -6,6 +6,7 @@
 #include "base/machine.h"
 #include "cli/commands.h"
 #include "cli/screen.h"
+#include "data/catalogue.h"
 #include "lab/runner.h"
 
 namespace omni::cli {
@@ -17,34 +18,15 @@ void section(const char* title, const std::string& text) {
   if (!text.empty()) say("\n{}\n{}", title, wrapped(text, kIndent));
 }
 
-// What `data=auto` would be where nothing stands in.
-std::string usual_name(const std::string& data) { return data == "auto" ? "mnist" : data; }
-
 std::vector<ClaimSpec> claims_of(const Experiment& e) {
   const auto settings = e.settings();
   Dataset data;
-  data.name = usual_name(settings->data());
+  data.name = usual_data_name(settings->data());
   return settings->claims(data);
 }
 
 std::string seeds_text(const Preset& p) {
   return fmt::format("{} {}", p.seeds, p.seeds == 1 ? "seed" : "seeds");
-}
-
-// Split sizes of the data sets, all samples zero: enough to count what a run would compute.
-Dataset blank_dataset(const std::string& name) {
-  Dataset d;
-  const bool signals = name == "mnist1d";
-  d.name = d.requested = usual_name(name);
-  d.shape = signals ? std::vector<int64_t>{40} : std::vector<int64_t>{28, 28};
-  const auto fill = [&](Split& s, int64_t count) {
-    s.x = Samples(signals ? SampleType::f32 : SampleType::u8, count, signals ? 40 : 784);
-    s.y.resize(static_cast<size_t>(count));
-    for (size_t i = 0; i < s.y.size(); ++i) s.y[i] = static_cast<int32_t>(i % 10);
-  };
-  fill(d.train, signals ? 4000 : 60000);
-  fill(d.test, signals ? 1000 : 10000);
-  return d;
 }
 
 std::string preset_line(const Preset& p, bool is_default) {

@@ -251,4 +251,22 @@ std::vector<DatasetInfo> list_datasets(const DataOptions& options) {
   return infos;
 }
 
+std::string usual_data_name(const std::string& name) { return name == "auto" ? "mnist" : name; }
+
+Dataset blank_dataset(const std::string& name) {
+  Dataset d;
+  const bool signals = name == "mnist1d";
+  const int64_t features = signals ? 40 : 28 * 28;
+  d.name = d.requested = usual_data_name(name);
+  d.shape = signals ? std::vector<int64_t>{features} : std::vector<int64_t>{28, 28};
+  const auto fill = [&](Split& s, int64_t count) {
+    s.x = Samples(signals ? SampleType::f32 : SampleType::u8, count, features);
+    s.y.resize(static_cast<size_t>(count));
+    for (size_t i = 0; i < s.y.size(); ++i) s.y[i] = static_cast<int32_t>(i % 10);
+  };
+  fill(d.train, signals ? kMnist1dTrain : kDigitsTrain);
+  fill(d.test, signals ? kMnist1dTest : kDigitsTest);
+  return d;
+}
+
 }  // namespace omni

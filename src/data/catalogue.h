@@ -34,6 +34,12 @@ std::vector<std::string> dataset_names();
 // that cannot be had, or a damaged file (also under "auto": damage is never passed over).
 Dataset load_dataset(std::string_view name, const DataOptions& options);
 
+// What `auto` is where nothing stands in: mnist.
+std::string usual_data_name(const std::string& name);
+// The shapes and sizes of a set, all samples zero and labels in turn: enough to count and to time
+// what a run would compute.
+Dataset blank_dataset(const std::string& name);
+
 enum class DatasetState {
   found,         // all files are there and their SHA-256 are right
   generated,     // drawn in-process, needs nothing

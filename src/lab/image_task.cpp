@@ -110,19 +110,24 @@ std::string ImageTask::output_layer() const {
 }
 
 Ensemble ImageTask::init(Trial& t, Key key, int64_t outputs) const {
+  return init(t, key, [&](Net& net, Value images) { logits(net, images, outputs); });
+}
+
+Ensemble ImageTask::init(Trial& t, Key key,
+                         const std::function<void(Net&, Value images)>& define) const {
+  std::vector<int64_t> dims = {1};
+  if (arch == "cnn") {
+    require(t.data().shape.size() == 2,
+            "arch=cnn: a convolutional network needs images; {} has none", t.data().name);
+    dims.insert(dims.end(), {t.data().shape[0], t.data().shape[1], 1});
+  } else {
+    int64_t features = 1;
+    for (const int64_t d : t.data().shape) features *= d;
+    dims.push_back(features);
+  }
   return t.init(
       [&](Net& net) {
-        std::vector<int64_t> dims = {1};
-        if (arch == "cnn") {
-          require(t.data().shape.size() == 2,
-                  "arch=cnn: a convolutional network needs images; {} has none", t.data().name);
-          dims.insert(dims.end(), {t.data().shape[0], t.data().shape[1], 1});
-        } else {
-          int64_t features = 1;
-          for (const int64_t d : t.data().shape) features *= d;
-          dims.push_back(features);
-        }
-        logits(net, input(net.graph(), "x", {DType::f32, Shape(dims), 0}, Role::data), outputs);
+        define(net, input(net.graph(), "x", {DType::f32, Shape(dims), 0}, Role::data));
       },
       key);
 }

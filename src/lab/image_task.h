@@ -67,6 +67,9 @@ struct ImageTask {
   // The output layer's parameters are "<this>.weight" and "<this>.bias".
   std::string output_layer() const;
   Ensemble init(Trial& t, Key key, int64_t outputs = 10) const;
+  // Of a network of your own, given images as images() makes them.
+  Ensemble init(Trial& t, Key key,
+                const std::function<void(Net&, Value images)>& define) const;
 
   // --- What a model does on a subset ---
 

@@ -169,21 +169,34 @@ void store(Results& results, const SeedRecord& record, bool with_images) {
 
 }  // namespace
 
+namespace {
+
+Work all_work(const SeedRecord& dry) {
+  Work all;
+  for (const auto& [part, work] : dry.work) all.add(work);
+  return all;
+}
+
+Cost cost_of(const SeedRecord& dry, const Work& work, size_t seeds) {
+  const auto n = static_cast<double>(seeds);
+  return {dry.model_epochs * n, work.matmul_flops() * n, {}};
+}
+
+}  // namespace
+
+Work work_of_seed(const Resolved& r, const Dataset& data) { return all_work(dry_run(r, data)); }
+
 Cost cost_of(const Resolved& r, const Dataset& data) {
   const SeedRecord dry = dry_run(r, data);
-  const auto seeds = static_cast<double>(r.seeds.size());
-  Cost cost{dry.model_epochs * seeds, 0, {}};
-  for (const auto& [part, work] : dry.work) cost.matmul_flops += seeds * work.matmul_flops();
-  return cost;
+  return cost_of(dry, all_work(dry), r.seeds.size());
 }
 
 Cost timed_cost_of(const Resolved& r, const Dataset& data, int threads, Precision precision) {
   const SeedRecord dry = dry_run(r, data);
-  Work all;
-  for (const auto& [part, work] : dry.work) all.add(work);
-  const auto seeds = static_cast<double>(r.seeds.size());
-  Cost cost{dry.model_epochs * seeds, seeds * all.matmul_flops(), 0};
-  const Speed speed = measure_speed(all, precision);
+  const Work work = all_work(dry);
+  Cost cost = cost_of(dry, work, r.seeds.size());
+  cost.seconds = 0;
+  const Speed speed = measure_speed(work, precision);
   if (speed.flops_per_s == 0) return cost;
   std::vector<double> jobs_s;
   for (const auto& part : divide(dry).parts)

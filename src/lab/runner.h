@@ -10,6 +10,7 @@
 
 #include "data/catalogue.h"
 #include "engine/program.h"
+#include "lab/cost.h"
 #include "lab/experiment.h"
 #include "store/run_folder.h"
 
@@ -60,6 +61,7 @@ struct Cost {
   std::optional<double> seconds;              // on this machine, where asked for
 };
 Cost cost_of(const Resolved& r, const Dataset& data);
+Work work_of_seed(const Resolved& r, const Dataset& data);
 // The same with an estimate of the time, for which the largest graphs are run a few times.
 Cost timed_cost_of(const Resolved& r, const Dataset& data, int threads, Precision precision);
 

@@ -1,1 +1,0 @@
-#include "lab/image_task.h"
