@@ -2,19 +2,12 @@
 
 #include "base/error.h"
 #include "experiments/catalogue.h"
+#include "experiments/testing.h"
 #include "lab/runner.h"
 #include "store/test_folder.h"
 
 namespace omni {
 namespace {
-
-class Silent final : public RunWatcher {
- public:
-  void began(int64_t, int64_t, double) override {}
-  void advanced(double) override {}
-  void seed_done(int64_t, const std::vector<ModelResult>&) override {}
-  void note(const std::string&) override {}
-};
 
 RunRequest smoke(const TestFolder& folder, std::vector<Assignment> more = {}) {
   RunRequest r;
@@ -27,7 +20,7 @@ RunRequest smoke(const TestFolder& folder, std::vector<Assignment> more = {}) {
 }
 
 RunOutcome run(const RunRequest& request) {
-  Silent watcher;
+  testing::SilentWatcher watcher;
   const std::atomic<bool> stop = false;
   return run_experiment(path_dependence(), request, watcher, stop);
 }
@@ -90,16 +83,7 @@ TEST(PathDependence, RefusesWhatCannotBe) {
 // Which claims are judged, of which run.
 std::string judged(const std::string& preset, const std::string& data,
                    std::vector<Assignment> assignments = {}) {
-  RunRequest r;
-  r.preset = preset;
-  r.assignments = std::move(assignments);
-  const Resolved resolved = resolve(path_dependence(), r);
-  Dataset d;
-  d.name = data;
-  std::string ids;
-  for (const ClaimSpec& c : resolved.variants.front().settings->claims(d))
-    if (c.why_not_judged.empty() && c.claim.judged) ids += c.id + " ";
-  return ids;
+  return testing::judged_claims(path_dependence(), preset, data, std::move(assignments));
 }
 
 TEST(PathDependence, JudgesWhereTheClaimsHold) {

@@ -28,6 +28,21 @@ inline RunRequest smoke_request(const std::filesystem::path& out,
   return r;
 }
 
+// The ids of the claims that would be judged on that data, each with a space behind it.
+inline std::string judged_claims(const Experiment& e, const std::string& preset,
+                                 const std::string& data, std::vector<Assignment> assignments) {
+  RunRequest r;
+  r.preset = preset;
+  r.assignments = std::move(assignments);
+  const Resolved resolved = resolve(e, r);
+  Dataset d;
+  d.name = data;
+  std::string ids;
+  for (const ClaimSpec& c : resolved.variants.front().settings->claims(d))
+    if (c.why_not_judged.empty() && c.claim.judged) ids += c.id + " ";
+  return ids;
+}
+
 struct SmokeRun {
   SmokeRun(const Experiment& e, const std::vector<std::string>& arguments)
       : outcome(run(e, smoke_request(folder.path() / "run", arguments))),

@@ -60,15 +60,7 @@ TEST(Undo, RefusesWhatCannotBe) {
 // Which claims are judged, of which run.
 std::string judged(const std::string& preset, const std::string& data,
                    const std::vector<std::string>& arguments = {}) {
-  RunRequest r = smoke_request("", arguments);
-  r.preset = preset;
-  const Resolved resolved = resolve(undo(), r);
-  Dataset d;
-  d.name = data;
-  std::string ids;
-  for (const ClaimSpec& c : resolved.variants.front().settings->claims(d))
-    if (c.why_not_judged.empty() && c.claim.judged) ids += c.id + " ";
-  return ids;
+  return testing::judged_claims(undo(), preset, data, smoke_request("", arguments).assignments);
 }
 
 TEST(Undo, JudgesWhereTheThresholdsHold) {

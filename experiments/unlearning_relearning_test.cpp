@@ -2,19 +2,12 @@
 
 #include "base/error.h"
 #include "experiments/catalogue.h"
+#include "experiments/testing.h"
 #include "lab/runner.h"
 #include "store/test_folder.h"
 
 namespace omni {
 namespace {
-
-class Silent final : public RunWatcher {
- public:
-  void began(int64_t, int64_t, double) override {}
-  void advanced(double) override {}
-  void seed_done(int64_t, const std::vector<ModelResult>&) override {}
-  void note(const std::string&) override {}
-};
 
 RunRequest smoke(const TestFolder& folder) {
   RunRequest r;
@@ -27,7 +20,7 @@ RunRequest smoke(const TestFolder& folder) {
 
 TEST(UnlearningRelearning, RunsEverywhere) {
   TestFolder folder;
-  Silent watcher;
+  testing::SilentWatcher watcher;
   const std::atomic<bool> stop = false;
   const RunOutcome outcome =
       run_experiment(unlearning_relearning(), smoke(folder), watcher, stop);
@@ -62,16 +55,7 @@ TEST(UnlearningRelearning, RefusesWhatCannotBe) {
 // Which claims are judged, of which run.
 std::string judged(const std::string& preset, const std::string& data,
                    std::vector<Assignment> assignments = {}) {
-  RunRequest r;
-  r.preset = preset;
-  r.assignments = std::move(assignments);
-  const Resolved resolved = resolve(unlearning_relearning(), r);
-  Dataset d;
-  d.name = data;
-  std::string ids;
-  for (const ClaimSpec& c : resolved.variants.front().settings->claims(d))
-    if (c.why_not_judged.empty() && c.claim.judged) ids += c.id + " ";
-  return ids;
+  return testing::judged_claims(unlearning_relearning(), preset, data, std::move(assignments));
 }
 
 TEST(UnlearningRelearning, JudgesWhereTheThresholdsHold) {
