@@ -39,7 +39,7 @@ Cost cost_of_preset(const Experiment& e, const Preset& p) {
   RunRequest request;
   request.preset = p.name;
   const Resolved resolved = resolve(e, request);
-  return timed_cost_of(resolved, blank_dataset(resolved.variants.front().settings->data()),
+  return cost_of(resolved, blank_dataset(resolved.variants.front().settings->data()),
                        available_cores(), Precision::f32);
 }
 
@@ -54,7 +54,7 @@ void list_all(const Context& context) {
     std::string presets;
     for (const Preset& p : e.presets)
       presets += fmt::format("{}{} ({}, {})", presets.empty() ? "" : ", ", p.name, seeds_text(p),
-                             rough_duration(*cost_of_preset(e, p).seconds));
+                             rough_duration(cost_of_preset(e, p).seconds));
     write_out(wrapped(fmt::format("Presets: {}. Claims: {}.", presets, claims), kIndent));
   }
   say("\nTimes are estimates for the {} cores of this machine.\n", available_cores());
@@ -90,7 +90,7 @@ void show_presets(const Experiment& e) {
     const Cost cost = cost_of_preset(e, p);
     say("{}{} model-epochs, {} TFLOP, {} on {} cores\n", std::string(kIndent + 2, ' '),
         quantity(cost.model_epochs), quantity(cost.matmul_flops / 1e12),
-        rough_duration(*cost.seconds), available_cores());
+        rough_duration(cost.seconds), available_cores());
   }
 }
 

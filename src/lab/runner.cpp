@@ -56,9 +56,13 @@ SeedRecord dry_run(const Resolved& r, const Dataset& data) {
   return run_job(r, worker, {r.seeds.front()});
 }
 
+// Of one job. What stands outside of an experiment's parts is run for each of them.
 double matmul_flops(const SeedRecord& dry, const std::optional<std::string>& part) {
-  const auto work = dry.work.find(part.value_or(""));
-  return work == dry.work.end() ? 0 : work->second.matmul_flops();
+  const auto of = [&](const std::string& name) {
+    const auto work = dry.work.find(name);
+    return work == dry.work.end() ? 0 : work->second.matmul_flops();
+  };
+  return part ? of("") + of(*part) : of("");
 }
 
 Division divide(const SeedRecord& dry) {
@@ -167,41 +171,27 @@ void store(Results& results, const SeedRecord& record, bool with_images) {
   });
 }
 
-}  // namespace
-
-namespace {
-
 Work all_work(const SeedRecord& dry) {
   Work all;
   for (const auto& [part, work] : dry.work) all.add(work);
   return all;
 }
 
-Cost cost_of(const SeedRecord& dry, const Work& work, size_t seeds) {
-  const auto n = static_cast<double>(seeds);
-  return {dry.model_epochs * n, work.matmul_flops() * n, {}};
-}
-
 }  // namespace
 
 Work work_of_seed(const Resolved& r, const Dataset& data) { return all_work(dry_run(r, data)); }
 
-Cost cost_of(const Resolved& r, const Dataset& data) {
+Cost cost_of(const Resolved& r, const Dataset& data, int threads, Precision precision) {
   const SeedRecord dry = dry_run(r, data);
-  return cost_of(dry, all_work(dry), r.seeds.size());
-}
-
-Cost timed_cost_of(const Resolved& r, const Dataset& data, int threads, Precision precision) {
-  const SeedRecord dry = dry_run(r, data);
-  const Work work = all_work(dry);
-  Cost cost = cost_of(dry, work, r.seeds.size());
-  cost.seconds = 0;
-  const Speed speed = measure_speed(work, precision);
-  if (speed.flops_per_s == 0) return cost;
+  const Speed speed = measure_speed(all_work(dry), precision);
+  Cost cost{.model_epochs = dry.model_epochs * static_cast<double>(r.seeds.size())};
   std::vector<double> jobs_s;
   for (const auto& part : divide(dry).parts)
-    for (size_t i = 0; i < r.seeds.size(); ++i)
-      jobs_s.push_back(matmul_flops(dry, part) / speed.flops_per_s);
+    for (size_t i = 0; i < r.seeds.size(); ++i) {
+      const double flops = matmul_flops(dry, part);
+      cost.matmul_flops += flops;
+      if (flops > 0) jobs_s.push_back(flops / speed.flops_per_s);
+    }
   cost.seconds = makespan(jobs_s, threads) + speed.planning_s;
   return cost;
 }

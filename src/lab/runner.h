@@ -55,15 +55,16 @@ struct Resolved {
 // Throws UserError for unknown presets and options, wrong types, impossible values.
 Resolved resolve(const Experiment& e, const RunRequest& request);
 
-// What a run will train and compute, from a dry run of one seed.
+// What a run will train and compute, from a dry run of one seed, and an estimate of the time on this
+// machine, for which the largest graphs are run a few times.
 struct Cost {
   double model_epochs = 0, matmul_flops = 0;  // of all seeds
-  std::optional<double> seconds;              // on this machine, where asked for
+  double seconds = 0;
 };
-Cost cost_of(const Resolved& r, const Dataset& data);
+Cost cost_of(const Resolved& r, const Dataset& data, int threads, Precision precision);
+
+// The graphs of one seed and how often each is run.
 Work work_of_seed(const Resolved& r, const Dataset& data);
-// The same with an estimate of the time, for which the largest graphs are run a few times.
-Cost timed_cost_of(const Resolved& r, const Dataset& data, int threads, Precision precision);
 
 struct RunOutcome {
   RunStatus status;
@@ -79,7 +80,7 @@ struct RunOutcome {
 RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWatcher& watcher,
                           const std::atomic<bool>& stop);
 
-// Judges again from what is stored; used by the runner and by `omni report`.
+// From what is stored.
 std::vector<ClaimRow> judge_claims(const Resolved& r, const Results& results, const Dataset& data);
 
 }  // namespace omni

@@ -106,13 +106,18 @@ bool TrainingRun::kept_after(int64_t step) const {
   return std::ranges::find(p_.keep_at, step) != p_.keep_at.end();
 }
 
+int64_t TrainingRun::usual_end() const {
+  if (!p_.stop || p_.stop->usual_steps == 0) return steps_;
+  return std::min(steps_, first() + p_.stop->usual_steps);
+}
+
 double TrainingRun::epochs() const {
   return static_cast<double>(steps_ - first()) / static_cast<double>(per_epoch_);
 }
 
 void TrainingRun::count(Work& work) const {
   double whole = 0, last = 0, probes = probed_after(first()) ? 1 : 0;
-  for (int64_t s = first(); s < steps_; ++s) {
+  for (int64_t s = first(); s < usual_end(); ++s) {
     ++(s % per_epoch_ < full_ ? whole : last);
     if (probed_after(s + 1)) ++probes;
   }
@@ -152,7 +157,7 @@ uint64_t TrainingRun::hash() const {
 
 Trained TrainingRun::untrained() const {
   Trained out{start().clone()};
-  out.steps = steps_;
+  out.steps = usual_end();
   std::map<std::string, double> zeros;
   for (const Output& o : probe_graph_->outputs()) zeros[o.name] = 0;
   for (int64_t step = first(); step <= steps_; ++step) {

@@ -28,6 +28,7 @@ class TrainingRun {
  private:
   int64_t first() const { return p_.from ? p_.from->step : 0; }
   const Ensemble& start() const { return p_.from ? p_.from->model : *p_.start; }
+  int64_t usual_end() const;  // the step at which it is expected to end
   bool probed_after(int64_t step) const;
   bool kept_after(int64_t step) const;
   double learning_rate(int64_t step) const { return p_.lr ? p_.lr(step, steps_) : 0; }

@@ -46,6 +46,7 @@ struct Probe {
 struct StopRule {
   std::string result;
   double at_least = 0;
+  int64_t usual_steps = 0;  // about when that happens, for estimates of time; 0: not known
 };
 
 // A phase that trains one set of parameters.
