@@ -29,7 +29,7 @@ set(passes_folders ops engine nn)
 function(add_tests name label timeout)
   add_executable(test_${name} EXCLUDE_FROM_ALL ${ARGN})
   target_link_libraries(test_${name} PRIVATE omni_testing)
-  if(name MATCHES "^experiments")  # objects reach only those who name them
+  if(name MATCHES "^(experiments|tests)")  # objects reach only those who name them
     target_link_libraries(test_${name} PRIVATE omni_experiments)
   endif()
   target_compile_options(test_${name} PRIVATE ${OMNI_WARNINGS})

@@ -112,6 +112,8 @@ int run(const Context& context, const std::vector<std::string>& words) {
   p.option("--passes-off", a.choice.passes_off, "A,B", "leave out graph passes by name, or all");
   p.option("--out", a.out, "DIR", "the run's folder; default: runs/NAME-PRESET");
   p.option("--threads", a.threads, "N", "default: all cores; results do not depend on it");
+  p.option("--checkpoint-every", a.checkpoint_every_s, "S",
+           "seconds; a kill loses at most this much work, Ctrl-C none (default: 20)");
   p.flag("--keep-models", a.keep_models,
          "write every final model to models/ in the run folder, as safetensors");
   p.flag("--quiet", a.quiet, "no progress, only results");

@@ -29,6 +29,7 @@ struct RunArguments {
   Choice choice;
   std::filesystem::path out;
   std::optional<int> threads;
+  double checkpoint_every_s = 20;
   bool quiet = false, keep_models = false;
 };
 

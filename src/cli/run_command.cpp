@@ -101,10 +101,13 @@ int run_command(const Context& context, const RunArguments& arguments) {
   require(!arguments.threads || (*arguments.threads >= 1 && *arguments.threads <= 1024),
           "--threads: expected a whole number from 1 to 1024, got {}",
           arguments.threads.value_or(0));
+  require(arguments.checkpoint_every_s >= 0, "--checkpoint-every: expected seconds, 0 or more, got {}",
+          arguments.checkpoint_every_s);
   auto [experiment, request] = choose(context, choice);
   const Resolved resolved = resolve(*experiment, request);
   request.threads = arguments.threads.value_or(0);
   request.keep_models = arguments.keep_models;
+  request.checkpoint_every_s = arguments.checkpoint_every_s;
   request.out =
       arguments.out.empty() ? default_folder(*experiment, request, resolved) : arguments.out;
   if (is_finished(request.out, *experiment, resolved)) return show_finished(context, request);

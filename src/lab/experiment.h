@@ -56,11 +56,26 @@ struct ClaimSpec {
   std::string why_not_judged = {};         // not empty: shown, not judged
 };
 
+// What may be chosen in every experiment, beside its own options.
+struct Conduct {
+  std::string on_divergence = "stop-model";
+
+  void visit(auto&& option) {
+    option("on_divergence", on_divergence, "when a model's loss is not finite or explodes",
+           one_of({"keep", "stop-model", "stop-run"}));
+  }
+  OnDivergence when_diverging() const {
+    if (on_divergence == "keep") return OnDivergence::keep;
+    return on_divergence == "stop-run" ? OnDivergence::stop_run : OnDivergence::stop_model;
+  }
+};
+
 // An experiment's settings and behaviour; experiments derive through SettingsOf.
 class Settings {
  public:
   virtual ~Settings() = default;
   virtual OptionList options() = 0;                    // points into this object
+  virtual const Conduct& conduct() const = 0;
   virtual std::unique_ptr<Settings> clone() const = 0;
   virtual void check() const = 0;                      // what single options cannot tell; UserError
   virtual std::string data() const = 0;                // data set's name, or "" for none
@@ -82,8 +97,10 @@ class SettingsOf final : public Settings {
   OptionList options() override {
     OptionList list;
     s_.visit(list);
+    conduct_.visit(list);
     return list;
   }
+  const Conduct& conduct() const override { return conduct_; }
   std::unique_ptr<Settings> clone() const override { return std::make_unique<SettingsOf>(s_); }
   void check() const override {
     if constexpr (requires { s_.check(); }) s_.check();
@@ -99,6 +116,7 @@ class SettingsOf final : public Settings {
 
  private:
   S s_;
+  Conduct conduct_;
 };
 
 // The texts of a report, in the reader's words; see run_key in store/results.h.

@@ -41,7 +41,7 @@ SeedRecord run_job(const Resolved& r, Worker& worker, const Job& job) {
   record.seed = job.seed;
   worker.begin(job.seed, job.part);
   for (const Variant& v : r.variants) {
-    Trial trial(worker, job.seed, v.label, record);
+    Trial trial(worker, job.seed, v.label, record, v.settings->conduct().when_diverging());
     v.settings->run(trial);
   }
   return record;
@@ -239,7 +239,8 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
     options.threads = std::max(1, threads / workers);
     options.stop = &stop;
     options.checkpoints = folder.checkpoints_path();
-    options.worth_writing_s = request.worth_writing_s;
+    options.checkpoint_every_s = request.checkpoint_every_s;
+    options.fork_at = request.fork_at;
     if (request.keep_models) options.models = folder.path() / "models";
     options.advanced = [&](double epochs) {
       const std::lock_guard lock(mutex);
@@ -249,11 +250,12 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
     try {
       Worker worker(options);
       while (const auto job = jobs.take()) {
+        if (stop) throw Interrupted{};
         SeedRecord record;
         try {
           record = run_job(r, worker, *job);
-        } catch (const UserError&) {
-          throw;
+        } catch (const UserError& error) {
+          fail_user("seed {}: {}", job->seed, error.what());
         } catch (const std::bad_alloc&) {
           fail_user("seed {} does not fit into memory; use fewer threads or smaller networks",
                     job->seed);

@@ -25,7 +25,8 @@ struct RunRequest {
   std::set<std::string> passes_off;
   std::filesystem::path out;                  // the run folder
   DataOptions data;
-  double worth_writing_s = 1;                 // shorter phases are not kept for resumption
+  double checkpoint_every_s = 20;             // at most this much work is lost by a kill
+  int64_t fork_at = 0;                        // as in WorkerOptions; for tests
   bool keep_models = false;                   // final weights as models/seed-N/ARM.safetensors
 };
 

@@ -118,7 +118,7 @@ RunOutcome run_toy(const std::filesystem::path& out, int threads, Watcher& watch
   RunRequest r;
   r.out = out;
   r.threads = threads;
-  r.worth_writing_s = 0;
+  r.checkpoint_every_s = 0;
   r.keep_models = keep_models;
   for (const std::string& a : arguments) r.assignments.push_back(parse_assignment(a));
   return run_experiment(toy(), r, watcher, watcher.stop);

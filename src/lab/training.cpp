@@ -12,6 +12,9 @@
 namespace omni {
 namespace {
 
+// A loss has exploded when it is so many times what it was at the first step, or what is usual.
+constexpr double kExplosion = 1e6;
+
 class Hash {
  public:
   void add(uint64_t x) { h_ = Key{h_}.fold(x).bits; }
@@ -59,7 +62,8 @@ bool all_finite(const Ensemble& e) {
 
 }  // namespace
 
-TrainingRun::TrainingRun(Worker& worker, const Training& p) : worker_(worker), p_(p) {
+TrainingRun::TrainingRun(Worker& worker, const Training& p, OnDivergence on_divergence)
+    : worker_(worker), p_(p), on_divergence_(on_divergence) {
   require(p.samples >= 1 && p.batch >= 1 && p.epochs >= 0 && p.steps >= 0,
           "phase {}: samples and batch must be at least 1, epochs and steps at least 0", p.name);
   require(p.epochs == 0 || p.steps == 0, "phase {}: state either epochs or steps, not both", p.name);
@@ -79,12 +83,15 @@ TrainingRun::TrainingRun(Worker& worker, const Training& p) : worker_(worker), p
     Step last(*last_graph_, rest_, worker.tables());
     p.build(last);
   }
-  if (!p.probe) {
-    require(!p.stop, "phase {}: a stop rule needs a probe", p.name);
-    return;
-  }
+  require(p.probe || !p.stop, "phase {}: a stop rule needs a probe", p.name);
+  if (p.probe) build_probe();
+  if (!worker.options().dry) hash_ = compute_hash();
+}
+
+void TrainingRun::build_probe() {
+  const Training& p = p_;
   require(p.probe->rows >= 1, "phase {}: its probe has no rows", p.name);
-  Step probe(*probe_graph_, p.probe->rows, worker.tables());
+  Step probe(*probe_graph_, p.probe->rows, worker_.tables());
   p.probe->build(probe);
   for (const Output& o : probe_graph_->outputs()) {
     const Type& t = probe_graph_->node(o.id).type;
@@ -126,9 +133,10 @@ void TrainingRun::count(Work& work) const {
   if (probes > 0) work.add(probe_graph_, probes);
 }
 
-uint64_t TrainingRun::hash() const {
+uint64_t TrainingRun::compute_hash() const {
   Hash hash;
   hash.add(p_.name);
+  hash.add(static_cast<uint64_t>(on_divergence_));
   hash.add(p_.set);
   hash.add(static_cast<uint64_t>(worker_.options().precision));
   for (const std::string& pass : worker_.options().passes_off) hash.add(pass);
@@ -167,19 +175,28 @@ Trained TrainingRun::untrained() const {
   return out;
 }
 
-Trained TrainingRun::run() {
-  Trained out{start().clone()};
-  std::optional<Ensemble> state;
+Progress TrainingRun::beginning() const {
+  Progress p{{start().clone()}};
+  p.reached.steps = first();
   if (p_.from && p_.from->optimizer)
-    state = p_.from->optimizer->clone();
+    p.optimizer = p_.from->optimizer->clone();
   else
-    state = fresh_state(*graph_, p_.set);
+    p.optimizer = fresh_state(*graph_, p_.set);
+  return p;
+}
+
+bool TrainingRun::has_diverged(double loss, double first_loss) const {
+  return !std::isfinite(loss) || std::abs(loss) > kExplosion * std::max(1.0, std::abs(first_loss));
+}
+
+bool TrainingRun::train(Progress& now, int64_t end) {
+  Trained& out = now.reached;
   PhaseInputs inputs(p_.random, p_.scalars);
   const auto ready = [&](const Graph& g) {
     auto program = worker_.program(g);
     inputs.bind(*program, worker_.tables());
     out.model.bind(*program, p_.set, 0);
-    if (state) state->bind(*program, p_.set + ".opt", 0);
+    if (now.optimizer) now.optimizer->bind(*program, p_.set + ".opt", 0);
     for (const auto& [name, e] : p_.frozen) e->bind(*program, name, 0);
     require_bound(*program, p_.name);
     program->refresh();
@@ -196,7 +213,7 @@ Trained TrainingRun::run() {
   const auto look = [&](int64_t step) {
     if (kept_after(step)) {
       out.kept.push_back({step, out.model.clone(), {}});
-      if (state) out.kept.back().optimizer = state->clone();
+      if (now.optimizer) out.kept.back().optimizer = now.optimizer->clone();
     }
     if (!probed_after(step)) return false;
     probe->refresh();
@@ -206,43 +223,71 @@ Trained TrainingRun::run() {
     return p_.stop && seen.values.at(p_.stop->result) >= p_.stop->at_least;
   };
 
-  int64_t told = first();
-  const auto advance = [&](int64_t step) {
-    if (worker_.options().advanced)
-      worker_.options().advanced(static_cast<double>(step - told) /
-                                 static_cast<double>(per_epoch_));
-    told = step;
-  };
   std::vector<int32_t> order;
   int64_t order_epoch = -1;
   const Program* previous = nullptr;
-  out.steps = first();
-  for (bool ended = look(first()); !ended && out.steps < steps_;) {
-    if (worker_.options().stop && worker_.options().stop->load(std::memory_order_relaxed))
-      throw Interrupted{};
+  bool ended = out.steps == first() && look(first());
+  while (!ended && out.steps < end) {
+    if (worker_.asked_to_stop() || worker_.due()) save(now);
     const int64_t epoch = out.steps / per_epoch_, s = out.steps % per_epoch_;
     if (epoch != order_epoch)
       order = permutation(p_.order.fold(static_cast<uint64_t>(epoch)), p_.samples);
     order_epoch = epoch;
     // The two programs take turns on the same weights: each makes its copies of them anew.
-    Program& now = s < full_ ? *program : *last;
-    if (previous && previous != &now) now.refresh();
-    previous = &now;
-    if (now.has_input("index")) now.bind("index", order.data() + s * batch_);
+    Program& step = s < full_ ? *program : *last;
+    if (previous && previous != &step) step.refresh();
+    previous = &step;
+    if (step.has_input("index")) step.bind("index", order.data() + s * batch_);
     inputs.lr = static_cast<float>(learning_rate(out.steps));
     inputs.step = static_cast<float>(++out.steps);
-    now.run();
-    if (!std::isfinite(now.result("loss")[0])) {
+    step.run();
+    const double loss = step.result("loss")[0];
+    if (out.steps == first() + 1) now.first_loss = loss;
+    if (!out.diverged_at && has_diverged(loss, now.first_loss)) {
       out.diverged_at = out.steps;
-      break;
+      require(on_divergence_ != OnDivergence::stop_run,
+              "phase {}: the loss was {} at step {}, and on_divergence=stop-run ends the run there; "
+              "with stop-model or keep it goes on", p_.name, loss, out.steps);
+      if (on_divergence_ == OnDivergence::stop_model) return true;
     }
     ended = look(out.steps);
     if (s + 1 == per_epoch_) advance(out.steps);
   }
+  return ended;
+}
+
+void TrainingRun::save(const Progress& now) {
+  if (now.reached.steps > first())
+    worker_.save(hash_, now);
+  else
+    worker_.save();
+  if (worker_.asked_to_stop()) throw Interrupted{};
+}
+
+void TrainingRun::advance(int64_t step) {
+  if (worker_.options().advanced && step > told_)
+    worker_.options().advanced(static_cast<double>(step - told_) / static_cast<double>(per_epoch_));
+  told_ = step;
+}
+
+Trained TrainingRun::run() {
+  std::optional<Progress> found = worker_.find_running(hash_);
+  Progress now = found ? std::move(*found) : beginning();
+  told_ = first();
+  advance(now.reached.steps);
+  bool ended = false;
+  const int64_t fork = first() + worker_.options().fork_at;
+  if (now.reached.steps < fork && fork < steps_) {
+    ended = train(now, fork);
+    worker_.forget_programs();
+    now = now.clone();
+  }
+  if (!ended) train(now, steps_);
   advance(steps_);
+  Trained& out = now.reached;
   // The last update may have been the one that broke it.
   if (!out.diverged_at && !all_finite(out.model)) out.diverged_at = out.steps;
-  return out;
+  return std::move(out);
 }
 
 }  // namespace omni

@@ -14,15 +14,16 @@ namespace omni {
 class TrainingRun {
  public:
   // Builds the graphs; UserError for what is missing or contradictory in p.
-  TrainingRun(Worker& worker, const Training& p);
+  TrainingRun(Worker& worker, const Training& p, OnDivergence on_divergence);
 
   const Graph& graph() const { return *graph_; }
   double epochs() const;        // that it will take, unless it ends early
   void count(Work& work) const;  // adds its graphs with how often each will run, the same
-  // Over everything that the outcome depends on.
-  uint64_t hash() const;
+  // Over everything that the outcome depends on; 0 in dry runs, whose weights are not there.
+  uint64_t hash() const { return hash_; }
   // An outcome of the right form, with weights as at the start and measurements of zero.
   Trained untrained() const;
+  // From the start, or from where an earlier sitting left it.
   Trained run();
 
  private:
@@ -32,10 +33,22 @@ class TrainingRun {
   bool probed_after(int64_t step) const;
   bool kept_after(int64_t step) const;
   double learning_rate(int64_t step) const { return p_.lr ? p_.lr(step, steps_) : 0; }
+  bool has_diverged(double loss, double first_loss) const;
+
+  void build_probe();
+  uint64_t compute_hash() const;
+  Progress beginning() const;
+  // Goes on to step `end`. True when the phase is over: its stop rule holds, or it diverged.
+  bool train(Progress& now, int64_t end);
+  void save(const Progress& now);  // and leaves if that is asked for
+  void advance(int64_t step);      // tells how far it is
 
   Worker& worker_;
   const Training& p_;
+  const OnDivergence on_divergence_;
+  uint64_t hash_ = 0;
   int64_t batch_ = 0, full_ = 0, rest_ = 0, per_epoch_ = 0, steps_ = 0;
+  int64_t told_ = 0;  // the step up to which progress was told
   std::shared_ptr<Graph> graph_ = std::make_shared<Graph>(), last_graph_ = std::make_shared<Graph>(),
                          probe_graph_ = std::make_shared<Graph>();
 };

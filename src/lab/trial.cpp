@@ -1,7 +1,6 @@
 #include "lab/trial.h"
 
 #include <algorithm>
-#include <chrono>
 #include <numeric>
 
 #include "base/sha256.h"
@@ -15,8 +14,13 @@
 
 namespace omni {
 
-Trial::Trial(Worker& worker, int64_t seed, std::string variant, SeedRecord& record)
-    : worker_(worker), seed_(seed), variant_(std::move(variant)), record_(record) {}
+Trial::Trial(Worker& worker, int64_t seed, std::string variant, SeedRecord& record,
+             OnDivergence on_divergence)
+    : worker_(worker),
+      seed_(seed),
+      variant_(std::move(variant)),
+      record_(record),
+      on_divergence_(on_divergence) {}
 
 const Dataset& Trial::data() const {
   check(worker_.options().data != nullptr, "this experiment has no data set");
@@ -63,7 +67,7 @@ const Snapshot& Trained::at(int64_t step) const {
 }
 
 Trained Trial::train(const Training& p) {
-  TrainingRun run(worker_, p);
+  TrainingRun run(worker_, p, on_divergence_);
   const WorkerOptions& options = worker_.options();
   if (dry()) {
     if (options.saw_graph) options.saw_graph(p, run.graph());
@@ -71,15 +75,12 @@ Trained Trial::train(const Training& p) {
     run.count(record_.work[in_part_.value_or("")]);
     return run.untrained();
   }
-  const uint64_t hash = run.hash();
-  if (const Trained* known = worker_.find_phase(hash)) {
+  if (const Trained* known = worker_.find_phase(run.hash())) {
     if (options.advanced) options.advanced(run.epochs());
     return known->clone();
   }
-  const auto begin = std::chrono::steady_clock::now();
   Trained out = run.run();
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  worker_.keep_phase(hash, out, took.count());
+  worker_.keep_phase(run.hash(), out);
   return out;
 }
 
@@ -106,6 +107,7 @@ Measured Trial::evaluate(const StepBuilder& build, int64_t rows, const FrozenSet
     record_.work[in_part_.value_or("")].add(owned, 1);
     return out;
   }
+  worker_.stop_if_asked();
   const auto program = worker_.program(graph);
   PhaseInputs inputs(key().fold("evaluate"), scalars);
   inputs.bind(*program, tables());

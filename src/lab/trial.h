@@ -78,8 +78,8 @@ struct Probed {
 
 struct Trained {
   Ensemble model;                       // one model; its last state when it diverged
-  // The step at which the loss was not finite any more; the last step if only the final weights are
-  // not.
+  // The step at which the loss was not finite or had exploded (a million times the first step's, or
+  // 1e6 where that was below 1); the last step if only the final weights are not finite.
   std::optional<int64_t> diverged_at = {};
   int64_t steps = 0;                    // taken, a fork's trunk included
   std::vector<Probed> probed = {};      // by step
@@ -92,9 +92,18 @@ struct Trained {
 // Scalar and per-row results of an evaluation by name.
 using Measured = std::map<std::string, std::vector<float>>;
 
+// What happens when a model's loss is not finite any more, or explodes. The model is recorded as
+// diverged at that step in any case, and its neighbours never notice.
+enum class OnDivergence {
+  keep,        // it trains on
+  stop_model,  // its phase ends there
+  stop_run,    // the whole run ends there, which is an error
+};
+
 class Trial {
  public:
-  Trial(Worker& worker, int64_t seed, std::string variant, SeedRecord& record);
+  Trial(Worker& worker, int64_t seed, std::string variant, SeedRecord& record,
+        OnDivergence on_divergence = OnDivergence::stop_model);
 
   int64_t seed() const { return seed_; }
   // Random keys come from the seed and visible names: key().fold("init").
@@ -108,7 +117,7 @@ class Trial {
   // A fresh model with the parameters that `define` emits, initialised from `key`.
   Ensemble init(const std::function<void(Net&)>& define, Key key);
 
-  // Runs a training phase, or finds it again. A diverged model stops at that step.
+  // Runs a training phase, or finds it again, or continues it from its last checkpoint.
   Trained train(const Training& phase);
 
   // Work that shares nothing costly with the rest of the seed: other workers may take other parts
@@ -140,6 +149,7 @@ class Trial {
   int64_t seed_;
   std::string variant_;
   SeedRecord& record_;
+  OnDivergence on_divergence_;
   std::optional<std::string> in_part_;
 };
 

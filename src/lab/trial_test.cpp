@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/statistics.h"
+#include "lab/checkpoint.h"
 #include "lab/test_support.h"
 #include "ops/random.h"
 #include "store/test_folder.h"
@@ -82,7 +84,7 @@ TEST(Trial, FindsFinishedPhasesOnDisk) {
   std::atomic<bool> stop = false;
   WorkerOptions o;
   o.checkpoints = folder.path();
-  o.worth_writing_s = 0;
+  o.checkpoint_every_s = 0;
   o.stop = &stop;
   uint64_t hash = 0;
   {
@@ -97,6 +99,107 @@ TEST(Trial, FindsFinishedPhasesOnDisk) {
   EXPECT_THROW(other.train(), Interrupted);
   b.worker.end();
   EXPECT_THROW(b.train(), Interrupted);  // forgotten
+}
+
+// Raises `stop` while the phase takes step `at`; its hash has asked for all rates before.
+std::function<double(int64_t, int64_t)> stopping_at(int64_t at, std::atomic<bool>& stop) {
+  return [at, &stop, asked = 0](int64_t step, int64_t) mutable {
+    if (step + 1 == at && ++asked == 2) stop = true;
+    return 0.01;
+  };
+}
+
+struct Interruptible {
+  TestFolder folder;
+  std::atomic<bool> stop = false;
+  WorkerOptions options() {
+    WorkerOptions o;
+    o.checkpoints = folder.path();
+    o.stop = &stop;
+    return o;
+  }
+  static Training phase(const Trial& t, const Ensemble& start) {
+    Training p = toy_training(t, start);
+    p.probe = toy_probe({0, 6, 7, 12, 20});
+    p.keep_at = {0, 3, 7, 15};
+    return p;
+  }
+  Trained run(double checkpoint_every_s, int64_t stop_at = 0) {
+    WorkerOptions o = options();
+    o.checkpoint_every_s = checkpoint_every_s;
+    Bench b(o);
+    const Ensemble start = toy_model(*b.trial);
+    Training p = phase(*b.trial, start);
+    if (stop_at > 0) p.lr = stopping_at(stop_at, stop);
+    Trained t = b.trial->train(p);
+    EXPECT_DOUBLE_EQ(b.epochs, 5);
+    return t;
+  }
+  int files() const {
+    int count = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path()))
+      count += entry.is_regular_file();
+    return count;
+  }
+};
+
+void expect_same(const Trained& a, const Trained& b) {
+  EXPECT_EQ(weights_hash(a.model[0]), weights_hash(b.model[0]));
+  EXPECT_EQ(a.steps, b.steps);
+  EXPECT_EQ(a.diverged_at, b.diverged_at);
+  ASSERT_EQ(a.probed.size(), b.probed.size());
+  for (size_t i = 0; i < a.probed.size(); ++i) {
+    EXPECT_EQ(a.probed[i].step, b.probed[i].step);
+    EXPECT_EQ(a.probed[i].values, b.probed[i].values);
+  }
+  ASSERT_EQ(a.kept.size(), b.kept.size());
+  for (size_t i = 0; i < a.kept.size(); ++i) {
+    EXPECT_EQ(a.kept[i].step, b.kept[i].step);
+    EXPECT_EQ(weights_hash(a.kept[i].model[0]), weights_hash(b.kept[i].model[0]));
+    EXPECT_EQ(weights_hash((*a.kept[i].optimizer)[0]), weights_hash((*b.kept[i].optimizer)[0]));
+  }
+}
+
+TEST(Trial, AnInterruptedPhaseGoesOnFromItsLastStep) {
+  const Trained whole = Interruptible().run(1e9);
+  for (const int64_t stop_at : {1, 2, 4, 7, 8, 13, 19}) {
+    Interruptible i;
+    EXPECT_THROW(i.run(1e9, stop_at), Interrupted);
+    EXPECT_EQ(i.files(), 1);
+    i.stop = false;
+    // From the checkpoint: the program has no chance to take the steps before again.
+    expect_same(i.run(1e9, stop_at), whole);
+    EXPECT_FALSE(i.stop) << "step " << stop_at << " was taken again";
+  }
+}
+
+TEST(Trial, TheCheckpointBeforeTheLastServesWhereTheLastIsDamaged) {
+  const Trained whole = Interruptible().run(1e9);
+  Interruptible i;
+  EXPECT_THROW(i.run(0, 9), Interrupted);
+  ASSERT_EQ(i.files(), 2);
+  std::map<int64_t, std::filesystem::path> by_steps;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(i.folder.path()))
+    if (const auto p = read_checkpoint(entry.path())) by_steps[p->reached.steps] = entry.path();
+  ASSERT_EQ(by_steps.size(), 2u);
+  EXPECT_EQ(by_steps.begin()->first, 8);
+  EXPECT_EQ(by_steps.rbegin()->first, 9);
+  std::filesystem::resize_file(by_steps.at(9), 1000);
+  i.stop = false;
+  EXPECT_THROW(i.run(1e9, 9), Interrupted);  // step 9 is taken again, from step 8
+  i.stop = false;
+  expect_same(i.run(1e9), whole);
+}
+
+TEST(Trial, ForkingAnywhereKeepsTheBits) {
+  const Trained whole = Interruptible().run(1e9);
+  for (const int64_t at : {1, 5, 19, 20, 99}) {
+    WorkerOptions o;
+    o.fork_at = at;
+    Bench b(o);
+    const Ensemble start = toy_model(*b.trial);
+    expect_same(b.trial->train(Interruptible::phase(*b.trial, start)), whole);
+  }
 }
 
 TEST(Trial, RecordsDivergenceAndLeavesNeighboursAlone) {
@@ -117,6 +220,40 @@ TEST(Trial, RecordsDivergenceAndLeavesNeighboursAlone) {
   EXPECT_EQ(b.record.models.at("tame").status, ModelStatus::ok);
   EXPECT_EQ(b.record.models.at("tame").weights_hash, fmt::format("{:016x}", wanted));
   EXPECT_EQ(b.train(1e30).diverged_at, wild.diverged_at);  // found again as what it was
+}
+
+// The reported loss is `factor` times as large from step 7 on.
+Trained train_exploding(OnDivergence choice, double factor) {
+  Bench b;
+  Trial t(b.worker, 0, "", b.record, choice);
+  const Ensemble start = toy_model(t);
+  Training p = toy_training(t, start);
+  p.scalars["factor"] = factor;
+  p.build = [](Step& s) {
+    Net net = s.net("model");
+    const Value loss = cross_entropy(toy_logits(net, s.rows("train.x")), s.rows("train.y"));
+    s.graph().result("loss", where(greater(s.step(), 6.5), loss * s.scalar("factor"), loss));
+    apply(Adam{}, net, loss, s.lr());
+  };
+  return t.train(p);
+}
+
+TEST(Trial, WhatFollowsADivergenceIsTheUsersChoice) {
+  for (const double factor : {std::numeric_limits<double>::infinity(), kNaN, 1e8, -1e8}) {
+    const Trained kept = train_exploding(OnDivergence::keep, factor);
+    EXPECT_EQ(kept.diverged_at, 7);
+    EXPECT_EQ(kept.steps, 20);
+    const Trained stopped = train_exploding(OnDivergence::stop_model, factor);
+    EXPECT_EQ(stopped.diverged_at, 7);
+    EXPECT_EQ(stopped.steps, 7);
+    try {
+      train_exploding(OnDivergence::stop_run, factor);
+      ADD_FAILURE() << "the run went on";
+    } catch (const UserError& e) {
+      EXPECT_NE(std::string(e.what()).find("at step 7"), std::string::npos) << e.what();
+    }
+  }
+  EXPECT_FALSE(train_exploding(OnDivergence::stop_model, 1e5).diverged_at);
 }
 
 // The loss of the last step is computed before its update.

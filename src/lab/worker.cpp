@@ -1,8 +1,7 @@
 #include "lab/worker.h"
 
-#include <nlohmann/json.hpp>
+#include <algorithm>
 
-#include "base/statistics.h"
 #include "graph/inspect.h"
 #include "lab/arrays.h"
 #include "store/files.h"
@@ -12,49 +11,14 @@ namespace {
 
 // Sweeps over structure compile many programs; each holds its activations.
 constexpr size_t kMostPrograms = 64;
-constexpr const char* kDivergedKey = "diverged_at";
-constexpr const char* kStepsKey = "steps";
-constexpr const char* kProbedKey = "probed";
-constexpr const char* kCheckKey = "check";
+// Writing takes at most this share of a worker's time, whatever the interval.
+constexpr double kWritingShare = 0.01;
+// Two generations: a running phase's last checkpoint is still there while the next is written, and
+// when that one turns out to be damaged.
+constexpr int kGenerations = 2;
 
-// [[step, {name: value}], ...]; a value that is not finite becomes null and comes back as NaN.
-std::string probed_text(const std::vector<Probed>& probed) {
-  auto list = nlohmann::json::array();
-  for (const Probed& p : probed) list.push_back({p.step, p.values});
-  return list.dump();
-}
-
-std::vector<Probed> probed_from(const std::string& text) {
-  std::vector<Probed> out;
-  for (const auto& item : nlohmann::json::parse(text)) {
-    Probed& p = out.emplace_back(Probed{item.at(0).get<int64_t>(), {}});
-    for (const auto& [name, value] : item.at(1).items())
-      p.values[name] = value.is_null() ? kNaN : value.get<double>();
-  }
-  return out;
-}
-
-// What a checkpoint must agree with: its weights and its outcome.
-std::string check_text(const Trained& t) {
-  return fmt::format("{:016x} {} {} {:016x}", weights_hash(t.model[0]), t.diverged_at.value_or(-1),
-                     t.steps, hash_text(probed_text(t.probed)));
-}
-
-// Nothing for a damaged file: the phase is then trained again, to the same bits.
-std::optional<Trained> read_phase(const std::filesystem::path& path) {
-  try {
-    std::map<std::string, std::string> metadata;
-    Trained t{load_ensemble(path, &metadata)};
-    if (metadata.contains(kDivergedKey)) t.diverged_at = std::stoll(metadata.at(kDivergedKey));
-    t.steps = std::stoll(metadata[kStepsKey]);
-    t.probed = probed_from(metadata[kProbedKey]);
-    if (metadata[kCheckKey] == check_text(t)) return t;
-  } catch (const UserError&) {
-  } catch (const std::invalid_argument&) {
-  } catch (const std::out_of_range&) {
-  } catch (const nlohmann::json::exception&) {
-  }
-  return std::nullopt;
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
 }  // namespace
@@ -80,35 +44,91 @@ std::filesystem::path Worker::folder() const {
 void Worker::begin(int64_t seed, std::optional<std::string> part) {
   seed_ = seed;
   options_.part = std::move(part);
-  phases_.clear();
+  forget();
 }
 
 void Worker::end() {
-  phases_.clear();
+  forget();
   std::error_code ignored;
-  if (!options_.checkpoints.empty()) std::filesystem::remove_all(folder(), ignored);
+  if (keeps_checkpoints()) std::filesystem::remove_all(folder(), ignored);
+}
+
+void Worker::forget() {
+  phases_.clear();
+  unwritten_.clear();
+  saved_ = std::chrono::steady_clock::now();
+  wait_s_ = options_.checkpoint_every_s;
+}
+
+std::filesystem::path Worker::finished_path(uint64_t hash) const {
+  return folder() / fmt::format("{:016x}.safetensors", hash);
+}
+
+std::filesystem::path Worker::running_path(uint64_t hash, int generation) const {
+  return folder() / fmt::format("{:016x}.running-{}.safetensors", hash, generation);
 }
 
 const Trained* Worker::find_phase(uint64_t hash) {
   if (const auto it = phases_.find(hash); it != phases_.end()) return &it->second;
-  if (options_.checkpoints.empty()) return nullptr;
-  const auto path = folder() / fmt::format("{:016x}.safetensors", hash);
-  if (!std::filesystem::exists(path)) return nullptr;
-  std::optional<Trained> t = read_phase(path);
-  if (!t) return nullptr;
-  return &phases_.emplace(hash, std::move(*t)).first->second;
+  if (!keeps_checkpoints()) return nullptr;
+  std::optional<Progress> found = read_checkpoint(finished_path(hash));
+  if (!found) return nullptr;
+  return &phases_.emplace(hash, std::move(found->reached)).first->second;
 }
 
-void Worker::keep_phase(uint64_t hash, const Trained& t, double took_s) {
+std::optional<Progress> Worker::find_running(uint64_t hash) {
+  std::optional<Progress> furthest;
+  if (!keeps_checkpoints()) return furthest;
+  for (int g = 0; g < kGenerations; ++g) {
+    std::optional<Progress> found = read_checkpoint(running_path(hash, g));
+    if (!found || (furthest && found->reached.steps <= furthest->reached.steps)) continue;
+    furthest = std::move(found);
+    generation_ = (g + 1) % kGenerations;  // the next one leaves this one alone
+  }
+  return furthest;
+}
+
+void Worker::keep_phase(uint64_t hash, const Trained& t) {
   phases_.insert_or_assign(hash, t.clone());
-  // Snapshots live in memory only: such a phase is trained again after an interruption.
-  if (options_.checkpoints.empty() || took_s < options_.worth_writing_s || !t.kept.empty()) return;
+  if (!keeps_checkpoints()) return;
+  unwritten_.push_back(hash);
+  if (due()) save();
+}
+
+bool Worker::due() const { return keeps_checkpoints() && seconds_since(saved_) >= wait_s_; }
+
+void Worker::save() {
+  if (!keeps_checkpoints()) return;
+  const auto begin = std::chrono::steady_clock::now();
   make_folder(folder());
-  std::map<std::string, std::string> metadata = {{kCheckKey, check_text(t)},
-                                                 {kStepsKey, fmt::format("{}", t.steps)},
-                                                 {kProbedKey, probed_text(t.probed)}};
-  if (t.diverged_at) metadata[kDivergedKey] = fmt::format("{}", *t.diverged_at);
-  save_ensemble(folder() / fmt::format("{:016x}.safetensors", hash), t.model, metadata);
+  for (const uint64_t hash : unwritten_) {
+    write_checkpoint(finished_path(hash), phases_.at(hash));
+    std::error_code ignored;
+    for (int g = 0; g < kGenerations; ++g) std::filesystem::remove(running_path(hash, g), ignored);
+  }
+  unwritten_.clear();
+  wait_after(begin);
+}
+
+void Worker::save(uint64_t hash, const Progress& running) {
+  if (!keeps_checkpoints()) return;
+  const auto begin = std::chrono::steady_clock::now();
+  save();
+  write_checkpoint(running_path(hash, generation_), running);
+  generation_ = (generation_ + 1) % kGenerations;
+  wait_after(begin);
+}
+
+void Worker::wait_after(std::chrono::steady_clock::time_point began_writing) {
+  saved_ = std::chrono::steady_clock::now();
+  wait_s_ = options_.checkpoint_every_s;
+  if (wait_s_ > 0) wait_s_ = std::max(wait_s_, seconds_since(began_writing) / kWritingShare);
+}
+
+void Worker::stop_if_asked() {
+  if (!asked_to_stop()) return;
+  save();
+  throw Interrupted{};
 }
 
 }  // namespace omni

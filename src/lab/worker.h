@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -10,6 +11,7 @@
 #include <string>
 
 #include "engine/program.h"
+#include "lab/checkpoint.h"
 #include "lab/cost.h"
 #include "lab/trial.h"
 
@@ -28,8 +30,11 @@ struct WorkerOptions {
   const std::atomic<bool>* stop = nullptr;
   std::function<void(double)> advanced;      // model-epochs trained
   std::function<void(const Training&, const Graph&)> saw_graph;  // of every training phase
-  std::filesystem::path checkpoints;         // empty: phases are not kept on disk
-  double worth_writing_s = 1;  // a phase that took less is rather trained again than written
+  std::filesystem::path checkpoints;         // empty: nothing is kept on disk
+  double checkpoint_every_s = 20;            // at most this much work is lost by a kill; 0: no step
+  // Every phase is left after so many steps and continued from a copy in programs compiled anew; 0:
+  // never. Bits do not depend on it, which tests use.
+  int64_t fork_at = 0;
   std::filesystem::path models;              // empty: final models are not kept
 };
 
@@ -63,18 +68,43 @@ class Worker {
   void begin(int64_t seed, std::optional<std::string> part = {});
   void end();  // forgets its phases, on disk too
 
-  // Finished phases of this job, by the hash of all that they depend on.
+  // Drops all compiled programs.
+  void forget_programs() { programs_.clear(); }
+
+  // Finished phases of this job, by the hash of all that they depend on, and the furthest
+  // checkpoint of one that was running when the last sitting ended.
   const Trained* find_phase(uint64_t hash);
-  // Also on disk, if training took so long that this is worth it.
-  void keep_phase(uint64_t hash, const Trained& t, double took_s);
+  std::optional<Progress> find_running(uint64_t hash);
+  void keep_phase(uint64_t hash, const Trained& t);
+
+  // Whether the last checkpoint is so old that it is time for the next: `checkpoint_every_s`, or
+  // longer (unless that is 0) where writing would take more than a hundredth of the time.
+  bool due() const;
+  // Writes what was finished since the last checkpoint, and the running phase.
+  void save();
+  void save(uint64_t hash, const Progress& running);
+
+  bool asked_to_stop() const {
+    return options_.stop && options_.stop->load(std::memory_order_relaxed);
+  }
+  void stop_if_asked();  // saves and throws Interrupted
 
  private:
+  bool keeps_checkpoints() const { return !options_.checkpoints.empty(); }
   std::filesystem::path folder() const;
+  std::filesystem::path finished_path(uint64_t hash) const;
+  std::filesystem::path running_path(uint64_t hash, int generation) const;
+  void forget();
+  void wait_after(std::chrono::steady_clock::time_point began_writing);
 
   WorkerOptions options_;
   DataTable tables_;
   std::map<uint64_t, std::shared_ptr<Program>> programs_;
   std::map<uint64_t, Trained> phases_;
+  std::vector<uint64_t> unwritten_;  // of phases_
+  std::chrono::steady_clock::time_point saved_ = std::chrono::steady_clock::now();
+  double wait_s_ = 0;  // from saved_ to the next checkpoint
+  int generation_ = 0;
   int64_t seed_ = 0;
 };
 

@@ -1,0 +1,155 @@
+#include "lab/checkpoint.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/sha256.h"
+#include "base/statistics.h"
+#include "store/safetensors.h"
+
+namespace omni {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kStateKey = "state";  // JSON: everything but the arrays
+constexpr const char* kCheckKey = "check";  // SHA-256 of state and arrays
+
+// Arrays are called "<owner>/<parameter>", and the owners "model", "optimizer", and for each kept
+// snapshot "kept/<its place>/model" and "kept/<its place>/optimizer".
+std::string owner_of_kept(size_t place, const char* what) {
+  return fmt::format("kept/{}/{}", place, what);
+}
+
+std::string array_name(const std::string& owner, const std::string& parameter) {
+  return owner + "/" + parameter;
+}
+
+// Whose parameters the file holds, in their order.
+using Owners = std::vector<std::pair<std::string, const Ensemble*>>;
+
+Owners owners_of(const Trained& t, const Ensemble* optimizer) {
+  Owners owners = {{"model", &t.model}};
+  if (optimizer) owners.emplace_back("optimizer", optimizer);
+  for (size_t i = 0; i < t.kept.size(); ++i) {
+    owners.emplace_back(owner_of_kept(i, "model"), &t.kept[i].model);
+    if (t.kept[i].optimizer)
+      owners.emplace_back(owner_of_kept(i, "optimizer"), &*t.kept[i].optimizer);
+  }
+  return owners;
+}
+
+// A number that is not finite becomes null and comes back as NaN.
+std::string state_text(const Trained& t, double first_loss, const Owners& owners) {
+  json j = {{"steps", t.steps}, {"first_loss", first_loss}, {"probed", json::array()}, {"kept", json::array()},
+            {"parameters", json::object()}};
+  if (t.diverged_at) j["diverged_at"] = *t.diverged_at;
+  for (const Probed& p : t.probed) j["probed"].push_back({p.step, p.values});
+  for (const Snapshot& s : t.kept) j["kept"].push_back(s.step);
+  for (const auto& [owner, e] : owners) {
+    json& names = j["parameters"][owner] = json::array();
+    for (const ParameterSpec& s : e->specs()) names.push_back(s.name);
+  }
+  return j.dump();
+}
+
+std::string checksum(const std::string& state,
+                     const std::map<std::string, std::span<const std::byte>>& arrays) {
+  Sha256 sha;
+  const auto add = [&](std::string_view text) { sha.add(std::as_bytes(std::span(text))); };
+  add(state);
+  for (const auto& [name, bytes] : arrays) {
+    add(fmt::format("\n{} {}\n", name, bytes.size()));
+    sha.add(bytes);
+  }
+  return sha.hex();
+}
+
+Ensemble ensemble_of(const safetensors::File& file, const json& state, const std::string& owner) {
+  std::vector<ParameterSpec> specs;
+  for (const json& name : state.at("parameters").at(owner)) {
+    const auto found = file.arrays.find(array_name(owner, name.get<std::string>()));
+    require(found != file.arrays.end(), "a parameter is missing");
+    specs.push_back({name.get<std::string>(), Shape(found->second.shape), init::zeros()});
+  }
+  Ensemble e(std::move(specs), 1);
+  for (size_t i = 0; i < e.specs().size(); ++i)
+    std::ranges::copy(file.arrays.at(array_name(owner, e.specs()[i].name)).floats(),
+                      e.array(i, 0).begin());
+  return e;
+}
+
+Progress progress_of(const safetensors::File& file, const json& state) {
+  const auto has = [&](const std::string& owner) { return state.at("parameters").contains(owner); };
+  const auto number = [](const json& v) { return v.is_null() ? kNaN : v.get<double>(); };
+  Progress p{{ensemble_of(file, state, "model")}};
+  p.first_loss = number(state.at("first_loss"));
+  Trained& t = p.reached;
+  t.steps = state.at("steps");
+  if (state.contains("diverged_at")) t.diverged_at = state.at("diverged_at").get<int64_t>();
+  for (const json& seen : state.at("probed")) {
+    Probed& probed = t.probed.emplace_back(Probed{seen.at(0).get<int64_t>(), {}});
+    for (const auto& [name, value] : seen.at(1).items())
+      probed.values[name] = number(value);
+  }
+  for (size_t i = 0; i < state.at("kept").size(); ++i) {
+    t.kept.push_back({state["kept"][i].get<int64_t>(),
+                      ensemble_of(file, state, owner_of_kept(i, "model")), {}});
+    if (const std::string owner = owner_of_kept(i, "optimizer"); has(owner))
+      t.kept.back().optimizer = ensemble_of(file, state, owner);
+  }
+  if (has("optimizer")) p.optimizer = ensemble_of(file, state, "optimizer");
+  return p;
+}
+
+void write(const std::filesystem::path& path, const Trained& t, const Ensemble* optimizer,
+           double first_loss) {
+  const Owners owners = owners_of(t, optimizer);
+  std::map<std::string, safetensors::View> views;
+  std::map<std::string, std::span<const std::byte>> bytes;
+  for (const auto& [owner, e] : owners)
+    for (size_t i = 0; i < e->specs().size(); ++i) {
+      const std::string name = array_name(owner, e->specs()[i].name);
+      bytes[name] = std::as_bytes(e->array(i, 0));
+      views[name] = {safetensors::Dtype::f32, e->specs()[i].shape.dims(), bytes[name]};
+    }
+  const std::string state = state_text(t, first_loss, owners);
+  safetensors::write(path, views, {{kStateKey, state}, {kCheckKey, checksum(state, bytes)}});
+}
+
+}  // namespace
+
+Progress Progress::clone() const {
+  Progress copy{reached.clone()};
+  if (optimizer) copy.optimizer = optimizer->clone();
+  copy.first_loss = first_loss;
+  return copy;
+}
+
+void write_checkpoint(const std::filesystem::path& path, const Progress& p) {
+  write(path, p.reached, p.optimizer ? &*p.optimizer : nullptr, p.first_loss);
+}
+
+void write_checkpoint(const std::filesystem::path& path, const Trained& finished) {
+  write(path, finished, nullptr, 0);
+}
+
+std::optional<Progress> read_checkpoint(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return std::nullopt;
+  try {
+    const safetensors::File file = safetensors::read(path);
+    const auto state = file.metadata.find(kStateKey), check = file.metadata.find(kCheckKey);
+    if (state == file.metadata.end() || check == file.metadata.end()) return std::nullopt;
+    std::map<std::string, std::span<const std::byte>> bytes;
+    for (const auto& [name, array] : file.arrays) bytes[name] = array.bytes;
+    if (check->second != checksum(state->second, bytes)) return std::nullopt;
+    return progress_of(file, json::parse(state->second));
+  } catch (const UserError&) {
+  } catch (const json::exception&) {
+  }
+  return std::nullopt;
+}
+
+}  // namespace omni
