@@ -15,10 +15,11 @@ find_package(CURL REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(PNG REQUIRED)
+find_package(ICU REQUIRED COMPONENTS uc)
 find_path(OMNI_RANDOM123_INCLUDE_DIR Random123/philox.h REQUIRED)
 mark_as_advanced(OMNI_RANDOM123_INCLUDE_DIR)
 
 set(OMNI_PUBLIC_LIBRARIES fmt::fmt nlohmann_json::nlohmann_json DNNL::dnnl OpenMP::OpenMP_CXX
   Threads::Threads hwy::hwy Boost::headers)
 set(OMNI_PRIVATE_LIBRARIES spdlog::spdlog tomlplusplus::tomlplusplus CLI11::CLI11 SQLite::SQLite3
-  CURL::libcurl OpenSSL::Crypto ZLIB::ZLIB PNG::PNG)
+  CURL::libcurl OpenSSL::Crypto ZLIB::ZLIB PNG::PNG ICU::uc)

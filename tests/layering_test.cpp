@@ -29,12 +29,13 @@ const std::map<std::string, Names>& may_include() {
       {"engine", {"base", "graph", "cpu", "ops"}},
       {"nn", {"base", "graph", "cpu", "ops", "engine"}},
       {"data", {"base"}},
+      {"text", {"base"}},
       {"store", {"base"}},
       {"report", {"base", "store"}},  // not lab: a report never needs a run
-      {"lab", {"base", "graph", "ops", "engine", "nn", "data", "store"}},
-      {"experiments", {"base", "graph", "ops", "engine", "nn", "data", "store", "lab"}},
-      {"cli", {"base", "graph", "cpu", "ops", "engine", "nn", "data", "store", "report", "lab",
-               "experiments"}},
+      {"lab", {"base", "graph", "ops", "engine", "nn", "data", "text", "store"}},
+      {"experiments", {"base", "graph", "ops", "engine", "nn", "data", "text", "store", "lab"}},
+      {"cli", {"base", "graph", "cpu", "ops", "engine", "nn", "data", "text", "store", "report",
+               "lab", "experiments"}},
   };
   return table;
 }

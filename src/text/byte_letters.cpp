@@ -1,0 +1,49 @@
+#include "text/byte_letters.h"
+
+#include <algorithm>
+
+#include "text/unicode.h"
+
+namespace omni {
+namespace {
+
+constexpr bool is_own_letter(int byte) {
+  return (byte >= '!' && byte <= '~') || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
+}
+
+constexpr std::array<char32_t, 256> kLetters = [] {
+  std::array<char32_t, 256> letters{};
+  char32_t next = 256;
+  for (int byte = 0; byte < 256; ++byte)
+    letters[byte] = is_own_letter(byte) ? static_cast<char32_t>(byte) : next++;
+  return letters;
+}();
+
+}  // namespace
+
+std::array<uint8_t, 256> bytes_in_letter_order() {
+  std::array<uint8_t, 256> bytes{};
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i);
+  std::sort(bytes.begin(), bytes.end(),
+            [](uint8_t a, uint8_t b) { return kLetters[a] < kLetters[b]; });
+  return bytes;
+}
+
+std::string letters_of(std::string_view bytes) {
+  std::string letters;
+  for (const char c : bytes) letters += utf8_of(kLetters[static_cast<unsigned char>(c)]);
+  return letters;
+}
+
+std::optional<std::string> bytes_of_letters(std::string_view letters) {
+  std::string bytes;
+  for (size_t at = 0; at < letters.size();) {
+    const char32_t letter = next_character(letters, at);
+    const auto it = std::find(kLetters.begin(), kLetters.end(), letter);
+    if (it == kLetters.end()) return std::nullopt;
+    bytes += static_cast<char>(it - kLetters.begin());
+  }
+  return bytes;
+}
+
+}  // namespace omni
