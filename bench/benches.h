@@ -10,6 +10,7 @@ void against_torch(Bench& b);  // against PyTorch, stacked and in its best arran
 void many_models(Bench& b);    // models resident at once, workers, cores for one model
 void memory(Bench& b);         // bytes per parameter and model
 void convnet(Bench& b);        // a small ConvNet against its oneDNN primitives and PyTorch
+void language(Bench& b);       // a small language model against its products and PyTorch
 void experiments(Bench& b);    // every experiment's steps against their matrix products alone
 void ensemble(Bench& b);       // 256 small models on MNIST-1D, from start to finish
 

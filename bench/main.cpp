@@ -27,6 +27,7 @@ constexpr Entry kBenches[] = {
     {"models", many_models, "8 to 512 resident models, 1 and 2 workers, one model on 2 cores"},
     {"memory", memory, "bytes per parameter and model"},
     {"conv", convnet, "a small ConvNet against its oneDNN primitives and PyTorch"},
+    {"language", language, "a small language model against its matrix products and PyTorch"},
     {"experiments", experiments, "every experiment's steps against their products alone"},
     {"mnist1d", ensemble, "256 small models from start to finish"},
 };

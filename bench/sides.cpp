@@ -3,10 +3,10 @@
 namespace omni::bench {
 
 TrainingSide::TrainingSide(Build build, int64_t batch, Precision precision, int workers,
-                           int threads)
+                           int threads, const DataTable& data)
     : batch_(batch) {
   for (int w = 0; w < workers; ++w) {
-    Trainer& t = trainers_.emplace_back(build, batch, precision, threads);
+    Trainer& t = trainers_.emplace_back(build, batch, precision, threads, data);
     t.take(models_.emplace_back(t.parameters(), 1), 0);
   }
 }

@@ -5,6 +5,7 @@
 #include "nn/layers.h"
 #include "nn/losses.h"
 #include "nn/optimizers.h"
+#include "nn/transformer.h"
 #include "ops/shape_ops.h"
 
 namespace omni::bench {
@@ -54,6 +55,38 @@ Parameters convnet_step(Step& s) {
   return train_with_adam(s, net, small_convnet(net, x, kClasses));
 }
 
+const DataTable& random_text() {
+  static const std::vector<int32_t> words = [] {
+    std::vector<int32_t> w(kTextRows * kTokens + 1);
+    Stream random(Key::of(0).fold("words"));
+    for (int32_t& x : w) x = static_cast<int32_t>(random.below(kVocabulary));
+    return w;
+  }();
+  static const std::vector<float> ones(kTextRows * kTokens, 1.f);
+  const auto rows = [](DType t, const void* data) {
+    return DataArray{{t, {kTextRows, kTokens}}, data, "random"};
+  };
+  static const DataTable tables = {{"text.x", rows(DType::i32, words.data())},
+                                   {"text.y", rows(DType::i32, words.data() + 1)},
+                                   {"text.weight", rows(DType::f32, ones.data())}};
+  return tables;
+}
+
+Parameters language_step(Step& s) {
+  Net net = s.net("model");
+  TransformerOptions o;
+  o.vocabulary = kVocabulary;
+  o.context = kTokens;
+  o.layers = o.heads = 4;
+  o.width = 128;
+  o.tied = true;
+  const Value loss = next_token_loss(transformer(net, s.rows("text.x"), o), s.rows("text.y"),
+                                     s.rows("text.weight"));
+  s.graph().result("loss", loss);
+  const Applied applied = apply(AdamW{}, net, loss, s.lr());
+  return {net.parameters(), applied.state};
+}
+
 Models::Models(const Parameters& p, int64_t count)
     : weights(p.weights, count), state(p.state, count) {
   weights.initialise(0, Key::of(0).fold("init"));
@@ -64,12 +97,14 @@ Models::Models(const Parameters& p, int64_t count)
   }
 }
 
-Trainer::Trainer(Build build, int64_t batch, Precision precision, int threads) : batch_(batch) {
+Trainer::Trainer(Build build, int64_t batch, Precision precision, int threads,
+                 const DataTable& data)
+    : batch_(batch), samples_(data.begin()->second.type.shape[0]) {
   Graph g;
-  Step s(g, batch, random_images());
+  Step s(g, batch, data);
   parameters_ = build(s);
   program_ = std::make_unique<Program>(g, ProgramOptions{precision, {}, threads});
-  for (const auto& [name, array] : random_images())
+  for (const auto& [name, array] : data)
     if (program_->has_input(name)) program_->bind(name, array.data);
   program_->bind("step", &step_);
   program_->bind("lr", &lr_);
@@ -83,8 +118,8 @@ void Trainer::take(Models& models, int64_t model) {
 }
 
 void Trainer::next_batch() {
-  if (order_.empty() || position_ + batch_ > kSamples) {
-    order_ = permutation(Key::of(0).fold("order").fold(static_cast<uint64_t>(step_)), kSamples);
+  if (order_.empty() || position_ + batch_ > samples_) {
+    order_ = permutation(Key::of(0).fold("order").fold(static_cast<uint64_t>(step_)), samples_);
     position_ = 0;
   }
   program_->bind("index", order_.data() + position_);

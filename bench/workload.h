@@ -20,12 +20,18 @@ inline constexpr double kLearningRate = 1e-3;
 // Random images u8 [28, 28] and labels in the place of MNIST, made once.
 const DataTable& random_images();
 
+// The language model of preset M: 4 layers of width 128 on rows of 128 tokens out of 1,024.
+inline constexpr int64_t kTextRows = 4096, kTokens = 128, kVocabulary = 1024;
+// Random "text.x", "text.y" i32 and "text.weight" f32 of [rows, tokens], made once.
+const DataTable& random_text();
+
 struct Parameters {
   std::vector<ParameterSpec> weights, state;  // the model's, and Adam's moments
 };
 // Emits a training step of the set "model" with Adam and a result "loss".
 using Build = Parameters (*)(Step&);
 Parameters mlp_step(Step& s);  // 784-256-256-10
+Parameters language_step(Step& s);  // preset M, AdamW
 Parameters convnet_step(
     Step& s);  // 1-16-32 channels, 3x3, each with ReLU and 2x2 max-pooling; 1568-10
 
@@ -41,7 +47,8 @@ struct Models {
 // samples.
 class Trainer {
  public:
-  Trainer(Build build, int64_t batch, Precision precision, int threads = 1);
+  Trainer(Build build, int64_t batch, Precision precision, int threads = 1,
+          const DataTable& data = random_images());
 
   const Parameters& parameters() const { return parameters_; }
   Program& program() { return *program_; }
@@ -51,7 +58,7 @@ class Trainer {
   void next_batch();  // all of step() but running the program
 
  private:
-  int64_t batch_;
+  int64_t batch_, samples_;
   Parameters parameters_;
   std::unique_ptr<Program> program_;
   std::vector<int32_t> order_;

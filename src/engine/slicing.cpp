@@ -12,10 +12,10 @@ namespace omni {
 namespace {
 
 // A slice of an MLP with layers of some hundred units fits a 1-2 MiB L2 cache at 256 rows in f32,
-// 512 in bf16; wide activations (images) get fewer rows. Fewer than 32 rows would starve the matrix
-// kernels.
+// 512 in bf16; wide activations (images, sequences) get fewer rows. Fewer than 32 rows of a matrix
+// would starve the matrix kernels.
 constexpr int64_t kBytesPerColumn = 1 << 10;  // one value of each row of a slice
-constexpr int64_t kLeastRows = 32;
+constexpr int64_t kLeastMatrixRows = 32;
 constexpr int64_t kBytesPerSlice = 1 << 20;  // of the largest activation
 constexpr int64_t kPartialBytes = 32 << 20;  // of all partial sums together
 
@@ -40,6 +40,17 @@ bool rows_can_be_aimed_at(const Graph& g, const std::vector<Staged>& staged) {
   return true;
 }
 
+// Rows that one sample has in the products of the graph: the positions of a sequence, otherwise 1.
+int64_t matrix_rows(const Graph& g, int64_t batch) {
+  int64_t least = kLeastMatrixRows;
+  for (int id = 0; id < g.size(); ++id) {
+    const Node& n = g.node(id);
+    if (n.op->flops && n.type.batch >= 0)
+      least = std::min(least, n.type.count() / batch / n.type.shape.back());
+  }
+  return std::max<int64_t>(least, 1);
+}
+
 int64_t rows_per_slice(const Graph& g, const std::vector<Staged>& staged, int64_t batch,
                        int64_t value_bytes) {
   int64_t widest = 1, sums = 1;  // bytes
@@ -48,8 +59,9 @@ int64_t rows_per_slice(const Graph& g, const std::vector<Staged>& staged, int64_
     if (staged[id].part == Part::row) widest = std::max(widest, t.count() / batch * value_bytes);
     if (staged[id].part == Part::sum) sums += t.bytes();
   }
+  const int64_t least = kLeastMatrixRows / matrix_rows(g, batch);
   int64_t rows = kBytesPerColumn / value_bytes;
-  while (rows > kLeastRows && rows * widest > kBytesPerSlice) rows /= 2;
+  while (rows > least && rows * widest > kBytesPerSlice) rows /= 2;
   while (rows < batch && (batch + rows - 1) / rows * sums > kPartialBytes) rows *= 2;
   const int64_t slices = (batch + rows - 1) / rows;
   return (batch + slices - 1) / slices;  // as even as can be

@@ -56,6 +56,9 @@ class Net {
   // UserError if the name has been emitted already.
   void hook(const std::string& name, std::function<Value(Value)> f);
 
+  // Whether somebody wants to see or change the activation `name`, which may cost something to show.
+  bool has_hook(const std::string& name) const { return hooks_.contains(name); }
+
   // UserError if a hook's name was never emitted (a misspelt name would pass unnoticed otherwise).
   // apply() in optimizers.h calls it.
   void check_hooks() const;

@@ -1,0 +1,70 @@
+// A language model of 0.9 M parameters (preset M) with AdamW, one model per core: against its matrix
+// products alone and against PyTorch.
+#include <deque>
+
+#include "bench/benches.h"
+#include "bench/peers.h"
+#include "bench/products.h"
+#include "bench/sides.h"
+
+namespace omni::bench {
+namespace {
+
+constexpr int64_t kBatch = 64;  // rows of 128 tokens
+
+TrainingSide training_side(int workers) {
+  return TrainingSide(language_step, kBatch, Precision::f32, workers, 1, random_text());
+}
+
+void over_torch(Bench& b, TrainingSide& training) {
+  constexpr double kTarget = 1;
+  const char* name = "language.over_torch_best.f32.M";
+  const auto miss = [&](const std::string& why) {
+    b.add({name, {}, "ratio", kTarget, false, why});
+  };
+  if (const std::string missing = peers_missing(); !missing.empty()) return miss(missing);
+  std::vector<double> ours;
+  const auto run_ours = [&] {
+    const Side side[] = {training.side()};
+    const Rates rates = alternate(side, (b.repetitions + 1) / 2, b.window_s(), b.warm_up_s());
+    for (const double r : rates[0]) ours.push_back(r * static_cast<double>(kBatch) / kSamples);
+  };
+  try {
+    run_ours();
+    const PeerAnswer torch = ask_peer("torch_language.py", kBatch);
+    run_ours();
+    const PeerRate& peer = torch.best();
+    for (double& r : ours) r /= peer.model_epochs_per_s;
+    b.add_ratio(name, ours, kTarget,
+                fmt::format("PyTorch {}: {}, {:.0f} tokens/s", torch.version, peer.arrangement,
+                            peer.model_epochs_per_s * kSamples * kTokens));
+  } catch (const UserError& e) {
+    miss(e.what());
+  }
+}
+
+}  // namespace
+
+void language(Bench& b) {
+  TrainingSide all = training_side(b.cores), one = training_side(1);
+  Graph step, products;
+  Step s(step, kBatch, random_text());
+  language_step(s);
+  keep_products(step, products);
+  std::deque<GraphSide> bare;
+  for (int w = 0; w < b.cores; ++w) bare.emplace_back(products);
+  const Side sides[] = {all.side(), {b.cores, [&](int worker) { bare[worker].run(); }}, one.side()};
+  const Rates rates = alternate(sides, b.repetitions, b.window_s(), b.warm_up_s());
+  b.add_ratio("language.product_share.f32.M", quotients(rates[0], rates[1]), 0.6,
+              "of the step's own products, attention among them");
+  b.add_ratio("language.workers.f32.M", quotients(rates[0], rates[2]), {},
+              fmt::format("{} workers, a model each, over one", b.cores));
+  b.add({"language.rate.f32.M", median(rates[0]) * kBatch * kTokens, "tokens/s", {}, false, ""});
+  b.add({"language.activations.f32.M", static_cast<double>(all.program().arena_bytes()) / 1e6,
+         "MB", {}, false,
+         fmt::format("of one worker, for all activations and gradients of {} rows of {} tokens",
+                     kBatch, kTokens)});
+  if (!b.quick) over_torch(b, all);
+}
+
+}  // namespace omni::bench

@@ -1,0 +1,143 @@
+#include "nn/transformer.h"
+
+#include <cmath>
+
+#include "nn/layers.h"
+#include "ops/attention.h"
+#include "ops/gather.h"
+#include "ops/iota.h"
+#include "ops/matmul.h"
+#include "ops/reduce.h"
+#include "ops/shape_ops.h"
+#include "ops/softmax.h"
+
+namespace omni {
+namespace {
+
+void check_options(const TransformerOptions& o, const Type& tokens) {
+  require(tokens.dtype == DType::i32 && tokens.shape.rank() == 2,
+          "transformer: tokens must be i32 [batch, positions], got {}", tokens);
+  require(o.vocabulary >= 1 && o.layers >= 1 && o.width >= 1 && o.heads >= 1,
+          "transformer: vocabulary, layers, width and heads must be at least 1, got {}, {}, {}, {}",
+          o.vocabulary, o.layers, o.width, o.heads);
+  require(o.width % o.heads == 0, "transformer: a width of {} does not divide into {} heads",
+          o.width, o.heads);
+  require(o.kv_heads >= 0 && (o.kv_heads == 0 || o.heads % o.kv_heads == 0),
+          "transformer: {} heads cannot share the keys of {}", o.heads, o.kv_heads);
+  require(o.positions != Positions::learned || tokens.shape[1] <= o.context,
+          "transformer: a sequence of {} tokens is longer than the context of {}", tokens.shape[1],
+          o.context);
+  require(static_cast<int64_t>(o.extra_neurons.size()) <= o.layers,
+          "transformer: extra neurons for {} layers, there are {}", o.extra_neurons.size(),
+          o.layers);
+}
+
+// One block, with its name before all others.
+class Block {
+ public:
+  Block(Net& net, const TransformerOptions& o, int64_t layer)
+      : net_(net), o_(o), layer_(layer), name_(fmt::format("blocks.{}.", layer)) {}
+
+  Value operator()(Value x) {
+    x = hooked("hook_resid_pre", x);
+    const Value mixed = attend(normalised("ln1", x));
+    x = hooked("hook_resid_mid", x + hooked("hook_attn_out", mixed));
+    const Value thought = think(normalised("ln2", x));
+    return hooked("hook_resid_post", x + hooked("hook_mlp_out", thought));
+  }
+
+ private:
+  Value hooked(const std::string& name, Value v) { return net_.activation(name_ + name, v); }
+
+  Value normalised(const std::string& name, Value x) {
+    const Value y = o_.norm == NormKind::layer ? layer_norm(net_, name_ + name, x, o_.norm_eps)
+                                               : rms_norm(net_, name_ + name, x, o_.norm_eps);
+    return hooked(name + ".hook_normalized", y);
+  }
+
+  Value map(const std::string& name, Value x, int64_t out, bool bias, bool to_residual = false) {
+    LinearOptions l{.weight = o_.weight, .bias = init::zeros(), .with_bias = bias};
+    if (to_residual && o_.scaled_residual)
+      l.weight.scale /= std::sqrt(2.0 * static_cast<double>(o_.layers));
+    return linear(net_, name_ + name, x, out, l);
+  }
+
+  Value attend(Value x) {
+    const int64_t kv_heads = o_.kv_heads > 0 ? o_.kv_heads : o_.heads;
+    const int64_t kv_width = o_.width / o_.heads * kv_heads;
+    Value q = map("attn.q", x, o_.width, o_.qkv_bias), k = map("attn.k", x, kv_width, o_.qkv_bias);
+    const Value v = hooked("attn.hook_v", map("attn.v", x, kv_width, o_.qkv_bias));
+    if (o_.positions == Positions::rotary) {
+      q = turned(q, o_.heads);
+      k = turned(k, kv_heads);
+    }
+    q = hooked("attn.hook_q", q);
+    k = hooked("attn.hook_k", k);
+    const AttentionOptions a{.heads = o_.heads,
+                             .kv_heads = kv_heads,
+                             .scale = o_.attention_scale,
+                             .window = layer_ % 2 == 1 ? o_.local_window : 0};
+    const std::string pattern = "attn.hook_pattern";
+    const Value z = net_.has_hook(name_ + pattern)
+                        ? attention_mix(hooked(pattern, attention_pattern(q, k, a)), v, a)
+                        : attention(q, k, v, a);
+    return map("attn.out", hooked("attn.hook_z", z), o_.width, o_.attention_bias, true);
+  }
+
+  Value turned(Value x, int64_t heads) const {
+    return rotary(x, {.heads = heads,
+                      .base = o_.rotary_base,
+                      .share = o_.rotary_share,
+                      .pairs = o_.rotary_pairs});
+  }
+
+  Value think(Value x) {
+    const int64_t neurons = o_.mlp_width_of(layer_);
+    const Value pre = hooked("mlp.hook_pre", map("mlp.in", x, neurons, o_.mlp_bias));
+    Value post;
+    switch (o_.mlp) {
+      case MlpKind::gelu: post = gelu(pre); break;
+      case MlpKind::gelu_tanh: post = gelu_tanh(pre); break;
+      case MlpKind::gated_silu:
+        post = silu(map("mlp.gate", x, neurons, o_.mlp_bias)) * pre;
+        break;
+    }
+    return map("mlp.out", hooked("mlp.hook_post", post), o_.width, o_.mlp_bias, true);
+  }
+
+  Net& net_;
+  const TransformerOptions& o_;
+  int64_t layer_;
+  std::string name_;
+};
+
+}  // namespace
+
+int64_t TransformerOptions::mlp_width_of(int64_t layer) const {
+  const int64_t usual = mlp_width > 0 ? mlp_width : 4 * width;
+  return usual + (layer < static_cast<int64_t>(extra_neurons.size()) ? extra_neurons[layer] : 0);
+}
+
+Value transformer(Net& net, Value tokens, const TransformerOptions& o) {
+  check_options(o, tokens.type());
+  Value x = embedding(net, "embed", tokens, o.vocabulary, o.width, o.weight);
+  x = net.activation("hook_embed", x);
+  if (o.positions == Positions::learned) {
+    const Value all = net.parameter("positions.weight", {o.context, o.width}, o.weight);
+    x = x + net.activation("hook_pos_embed", slice(all, 0, 0, tokens.dim(1)));
+  }
+  for (int64_t i = 0; i < o.layers; ++i) x = Block(net, o, i)(x);
+  x = o.norm == NormKind::layer ? layer_norm(net, "ln_final", x, o.norm_eps)
+                                : rms_norm(net, "ln_final", x, o.norm_eps);
+  x = net.activation("ln_final.hook_normalized", x);
+  const Value unembed =
+      net.parameter(o.tied ? "embed.weight" : "unembed.weight", {o.vocabulary, o.width}, o.weight);
+  return net.activation("logits", matmul(x, unembed, false, true));
+}
+
+Value next_token_loss(Value logits, Value targets, Value weights) {
+  const Value losses = softmax_cross_entropy(logits, targets);
+  return sum(losses * weights) / maximum(sum(weights), constant(*logits.graph, 1));
+}
+
+}  // namespace omni

@@ -1,0 +1,67 @@
+// Decoder-only transformers: what GPT-2, GPT-Neo, Llama and Qwen2 have in common and what tells them
+// apart, as options. Normalisation stands before each branch (pre-norm).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "nn/init.h"
+#include "nn/net.h"
+#include "ops/rotary.h"
+
+namespace omni {
+
+enum class Positions { learned, rotary };
+enum class NormKind { layer, rms };
+enum class MlpKind { gelu, gelu_tanh, gated_silu };
+
+struct TransformerOptions {
+  int64_t vocabulary = 0, context = 0;  // context: the longest sequence with learned positions
+  int64_t layers = 0, width = 0, heads = 0;
+  int64_t kv_heads = 0;                 // keys and values shared by heads / kv_heads; 0: heads
+  int64_t mlp_width = 0;                // 0: 4 * width
+  // More neurons of some layers, behind the others: layer i has mlp_width + extra_neurons[i]; a
+  // shorter list means none for the rest.
+  std::vector<int64_t> extra_neurons = {};
+
+  Positions positions = Positions::learned;
+  double rotary_base = 10'000, rotary_share = 1;
+  RotaryPairs rotary_pairs = RotaryPairs::halves;
+  NormKind norm = NormKind::layer;
+  double norm_eps = 1e-5;
+  MlpKind mlp = MlpKind::gelu_tanh;
+  double attention_scale = 0;           // 0: 1 / sqrt(width of a head)
+  int64_t local_window = 0;             // of every second layer, from layer 1 (GPT-Neo); 0: none
+  bool qkv_bias = true, attention_bias = true, mlp_bias = true;  // attention: of its output
+  bool tied = false;                    // the unembedding is the embedding
+
+  // Biases start at 0, norms at 1; all weights from `weight`, embeddings too, but for what is named.
+  Init weight = init::normal(0, 0.02);  // Radford et al. 2019
+  bool scaled_residual = false;  // outputs of branches start 1 / sqrt(2 * layers) as large (GPT-2)
+
+  int64_t mlp_width_of(int64_t layer) const;
+};
+
+// tokens i32 [B, T] give logits [B, T, vocabulary]; positions are 0..T-1. An id outside the
+// vocabulary gives a row of zeros as its embedding.
+//
+// Parameters: "embed.weight" [vocabulary, width], "positions.weight" [context, width],
+// "blocks.0.ln1.weight", "blocks.0.attn.q.weight" (k, v, out), "blocks.0.ln2.weight",
+// "blocks.0.mlp.in.weight" (gate, out), "ln_final.weight", "unembed.weight", and biases.
+// Activations have TransformerLens' names: "hook_embed", "hook_pos_embed",
+// "blocks.0.hook_resid_pre", "blocks.0.ln1.hook_normalized", "blocks.0.attn.hook_q" (k, v, z),
+// "blocks.0.attn.hook_pattern" [B, heads, T, T], "blocks.0.hook_attn_out",
+// "blocks.0.hook_resid_mid", "blocks.0.mlp.hook_pre", "blocks.0.mlp.hook_post",
+// "blocks.0.hook_mlp_out", "blocks.0.hook_resid_post", "ln_final.hook_normalized", "logits". Heads
+// lie side by side: hook_q is [B, T, heads * D]. The pattern is there when it has a hook, and costs
+// its memory; bits are the same with and without.
+//
+// UserError for lengths that do not fit together.
+Value transformer(Net& net, Value tokens, const TransformerOptions& options);
+
+// The mean cross-entropy of predicting targets [B, T] over positions with weight 1: the sum of
+// weights * loss by the sum of weights [B, T] (at least 1).
+Value next_token_loss(Value logits, Value targets, Value weights);
+
+}  // namespace omni

@@ -1,0 +1,173 @@
+// Transformers: shapes, causality, hooks that change nothing, gradients against the interpreter.
+#include "nn/transformer.h"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "engine/program.h"
+#include "nn/ensemble.h"
+#include "nn/optimizers.h"
+#include "ops/elementwise.h"
+#include "ops/gradients.h"
+
+namespace omni {
+namespace {
+
+constexpr int64_t kBatch = 3, kLength = 7, kWords = 11;
+
+TransformerOptions tiny() {
+  TransformerOptions o;
+  o.vocabulary = kWords;
+  o.context = 8;
+  o.layers = 2;
+  o.width = 12;
+  o.heads = 3;
+  o.weight = init::normal(0, 0.3);
+  return o;
+}
+
+TransformerOptions modern() {
+  TransformerOptions o = tiny();
+  o.heads = 6;
+  o.kv_heads = 2;
+  o.positions = Positions::rotary;
+  o.norm = NormKind::rms;
+  o.mlp = MlpKind::gated_silu;
+  o.attention_bias = o.mlp_bias = false;
+  o.tied = true;
+  return o;
+}
+
+using Hooks = std::vector<std::pair<std::string, std::function<Value(Value)>>>;
+
+struct Ran {
+  std::vector<float> logits;
+  std::vector<ParameterSpec> specs;
+};
+
+std::vector<int32_t> some_tokens() {
+  std::vector<int32_t> tokens(kBatch * kLength);
+  for (size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<int32_t>(i * 5 % kWords);
+  return tokens;
+}
+
+Ran run(const TransformerOptions& o, const std::vector<int32_t>& tokens, const Hooks& hooks = {},
+        Key key = Key::of(1)) {
+  Graph g;
+  Net net(g, "model");
+  for (const auto& [name, f] : hooks) net.hook(name, f);
+  const Value t = input(g, "tokens", {DType::i32, {kBatch, kLength}, 0}, Role::data);
+  g.result("logits", transformer(net, t, o));
+  net.check_hooks();
+  Ensemble e(net.parameters(), 1);
+  e.initialise(0, key);
+  Program p(g);
+  e.bind(p, "model", 0);
+  p.bind("tokens", tokens.data());
+  p.refresh();
+  p.run();
+  const auto logits = p.result("logits");
+  return {{logits.begin(), logits.end()}, net.parameters()};
+}
+
+TEST(Transformer, SeesOnlyThePast) {
+  for (const TransformerOptions& o : {tiny(), modern()}) {
+    std::vector<int32_t> tokens = some_tokens();
+    const Ran before = run(o, tokens);
+    ASSERT_EQ(before.logits.size(), static_cast<size_t>(kBatch * kLength * kWords));
+    const int64_t changed = 1 * kLength + 4;  // sample 1, position 4
+    tokens[changed] = (tokens[changed] + 1) % kWords;
+    const Ran after = run(o, tokens);
+    for (int64_t row = 0; row < kBatch * kLength; ++row) {
+      const bool may_differ = row >= changed && row < 2 * kLength;
+      const bool equal = std::equal(before.logits.begin() + row * kWords,
+                                    before.logits.begin() + (row + 1) * kWords,
+                                    after.logits.begin() + row * kWords);
+      EXPECT_EQ(equal, !may_differ) << row;
+    }
+  }
+}
+
+TEST(Transformer, HooksThatChangeNothingLeaveTheBits) {
+  const std::vector<std::string> names = {
+      "hook_embed", "blocks.0.hook_resid_pre", "blocks.0.ln1.hook_normalized",
+      "blocks.0.attn.hook_q", "blocks.0.attn.hook_k", "blocks.0.attn.hook_v",
+      "blocks.0.attn.hook_pattern", "blocks.0.attn.hook_z", "blocks.0.hook_attn_out",
+      "blocks.1.hook_resid_mid", "blocks.1.mlp.hook_pre", "blocks.1.mlp.hook_post",
+      "blocks.1.hook_mlp_out", "blocks.1.hook_resid_post", "ln_final.hook_normalized"};
+  for (const TransformerOptions& o : {tiny(), modern()}) {
+    const std::vector<float> plain = run(o, some_tokens()).logits;
+    for (const std::string& name : names) {
+      EXPECT_EQ(run(o, some_tokens(), {{name, [](Value v) { return v; }}}).logits, plain) << name;
+      EXPECT_NE(run(o, some_tokens(), {{name, [](Value v) { return v * 2.0; }}}).logits, plain)
+          << name;
+    }
+  }
+}
+
+TEST(Transformer, ExtraNeuronsStandBehindTheOthers) {
+  TransformerOptions o = tiny();
+  o.extra_neurons = {4};
+  std::map<std::string, Shape> shapes;
+  for (const ParameterSpec& s : run(o, some_tokens()).specs) shapes[s.name] = s.shape;
+  EXPECT_EQ(shapes.at("blocks.0.mlp.in.weight"), (Shape{52, 12}));
+  EXPECT_EQ(shapes.at("blocks.1.mlp.in.weight"), (Shape{48, 12}));
+  EXPECT_EQ(shapes.at("blocks.0.mlp.out.weight"), (Shape{12, 52}));
+}
+
+TEST(Transformer, LearnsToRepeat) {
+  for (const TransformerOptions& o : {tiny(), modern()}) {
+    Graph g;
+    Net net(g, "model");
+    const Value tokens = input(g, "tokens", {DType::i32, {kBatch, kLength}, 0}, Role::data);
+    const Value weights = input(g, "weights", {DType::f32, {kBatch, kLength}, 0}, Role::data);
+    const Value loss = next_token_loss(transformer(net, tokens, o), tokens, weights);
+    g.result("loss", loss);
+    apply(AdamW{}, net, loss, Scalar(0.01));
+    Ensemble e(net.parameters(), 1);
+    e.initialise(0, Key::of(2));
+    std::vector<ParameterSpec> moments;
+    for (int id = 0; id < g.size(); ++id)
+      if (const Node& n = g.node(id); is_input(n) && n.name.starts_with("model.opt/"))
+        moments.push_back({n.name.substr(10), n.type.shape, init::zeros()});
+    Ensemble state(std::move(moments), 1);
+    state.initialise(0, Key{});
+    Program p(g);
+    e.bind(p, "model", 0);
+    state.bind(p, "model.opt", 0);
+    const std::vector<int32_t> data = some_tokens();
+    std::vector<float> ones(data.size(), 1.f);
+    ones.back() = 0;
+    float step = 0;
+    p.bind("tokens", data.data());
+    p.bind("weights", ones.data());
+    if (p.has_input("step")) p.bind("step", &step);
+    p.refresh();
+    float first = 0, last = 0;
+    for (int i = 0; i < 60; ++i) {
+      step = static_cast<float>(i + 1);
+      p.run();
+      last = p.result("loss")[0];
+      if (i == 0) first = last;
+    }
+    EXPECT_GT(first, 1.5);
+    EXPECT_LT(last, 0.1);
+  }
+}
+
+TEST(Transformer, SaysWhatDoesNotFit) {
+  const auto refused = [](auto change) {
+    TransformerOptions o = tiny();
+    change(o);
+    EXPECT_THROW(run(o, some_tokens()), UserError);
+  };
+  refused([](TransformerOptions& o) { o.heads = 5; });
+  refused([](TransformerOptions& o) { o.kv_heads = 2; });
+  refused([](TransformerOptions& o) { o.context = 6; });
+  refused([](TransformerOptions& o) { o.layers = 0; });
+  refused([](TransformerOptions& o) { o.extra_neurons = {1, 1, 1}; });
+}
+
+}  // namespace
+}  // namespace omni

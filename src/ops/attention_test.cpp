@@ -1,0 +1,103 @@
+// Attention against its reference and elementary form: masks, shared keys, gradients of both orders.
+#include "ops/attention.h"
+
+#include <gtest/gtest.h>
+
+#include "ops/elementwise.h"
+#include "ops/gradients.h"
+#include "ops/reduce.h"
+#include "ops/testing.h"
+
+namespace omni {
+namespace {
+
+using testing::check_op;
+using testing::evaluate;
+using testing::expect_refused;
+using testing::In;
+using testing::normal;
+using Values = std::vector<Value>;
+
+struct Case {
+  int64_t batch, queries, keys, width;
+  AttentionOptions options;
+  std::vector<In> inputs() const {
+    const int64_t kv_heads = options.kv_heads == 0 ? options.heads : options.kv_heads;
+    return {normal({batch, queries, options.heads * width}, 0, 0),
+            normal({batch, keys, kv_heads * width}, 1, 0),
+            normal({batch, keys, kv_heads * width}, 2, 0)};
+  }
+};
+
+const std::vector<Case> kCases = {
+    {2, 5, 5, 4, {.heads = 1}},
+    {3, 17, 17, 8, {.heads = 2}},
+    {2, 9, 9, 3, {.heads = 4, .kv_heads = 2, .scale = 1}},
+    {2, 6, 6, 4, {.heads = 3, .kv_heads = 1, .causal = false}},
+    {1, 20, 20, 4, {.heads = 2, .window = 7}},
+    {2, 1, 1, 4, {.heads = 2}},
+};
+
+TEST(Attention, AgreesWithItsReferenceAndElementaryForm) {
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(fmt::format("{} queries, {} heads", c.queries, c.options.heads));
+    check_op([&](Values v) { return attention(v[0], v[1], v[2], c.options); }, c.inputs(),
+             {.tolerance = 2e-5, .gradient_tolerance = 1e-4});
+    const auto fused = evaluate(
+        [&](Values v) { return attention(v[0], v[1], v[2], c.options); }, c.inputs());
+    const auto composed = evaluate(
+        [&](Values v) { return attention_composed(v[0], v[1], v[2], c.options); }, c.inputs());
+    for (size_t i = 0; i < fused.v.size(); ++i) EXPECT_NEAR(fused.v[i], composed.v[i], 1e-7);
+  }
+}
+
+TEST(Attention, FewQueriesAtTheEndOfManyKeys) {
+  const Case c{2, 3, 11, 4, {.heads = 2}};
+  check_op([&](Values v) { return attention(v[0], v[1], v[2], c.options); }, c.inputs(),
+           {.gradient = false});
+  expect_refused(
+      [&] {
+        Graph g;
+        const Value q = input(g, "q", {DType::f32, {2, 5, 8}, 0}, Role::data);
+        const Value k = input(g, "k", {DType::f32, {2, 4, 8}, 0}, Role::data);
+        attention(q, k, k, {.heads = 2});
+      },
+      "at least as many keys");
+}
+
+TEST(Attention, PatternAndMixtureAreItsHalves) {
+  for (const Case& c : kCases) {
+    const auto halves = [&](Values v) {
+      return attention_mix(attention_pattern(v[0], v[1], c.options), v[2], c.options);
+    };
+    check_op(halves, c.inputs(), {.tolerance = 2e-5, .gradient_tolerance = 1e-4});
+    check_op([&](Values v) { return attention_pattern(v[0], v[1], c.options); },
+             {c.inputs()[0], c.inputs()[1]}, {.tolerance = 2e-5, .gradient_tolerance = 1e-4});
+  }
+}
+
+TEST(Attention, SecondDerivative) {
+  const Case c{2, 4, 4, 2, {.heads = 2, .kv_heads = 1}};
+  std::vector<In> in = c.inputs();
+  in.push_back(normal({2, 4, 4}, 3, 0));
+  in.push_back(normal({2, 4, 4}, 4, 0));
+  check_op(
+      [&](Values v) {
+        const std::array wrt = {v[0]};
+        const Value loss = sum(square(attention(v[0], v[1], v[2], c.options)) * v[3]);
+        return gradients(sum(gradients(loss, wrt)[0] * v[4]), wrt)[0];
+      },
+      in, {.tolerance = 1e-4, .gradient_tolerance = 1e-3});
+}
+
+TEST(Attention, SaysWhatDoesNotFit) {
+  Graph g;
+  const Value q = input(g, "q", {DType::f32, {2, 5, 8}, 0}, Role::data);
+  const Value k = input(g, "k", {DType::f32, {2, 5, 4}, 0}, Role::data);
+  expect_refused([&] { attention(q, q, q, {.heads = 3}); }, "does not divide into 3 heads");
+  expect_refused([&] { attention(q, k, k, {.heads = 2}); }, "width 4");
+  expect_refused([&] { attention(q, q, k, {.heads = 2}); }, "shape of k");
+}
+
+}  // namespace
+}  // namespace omni

@@ -1,0 +1,61 @@
+// Rotary positions: against the reference, and what makes them useful.
+#include "ops/rotary.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "ops/testing.h"
+
+namespace omni {
+namespace {
+
+using testing::check_op;
+using testing::evaluate;
+using testing::expect_refused;
+using testing::normal;
+using Values = std::vector<Value>;
+
+TEST(Rotary, EveryLayout) {
+  for (const RotaryPairs pairs : {RotaryPairs::halves, RotaryPairs::adjacent})
+    for (const double share : {1.0, 0.5, 0.0})
+      check_op(
+          [&](Values v) {
+            return rotary(v[0], {.heads = 2, .base = 100, .share = share, .first = 3, .pairs = pairs});
+          },
+          {normal({2, 5, 16}, 0, 0)}, {.tolerance = 1e-5});
+}
+
+// Turned queries and keys meet in the distance between them alone (Su et al. 2021, section 3.4).
+TEST(Rotary, ProductsDependOnDistances) {
+  const auto product = [](int64_t first_a, int64_t first_b) {
+    const auto at = [](int64_t first, uint64_t salt) {
+      return evaluate(
+          [&](Values v) { return rotary(v[0], {.heads = 1, .first = first}); },
+          {normal({1, 1, 8}, salt, 0)});
+    };
+    const RefArray a = at(first_a, 1), b = at(first_b, 2);
+    double sum = 0;
+    for (size_t i = 0; i < a.v.size(); ++i) sum += a.v[i] * b.v[i];
+    return sum;
+  };
+  EXPECT_NEAR(product(0, 4), product(13, 17), 1e-9);
+  EXPECT_GT(std::abs(product(0, 4) - product(0, 5)), 1e-3);
+}
+
+TEST(Rotary, TurnsAPairByItsAngle) {
+  testing::In x = testing::values({1, 2, 2}, {1, 0, 1, 0});
+  x.type.batch = 0;
+  const RefArray y = evaluate([](Values v) { return rotary(v[0], {.heads = 1}); }, {x});
+  const std::vector<double> wanted = {1, 0, std::cos(1), std::sin(1)};
+  for (size_t i = 0; i < 4; ++i) EXPECT_NEAR(y.v[i], wanted[i], 1e-12);
+}
+
+TEST(Rotary, SaysWhatDoesNotFit) {
+  Graph g;
+  const Value x = input(g, "x", {DType::f32, {2, 5, 9}, 0}, Role::data);
+  expect_refused([&] { rotary(x, {.heads = 2}); }, "with 2 heads");
+}
+
+}  // namespace
+}  // namespace omni
