@@ -106,7 +106,8 @@ TEST(LoadImageSet, DownloadsOnceAndThenReadsTheCache) {
   });
   const SmallSet small = small_set("tiny", {server.url("")});
   const test::TemporaryFolder cache;
-  const DataOptions options{.directories = {cache.path()}, .cache = cache.path()};
+  const DataOptions options{.directories = {cache.path()}, .cache = cache.path(),
+                            .download = {.plain_http = true}};
   EXPECT_EQ(describe(small.set, options).state, DatasetState::downloadable);
   const Dataset fresh = load_image_set(small.set, options);
   EXPECT_THAT(fresh.source, HasSubstr("downloaded from " + server.url("")));
@@ -141,7 +142,8 @@ TEST(LoadFirst, WithoutANetworkDigitsComeQuickly) {
   Dataset data;
   const double took_s = seconds([&] {
     data = load_first(std::vector{small_set("one", mirrors).set, small_set("two", mirrors).set},
-                      {.directories = {cache.path()}, .cache = cache.path()});
+                      {.directories = {cache.path()}, .cache = cache.path(),
+                       .download = {.plain_http = true}});
   });
   // Drawing the digits takes as long as the machine is busy; the waiting is what is limited.
   const double drawing_s = seconds([&] { load_dataset("digits", {}); });

@@ -48,10 +48,12 @@ void configure(CURL* curl, const std::string& url, Received& received, char* rea
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "omniscale");
   curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
   curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
-  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https,http");
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, options.plain_http ? "https,http" : "https");
   curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "https");
   curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
   curl_easy_setopt(curl, CURLOPT_MAXREDIRS, static_cast<long>(options.redirects));
+  // Of the announced size; the sink sees to what is sent beyond it, or unannounced.
+  curl_easy_setopt(curl, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(received.largest));
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS,
                    static_cast<long>(options.answer_timeout_s * 1000));
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, static_cast<long>(options.slowest_bytes_per_s));
@@ -109,7 +111,7 @@ Outcome fetch(const std::string& url, Received& received, const DownloadOptions&
   if (result == CURLE_OK) {
     const auto size = static_cast<int64_t>(received.bytes.size());
     if (options.progress) options.progress({url, size, size});
-  } else if (result == CURLE_WRITE_ERROR) {
+  } else if (result == CURLE_WRITE_ERROR || result == CURLE_FILESIZE_EXCEEDED) {
     outcome.problem = fmt::format("expected at most {} bytes, found more", received.largest);
   } else {
     outcome.problem = reason[0] ? reason : curl_easy_strerror(result);

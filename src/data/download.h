@@ -26,8 +26,9 @@ struct DownloadOptions {
   int64_t slowest_bytes_per_s = 1024;
   size_t largest_bytes = size_t{256} << 20;
   int redirects = 4;                  // followed at most, and only to https
+  bool plain_http = false;            // addresses may be http://, for a server on this machine
   // Called on the calling thread about ten times a second; may throw to cancel.
-  std::function<void(const DownloadProgress&)> progress;
+  std::function<void(const DownloadProgress&)> progress = {};
 };
 
 // No mirror served the file. `reached`: at least one of them answered at all.
@@ -37,10 +38,12 @@ struct DownloadError : UserError {
   bool reached;
 };
 
-// The mirrors' full addresses are tried in order. `verify` gets the bytes as served and throws
-// UserError if they are not the wanted ones; then the next mirror is tried. Verified bytes are
-// written beside `destination`, flushed to disk and renamed. Returns the address that served them.
-// Throws DownloadError with one line per mirror, UserError if the file cannot be written.
+// The mirrors' full addresses, https:// unless `plain_http`, are tried in order, with certificates
+// verified. A file is received in memory and never grows beyond `largest_bytes`. `verify` gets the
+// bytes as served and throws UserError if they are not the wanted ones; then the next mirror is
+// tried. Verified bytes are written beside `destination`, flushed to disk and renamed. Returns the
+// address that served them. Throws DownloadError with one line per mirror, UserError if the file
+// cannot be written.
 std::string download(std::span<const std::string> mirrors, const std::filesystem::path& destination,
                      const std::function<void(const std::vector<std::byte>&)>& verify,
                      const DownloadOptions& options);

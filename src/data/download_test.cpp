@@ -32,12 +32,19 @@ Reply answer(const std::string& path) {
   if (path == "slow") return {.body = kBody, .pause_s = 0.05};
   if (path == "moved")
     return {.status = 302, .body = "", .header = "Location: http://127.0.0.1:1/good\r\n"};
+  if (path == "moved-to-a-file")
+    return {.status = 302, .body = "", .header = "Location: file:///etc/passwd\r\n"};
+  if (path == "unannounced") return {.body = kBody, .length = "none"};
+  if (path == "endless") return {.body = std::string(1 << 20, 'e'), .length = "none"};
+  if (path == "shorter") return {.body = kBody, .length = "4000"};
+  if (path == "longer") return {.body = kBody, .length = "6000"};
   return {.status = 404, .body = "?"};
 }
 
 class Download : public testing::Test {
  protected:
   Download() {
+    options.plain_http = true;
     options.answer_timeout_s = 0.3;
     options.slow_window_s = 1;
   }
@@ -91,9 +98,24 @@ TEST_F(Download, NoticesACutConnection) { EXPECT_THAT(failure("cut"), HasSubstr(
 TEST_F(Download, NeverLeavesTlsByARedirect) {
   EXPECT_THAT(failure("moved"), HasSubstr("not supported"));
 }
+TEST_F(Download, NeverReadsAFileByARedirect) {
+  EXPECT_THAT(failure("moved-to-a-file"), HasSubstr("not supported"));
+}
+TEST_F(Download, TakesHttpsAloneUnlessTold) {
+  options.plain_http = false;
+  EXPECT_THAT(failure("good"), HasSubstr("not supported"));
+  EXPECT_EQ(server.requests(), 0);
+}
 TEST_F(Download, KeepsToTheSizeLimit) {
   options.largest_bytes = 4999;
   EXPECT_THAT(failure("good"), HasSubstr("at most 4999 bytes"));
+  EXPECT_THAT(failure("unannounced"), HasSubstr("at most 4999 bytes"));
+  EXPECT_THAT(failure("endless"), HasSubstr("at most 4999 bytes"));
+}
+TEST_F(Download, NoticesAWrongLength) {
+  EXPECT_THAT(failure("shorter"), HasSubstr("SHA-256"));
+  EXPECT_THAT(failure("longer"), HasSubstr("remaining"));
+  EXPECT_EQ(fetch({"unannounced"}), server.url("unannounced"));
 }
 
 TEST_F(Download, GivesUpOnAMirrorThatHangs) {

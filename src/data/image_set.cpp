@@ -123,8 +123,10 @@ std::string download_image_set(const ImageSet& set, const fs::path& cache,
       const std::string origin = file.standard_name() + ".gz as served";
       verify_image_file(file, decompress(bytes, file.bytes + kSlack, origin), origin);
     };
+    DownloadOptions limited = options;
+    limited.largest_bytes = std::min(options.largest_bytes, file.bytes + kSlack);
     served_by = download(mirrors, cache / set.name / (file.standard_name() + ".gz"), verify,
-                         options);
+                         limited);
   }
   return served_by;
 }

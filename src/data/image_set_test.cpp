@@ -143,6 +143,7 @@ TEST(ImageSet, DownloadsOnlyWhatIsMissing) {
   const SmallSet small = small_set("tiny", {server.url("gone/"), server.url("m/")});
   const test::TemporaryFolder cache;
   DownloadOptions options;
+  options.plain_http = true;
   EXPECT_EQ(download_image_set(small.set, cache.path(), options),
             server.url("m/t10k-labels-idx1-ubyte.gz"));
   EXPECT_EQ(server.requests(), 8);
@@ -151,6 +152,28 @@ TEST(ImageSet, DownloadsOnlyWhatIsMissing) {
   EXPECT_EQ(server.requests(), 10);
   EXPECT_EQ(load_from(small, cache.path()).train.count(), 6);
   EXPECT_EQ(test::files_in(cache.path()), 4u);
+}
+
+// The limit is the wanted file's size, whatever the options allow: neither a large file nor a small
+// one that unpacks to a large one is taken in.
+TEST(ImageSet, TakesInNoMoreThanTheWantedFilesSize) {
+  const std::string zeros(64 << 20, '\0'), bomb = gzip(zeros);
+  ASSERT_LT(bomb.size(), size_t{1} << 20);
+  const test::LocalServer server([&](const std::string& path) -> test::Reply {
+    return {.body = path.starts_with("bomb/") ? bomb : zeros};
+  });
+  const test::TemporaryFolder cache;
+  DownloadOptions options;
+  options.plain_http = true;
+  const auto refused = [&](const char* folder) {
+    const SmallSet small = small_set("tiny", {server.url(folder)});
+    const std::string text =
+        error_of([&] { download_image_set(small.set, cache.path(), options); });
+    EXPECT_EQ(test::files_in(cache.path()), 0u);
+    return text;
+  };
+  EXPECT_THAT(refused("bomb/"), HasSubstr("after decompression, found more"));
+  EXPECT_THAT(refused("large/"), HasSubstr("expected at most"));
 }
 
 }  // namespace

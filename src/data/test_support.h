@@ -126,6 +126,7 @@ struct Reply {
   size_t send = SIZE_MAX;            // closes the connection after so many bytes of the body
   bool hang = false;                 // sends nothing at all
   double pause_s = 0;                // between single bytes of the body
+  std::string length = "";           // announced; empty: the body's, "none": none
   std::string header = "";           // more header lines, each ending in \r\n
 };
 
@@ -188,9 +189,12 @@ class LocalServer {
     const size_t start = request.find('/') + 1;
     const Reply reply = answer_(request.substr(start, request.find(' ', start) - start));
     if (reply.hang) wait(60);
-    const std::string head = fmt::format("HTTP/1.1 {} Because\r\nContent-Length: {}\r\n{}"
-                                         "Connection: close\r\n\r\n", reply.status,
-                                         reply.body.size(), reply.header);
+    std::string head = fmt::format("HTTP/1.1 {} Because\r\n{}", reply.status, reply.header);
+    if (reply.length != "none")
+      head += fmt::format("Content-Length: {}\r\n", reply.length.empty()
+                                                        ? fmt::format("{}", reply.body.size())
+                                                        : reply.length);
+    head += "Connection: close\r\n\r\n";
     const std::string sent = reply.body.substr(0, reply.send);
     if (!reply.hang) push(client, head);
     if (reply.pause_s == 0 && !reply.hang) push(client, sent);

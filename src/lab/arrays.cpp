@@ -1,6 +1,6 @@
 #include "lab/arrays.h"
 
-#include <cstdlib>
+#include <charconv>
 #include <cstring>
 #include <sstream>
 
@@ -56,8 +56,11 @@ Ensemble load_ensemble(const std::filesystem::path& path,
                        std::map<std::string, std::string>* metadata) {
   const safetensors::File file = safetensors::read(path);
   const auto stated = file.metadata.find(kModelsKey);
-  const int64_t models = stated == file.metadata.end() ? 1 : std::atoll(stated->second.c_str());
-  require(models >= 1, "{}: states '{}' models", path.string(), models);
+  const std::string text = stated == file.metadata.end() ? "1" : stated->second;
+  int64_t models = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), models);
+  require(parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && models >= 1,
+          "{}: states '{}' models", path.string(), text);
   std::vector<ParameterSpec> specs;
   for (const std::string& name : names_in_order(file)) {
     std::vector<int64_t> shape = file.arrays.at(name).shape;

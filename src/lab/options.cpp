@@ -64,6 +64,24 @@ bool parse_item(std::string_view part, std::vector<int64_t>& out) {
   return true;
 }
 
+// Refuses what toml++ does not survive and settings never have. A heading of a table may fail an
+// assertion of the parser ("[ !"). A name becomes a table per dot, and some ten thousands of them
+// overflow the stack when they are let go; names do not span lines, and a line may hold the longest
+// list of fractions.
+void refuse_hostile(std::string_view toml, const std::string& file) {
+  int64_t line = 1, dots = 0;
+  bool at_start = true;  // of a line, but for blanks
+  for (const char c : toml) {
+    if (c == '.') ++dots;
+    require(dots <= kLongestList, "{}:{}: more than {} dots in one line; break it", file, line,
+            kLongestList);
+    require(!at_start || c != '[', "{}:{}: a line begins with '['; expected name = value, as there "
+            "are no tables", file, line);
+    at_start = c == '\n' || (at_start && (c == ' ' || c == '\t'));
+    if (c == '\n') ++line, dots = 0;
+  }
+}
+
 template <class T>
 bool parse_list(std::string_view text, std::vector<T>& out) {
   out.clear();
@@ -135,6 +153,7 @@ std::string Option::toml() const {
 
 void Option::set(std::string_view text, std::string_view where) {
   text = trimmed(text);
+  if (is_list() && text.empty() && this->text().empty()) return;
   bool parsed = true;
   if (auto* p = std::get_if<int64_t*>(&field_)) parsed = parse_integer(text, **p);
   else if (auto* q = std::get_if<double*>(&field_)) parsed = parse_number(text, **q);
@@ -196,6 +215,7 @@ Assignment parse_assignment(std::string_view argument) {
 }
 
 std::vector<Assignment> parse_assignments(const std::string& text, const std::string& file) {
+  refuse_hostile(text, file);
   toml::table table;
   try {
     table = toml::parse(text, file);
@@ -218,7 +238,7 @@ std::vector<Assignment> parse_assignments(const std::string& text, const std::st
                   a.key);
     };
     if (const toml::array* array = node.as_array()) {
-      require(!array->empty(), "{}: '{}' is an empty array", a.where, a.key);
+      if (array->empty()) a.values.emplace_back();  // of an empty list; other options refuse it
       for (const toml::node& n : *array) take(n);
     } else {
       take(node);
@@ -229,7 +249,7 @@ std::vector<Assignment> parse_assignments(const std::string& text, const std::st
 }
 
 std::vector<int64_t> parse_seeds(std::string_view text, std::string_view where) {
-  std::set<int64_t> seeds;
+  std::vector<std::pair<int64_t, int64_t>> ranges;
   for (const std::string& part : split(text, ',')) {
     const size_t dots = part.find("..");
     int64_t first = 0, last = 0;
@@ -239,11 +259,21 @@ std::vector<int64_t> parse_seeds(std::string_view text, std::string_view where) 
                               parse_integer(std::string_view(part).substr(dots + 2), last);
     require(ok && first >= 0 && last >= first,
             "{}: seeds expects ranges such as 0..31 or lists such as 0,1,5; got '{}'", where, text);
-    require(last - first < kMostSeeds && static_cast<int64_t>(seeds.size()) < kMostSeeds,
-            "{}: at most {} seeds are allowed, got '{}'", where, kMostSeeds, text);
-    for (int64_t i = 0; i <= last - first; ++i) seeds.insert(first + i);
+    ranges.emplace_back(first, last);
   }
-  return {seeds.begin(), seeds.end()};
+  // Ranges that overlap count once, and cost no more than one of them.
+  std::ranges::sort(ranges);
+  std::vector<int64_t> seeds;
+  for (auto [first, last] : ranges) {
+    if (!seeds.empty()) {
+      if (last <= seeds.back()) continue;
+      first = std::max(first, seeds.back() + 1);
+    }
+    require(last - first < kMostSeeds - static_cast<int64_t>(seeds.size()),
+            "{}: at most {} seeds are allowed, got '{}'", where, kMostSeeds, text);
+    for (int64_t i = 0; i <= last - first; ++i) seeds.push_back(first + i);
+  }
+  return seeds;
 }
 
 }  // namespace omni

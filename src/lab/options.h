@@ -40,7 +40,8 @@ class Option {
   std::string expects() const;         // "a whole number from 1 to 4096"
   std::string text() const;            // the present value, as it would be typed
   std::string toml() const;            // the same, as TOML
-  // Parses and checks; throws UserError that names `where` (an argument, a file with its line).
+  // Parses and checks; throws UserError that names `where` (an argument, a file with its line). A
+  // list that is empty can be set to what it is, as config.toml does, but no other is made empty.
   void set(std::string_view text, std::string_view where);
   // Throws UserError unless the present value is allowed.
   void check(std::string_view where) const;

@@ -129,10 +129,25 @@ TEST(Assignments, ErrorsInTomlHavePositions) {
   EXPECT_EQ(error_of([] { parse_assignments("a = 1\nb = = 2\n", "f.toml"); }).substr(0, 9),
             "f.toml:2:");
   EXPECT_NE(error_of([] { parse_assignments("a = 1979-05-27\n", "f.toml"); }), "no error");
-  EXPECT_NE(error_of([] { parse_assignments("[a]\nb = 1\n", "f.toml"); }), "no error");
-  EXPECT_NE(error_of([] { parse_assignments("a = []\n", "f.toml"); }), "no error");
+  for (const char* table : {"[a]\nb = 1\n", "b = 1\n \t[ !", "b = 1\n[[a]]\n"})
+    EXPECT_NE(error_of([&] { parse_assignments(table, "f.toml"); }).find("begins with '['"),
+              std::string::npos)
+        << table;
   EXPECT_NE(error_of([] { parse_assignments("a = [[1]]\n", "f.toml"); }), "no error");
   EXPECT_NE(error_of([] { parse_assignments("a = 1\na = 2\n", "f.toml"); }), "no error");
+}
+
+TEST(Assignments, NoNameNestsTooDeep) {
+  std::string name;
+  for (int i = 0; i < 200'000; ++i) name += "a.";
+  EXPECT_NE(error_of([&] { parse_assignments("\n" + name + "a = 1\n", "f.toml"); })
+                .find("f.toml:2: more than 10000 dots"),
+            std::string::npos);
+  name.resize(20'000);  // the most that gets through
+  EXPECT_NE(error_of([&] { parse_assignments(name + "a = 1\n", "f.toml"); }), "no error");
+  std::string list = "rates = [0.5";
+  for (int i = 1; i < 10'000; ++i) list += ", 0.5";
+  EXPECT_EQ(parse_assignments(list + "]\n", "f.toml")[0].values.size(), 10'000u);
 }
 
 TEST(Seeds, RangesAndLists) {
@@ -143,6 +158,16 @@ TEST(Seeds, RangesAndLists) {
   const std::string largest = "9223372036854775807";
   EXPECT_EQ(parse_seeds(largest, ""), std::vector<int64_t>{INT64_MAX});
   for (const char* wrong : {"", "3..1", "-1", "a", "1..", "..2", "1,", "0..99999999999", "1.5"})
+    EXPECT_THROW(parse_seeds(wrong, "--seeds"), UserError) << wrong;
+}
+
+TEST(Seeds, AtMostAMillionHoweverWritten) {
+  EXPECT_EQ(parse_seeds("5..9,0..6,9,3", "").size(), 10u);
+  std::string many = "0..999999";
+  for (int i = 0; i < 10'000; ++i) many += ",1..999998";
+  EXPECT_EQ(parse_seeds(many, "").size(), 1'000'000u);
+  for (const char* wrong : {"0..1000000", "0..999999,1000000", "0..600000,700000..1200000",
+                            "0..9223372036854775807", "5,0..9223372036854775807"})
     EXPECT_THROW(parse_seeds(wrong, "--seeds"), UserError) << wrong;
 }
 
@@ -164,6 +189,23 @@ TEST(Options, ListsTakeCommasAndRanges) {
     EXPECT_THROW(c.set(bad, "x"), UserError) << bad;
   for (const char* bad : {"", "0.1,", "2", "nan", "0.1-0.2"})
     EXPECT_THROW(r.set(bad, "x"), UserError) << bad;
+}
+
+// What an empty list is written as in config.toml must read back; nothing else may become empty.
+TEST(Options, AnEmptyListStaysEmpty) {
+  std::vector<double> arms;
+  double lr = 1;
+  OptionList list;
+  list("arms", arms, "", between(0, 1));
+  list("lr", lr, "");
+  Option& option = list.find("arms", "x");
+  const std::vector<Assignment> read = parse_assignments("arms = " + option.toml(), "f.toml");
+  ASSERT_EQ(read[0].values, std::vector<std::string>{""});
+  option.set(read[0].values[0], "x");
+  EXPECT_TRUE(arms.empty());
+  EXPECT_THROW(list.find("lr", "x").set(read[0].values[0], "x"), UserError);
+  option.set("0.5", "x");
+  EXPECT_THROW(option.set("", "x"), UserError);
 }
 
 }  // namespace

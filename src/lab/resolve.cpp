@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
 
 #include "base/error.h"
 #include "base/nearest.h"
@@ -110,8 +111,9 @@ Resolved resolve(const Experiment& e, const RunRequest& request) {
     combinations = std::move(next);
     labels = std::move(next_labels);
   }
+  std::set<std::string> seen;
   for (size_t i = 0; i < combinations.size(); ++i) {
-    require(std::ranges::count(labels, labels[i]) == 1, "'{}' is swept over twice", labels[i]);
+    require(seen.insert(labels[i]).second, "'{}' is swept over twice", labels[i]);
     combinations[i]->check();
     r.variants.push_back({labels[i], std::move(combinations[i])});
   }

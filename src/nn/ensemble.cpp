@@ -67,7 +67,7 @@ Ensemble::Ensemble(std::vector<ParameterSpec> specs, int64_t models)
   std::vector<std::string> names = names_of(specs_);
   std::sort(names.begin(), names.end());
   const auto twice = std::adjacent_find(names.begin(), names.end());
-  require(twice == names.end(), "two parameters are called '{}'", *twice);
+  if (twice != names.end()) fail_user("two parameters are called '{}'", *twice);
   constexpr int64_t kLine = kAlignment / static_cast<int64_t>(sizeof(float));
   for (const ParameterSpec& spec : specs_) {
     strides_.push_back(round_up(spec.shape.count(), kLine));

@@ -1,9 +1,9 @@
 #include "store/figure_spec.h"
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json.h"
 
 namespace omni {
 
@@ -69,7 +69,7 @@ std::string to_json(const FigureSpec& spec) {
 FigureSpec figure_spec_from_json(const std::string& text) {
   FigureSpec spec;
   try {
-    const json j = json::parse(text);
+    const json j = parse_json(text, "figure");
     spec.kind = j.at("kind");
     spec.metric = j.value("metric", "");
     spec.x_metric = j.value("x_metric", "");
@@ -90,7 +90,8 @@ FigureSpec figure_spec_from_json(const std::string& text) {
     spec.log_y = j.value("log_y", false);
     spec.y_low = limit(j, "y_low");
     spec.y_high = limit(j, "y_high");
-    spec.columns = j.value("columns", spec.columns);
+    if (j.contains("columns")) spec.columns = int_at(j, "columns", "figure");
+    require(spec.columns >= 1, "figure: 'columns' is {}, expected at least 1", spec.columns);
     spec.row_labels = j.value("row_labels", spec.row_labels);
     spec.column_labels = j.value("column_labels", spec.column_labels);
   } catch (const json::exception& e) {

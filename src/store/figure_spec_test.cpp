@@ -67,7 +67,12 @@ TEST(FigureSpec, DamagedTextIsReadOrRefused) {
   EXPECT_THROW(figure_spec_from_json(R"({"kind": "lines", "series": [{"label": 1}]})"), UserError);
   EXPECT_THROW(figure_spec_from_json(R"({"kind": "bars", "series": 7})"), UserError);
   EXPECT_THROW(figure_spec_from_json(R"({"kind": "bars", "reference": [1]})"), UserError);
-  EXPECT_THROW(figure_spec_from_json(R"({"kind": "bars", "columns": "many"})"), UserError);
+  for (const char* columns : {"\"many\"", "0", "-3", "1e300", "4294967297", "2.5"})
+    EXPECT_THROW(figure_spec_from_json(fmt::format(R"({{"kind": "bars", "columns": {}}})", columns)),
+                 UserError)
+        << columns;
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  EXPECT_THROW(figure_spec_from_json(R"({"kind": "bars", "series": )" + deep + "}"), UserError);
   for (size_t length = 0; length < whole.size(); ++length)
     EXPECT_THROW(figure_spec_from_json(whole.substr(0, length)), UserError);
   constexpr std::string_view kBytes = "{}[]\",:0-x\x80n";

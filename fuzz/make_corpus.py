@@ -1,0 +1,247 @@
+#!/usr/bin/env python3
+"""Writes the seed inputs of every fuzz target to corpus/NAME beside this file.
+
+good-* must be accepted and bad-* refused (corpus.cpp). Files that fuzzing found are kept under
+other names and stay as they are.
+"""
+import gzip
+import hashlib
+import json
+import struct
+from pathlib import Path
+
+CORPUS = Path(__file__).parent / "corpus"
+
+
+def put(target, name, content):
+    folder = CORPUS / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def put_all(target, kind, contents):
+    for name, content in contents.items():
+        put(target, f"{kind}-{name}", content)
+
+
+put_all("seeds", "good", {
+    "one": "3", "range": "0..31", "list": "0,4,9", "mixture": "9, 0..2,1", "exponent": "1e3",
+    "calibration": "1000000..1000015", "largest": "9223372036854775807", "most": "0..999999"})
+put_all("seeds", "bad", {
+    "empty": "", "backwards": "3..1", "negative": "-1", "open": "1..", "fraction": "1.5",
+    "too-many": "0..1000000", "many-again": "0..999998,1000000..1999998",
+    "repeated": ",".join(["0..999998"] * 300) + ",x"})
+
+put_all("configuration", "good", {
+    "whole": 'experiment = "subliminal-learning"\npreset = "smoke"\nseeds = [0, 1]\n'
+             'precision = "f32"\n',
+    "routing": 'experiment = "gradient-routing"\npreset = "smoke"\nseeds = "0..3"\n',
+    "vae": 'experiment = "gradient-routing-vae"\npreset = "smoke"\n',
+    "undo": 'experiment = "undo"\npreset = "smoke"\nmodels = 2\n',
+    "relearning": 'experiment = "unlearning-relearning"\npreset = "smoke"\n',
+    "path": 'experiment = "path-dependence"\npreset = "smoke"\nprecision = "bf16"\n',
+    "sweep": 'experiment = "subliminal-learning"\npreset = "smoke"\nlr = [1e-3, 0.01] # two\n'})
+put_all("configuration", "bad", {
+    "empty": "", "no-experiment": "lr = 1\n", "unknown": 'experiment = "subliminal-lerning"\n',
+    "key": 'experiment = "undo"\nlearning = 1\n', "twice": 'experiment = "undo"\nlr = 1\nlr = 2\n',
+    "date": 'experiment = "undo"\nlr = 1979-05-27\n', "table": 'experiment = "undo"\n[lr]\na = 1\n',
+    "no-array": 'experiment = "undo"\nlr = []\n', "nested": 'experiment = "undo"\nlr = [[1]]\n',
+    "deep": "lr = " + "[" * 400, "infinite": 'experiment = "undo"\nlr = inf\n',
+    "dotted": "a." * 8000 + "a = 1\n", "tables": "[a" + ".a" * 8000 + "]\n",
+    "not-utf-8": b'experiment = "undo"\ndata = "\xff"\n'})
+
+put_all("arguments", "good", {
+    "plain": "subliminal-learning\npreset=smoke", "seeds": "undo\npreset=smoke\nseeds=0..3",
+    "sweep": "subliminal-learning\npreset=smoke\nlr=0.001,1e-2", "models": "undo\nmodels=3",
+    "data": "undo\npreset=smoke\ndata=digits", "spaces": "undo\n preset = smoke "})
+put_all("arguments", "bad", {
+    "empty": "", "no-equals": "undo\nlr", "no-name": "undo\n=1", "no-value": "undo\nlr=",
+    "gap": "undo\nlr=1,,2", "word": "undo\nlr=fast", "nan": "undo\nlr=nan",
+    "flag": "undo\nthreads=2", "long": "undo\n" + "x" * 2000 + "=1"})
+
+
+def idx(shape, elements, kind=8):
+    return bytes([0, 0, kind, len(shape)]) + b"".join(struct.pack(">I", n) for n in shape) + elements
+
+
+def packed(content):
+    return gzip.compress(content, 9, mtime=0)
+
+
+# The first byte chooses the number of dimensions wanted, less one.
+ONE, THREE = b"\0", b"\2"
+IMAGES, LABELS = idx([2, 1, 3], b"abcdef"), idx([4], b"\0\1\2\3")
+put_all("idx", "good", {
+    "labels": ONE + LABELS, "images": THREE + IMAGES, "none": ONE + idx([0], b""),
+    "labels-gz": ONE + packed(LABELS), "images-gz": THREE + packed(IMAGES)})
+put_all("idx", "bad", {
+    "empty": b"", "cut": THREE + IMAGES[:9], "longer": THREE + IMAGES + b"g",
+    "dimensions": THREE + LABELS, "type": ONE + idx([1], b"abcd", kind=0x0d),
+    "wraps": THREE + idx([1 << 31, 1 << 31, 4], b""), "huge": ONE + idx([0xffffffff], b"x"),
+    "bomb-gz": ONE + packed(idx([100_000_000], bytes(3_000_000))),
+    "cut-gz": ONE + packed(LABELS)[:-5], "tail-gz": ONE + packed(LABELS) + b"x",
+    "two-gz": ONE + packed(LABELS) * 2, "nested-gz": ONE + packed(packed(LABELS)),
+    "flags-gz": ONE + b"\x1f\x8b\x08\xff" + bytes(20), "magic-gz": ONE + b"\x1f\x8b"})
+
+
+def safetensors(header, data=b""):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def array(dtype, shape, begin, end):
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+EIGHT = struct.pack("<2f", 1.5, -2.0)
+FLOATS = array("F32", [2], 0, 8)
+MODELS = {"__metadata__": {"models": "2", "order": "w\nb"}, "b": array("F32", [2, 0], 8, 8),
+          "w": array("F32", [2, 1], 0, 8)}
+for target in ("safetensors", "ensemble"):
+    put_all(target, "good", {
+        "none": safetensors({}), "one": safetensors({"w": FLOATS}, EIGHT),
+        "scalar": safetensors({"w": array("F32", [], 0, 4)}, EIGHT[:4]),
+        "empty-array": safetensors({"w": array("F32", [0, 1 << 40], 0, 0)}),
+        "models": safetensors(MODELS, EIGHT),
+        "metadata": safetensors({"__metadata__": {"format": "pt", "\u00e9": "\n"}, "w": FLOATS}, EIGHT),
+        "escapes": safetensors(b'{"\\u00e9\\ud83d\\ude00":{"dtype":"F32","shape":[2],'
+                               b'"data_offsets":[0,8]}}  ', EIGHT)})
+    put_all(target, "bad", {
+        "empty": b"", "short": b"abc", "huge-header": b"\xff" * 8 + b"{}", "list": safetensors(b"[]"),
+        "past-the-end": struct.pack("<Q", 100) + b"{}", "no-json": safetensors(b'{"w":', EIGHT),
+        "type": safetensors({"w": array("F13", [2], 0, 8)}, EIGHT),
+        "overflow": safetensors({"w": array("F32", [(1 << 62) + 1, 4], 0, 8)}, EIGHT),
+        "negative": safetensors({"w": array("F32", [-2], 0, 8)}, EIGHT),
+        "fraction": safetensors({"w": array("F32", [2.0], 0, 8)}, EIGHT),
+        "promise": safetensors({"w": array("F32", [1 << 40], 0, 1 << 42)}, EIGHT),
+        "backwards": safetensors({"w": array("F32", [2], 8, 0)}, EIGHT),
+        "hole": safetensors({"w": array("F32", [1], 4, 8)}, EIGHT),
+        "overlap": safetensors({"a": FLOATS, "b": array("F32", [1], 4, 8)}, EIGHT),
+        "left-over": safetensors({"w": array("F32", [1], 0, 4)}, EIGHT),
+        "numbers": safetensors({"__metadata__": {"a": 3}}),
+        "twice": safetensors(b'{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},'
+                             b'"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}'),
+        "deep": safetensors(b'{"a":' + b"[" * 3000 + b"]" * 3000 + b"}"),
+        "not-utf-8": safetensors(b'{"\xff":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}')})
+put_all("safetensors", "good", {
+    "types": safetensors({"a": array("U8", [3], 0, 3), "b": array("BF16", [], 3, 5),
+                          "c": array("I64", [0], 5, 5), "d": array("I32", [1], 5, 9),
+                          "e": array("U32", [1], 9, 13)}, bytes(range(13)))})
+put_all("ensemble", "good", {
+    "many-of-nothing": safetensors({"__metadata__": {"models": "9223372036854775807"}}),
+    "order-of-others": safetensors({"__metadata__": {"order": "x\ny"}, "w": FLOATS}, EIGHT)})
+put_all("ensemble", "bad", {
+    "integers": safetensors({"w": array("I32", [2], 0, 8)}, EIGHT),
+    "models-0": safetensors({"__metadata__": {"models": "0"}, "w": FLOATS}, EIGHT),
+    "models-minus": safetensors({"__metadata__": {"models": "-3"}, "w": FLOATS}, EIGHT),
+    "models-3": safetensors({"__metadata__": {"models": "3"}, "w": FLOATS}, EIGHT),
+    "models-word": safetensors({"__metadata__": {"models": "2x"}, "w": FLOATS}, EIGHT),
+    "order-twice": safetensors({"__metadata__": {"order": "a\na"}, "a": array("F32", [1], 0, 4),
+                                "b": array("F32", [1], 4, 8)}, EIGHT)})
+
+
+def checkpoint(state, arrays):
+    """As src/lab/checkpoint.cpp writes it: the checksum is of the state and every array."""
+    text = json.dumps(state)
+    header, data, sha = {}, b"", hashlib.sha256(text.encode())
+    for name, values in sorted(arrays.items()):
+        content = struct.pack(f"<{len(values)}f", *values)
+        header[name] = array("F32", [len(values)], len(data), len(data) + len(content))
+        data += content
+        sha.update(f"\n{name} {len(content)}\n".encode() + content)
+    return safetensors({"__metadata__": {"state": text, "check": sha.hexdigest()}} | header, data)
+
+
+STATE = {"steps": 3, "first_loss": 2.5, "probed": [[1, {"loss": 0.5, "norm": None}]], "kept": [],
+         "parameters": {"model": ["w", "b"]}}
+WEIGHTS = {"model/w": [1.0, -2.0], "model/b": [0.5]}
+KEPT = STATE | {"kept": [2], "diverged_at": 3, "parameters": {
+    "model": ["w", "b"], "optimizer": ["w.m"], "kept/0/model": ["w", "b"]}}
+KEPT_ARRAYS = WEIGHTS | {"optimizer/w.m": [0.0, 0.0], "kept/0/model/w": [0.0, 1.0],
+                         "kept/0/model/b": [1.0]}
+put_all("checkpoint", "good", {"whole": checkpoint(STATE, WEIGHTS),
+                               "kept": checkpoint(KEPT, KEPT_ARRAYS)})
+put_all("checkpoint", "bad", {
+    "empty": b"", "cut": checkpoint(STATE, WEIGHTS)[:-1], "no-state": safetensors({"w": FLOATS}, EIGHT),
+    "altered": checkpoint(STATE, WEIGHTS)[:-1] + b"\x7f",
+    "missing": checkpoint(STATE, {"model/w": [1.0]}),
+    "no-model": checkpoint(STATE | {"parameters": {}}, WEIGHTS),
+    "steps": checkpoint(STATE | {"steps": "three"}, WEIGHTS),
+    "probed": checkpoint(STATE | {"probed": [[1, "x"]]}, WEIGHTS),
+    "list": checkpoint([], WEIGHTS)})
+
+MANIFEST = {"format": 1, "experiment": "undo", "program_version": "0.1.0", "commit": "abc",
+            "machine": "a processor", "config_hash": "0123456789abcdef",
+            "data_hashes": {"mnist": "feed"}, "status": "finished",
+            "created": "2001-02-03T04:05:06Z", "updated": "2001-02-03T04:05:07Z", "busy_s": 1.5,
+            "threads": 2, "sittings": ["2001-02-03T04:05:06Z commit abc on a processor"]}
+
+
+def manifest(**changes):
+    return json.dumps(MANIFEST | changes)
+
+
+put_all("manifest", "good", {
+    "whole": manifest(), "running": manifest(status="running", sittings=[], data_hashes={}),
+    "more": manifest(later="ignored"), "long": manifest(busy_s=1e300, commit="\n\"\u00e9")})
+put_all("manifest", "bad", {
+    "empty": "", "list": "[]", "cut": manifest()[:100], "format": manifest(format=2),
+    "format-wraps": manifest(format=(1 << 32) + 1), "format-float": manifest(format=1e300),
+    "threads": manifest(threads=1 << 40), "status": manifest(status="done"),
+    "busy": manifest(busy_s="long"), "sittings": manifest(sittings=[1]),
+    "deep": '{"format":' + "[" * 5000 + "]" * 5000 + "}",
+    "not-utf-8": manifest(commit="?").encode().replace(b"?", b"\xff")})
+
+put_all("figure_spec", "good", {
+    "least": '{"kind": "bars"}',
+    "lines": json.dumps({"kind": "lines", "metric": "loss", "series": [
+        {"label": "a", "points": [{"x": 1.5, "arm": "b"}, {"x": None, "arm": "c", "metric": "m"}]},
+        {"label": "b", "points": [], "arm": "c"}], "log_x": True, "y_low": 0, "y_high": None}),
+    "sweep": '{"kind": "lines", "sweep": [{"label": "l", "points": [{"x": 64, "arm": "w64"}]}]}',
+    "groups": json.dumps({"kind": "groups", "groups": [{"label": "\u00e9", "metric": "loss/0"}],
+                          "arms": ["a"], "reference": {"a": 0.25, "b": None}, "level_line": 0.1}),
+    "images": json.dumps({"kind": "images", "columns": 3, "row_labels": ["r"],
+                          "column_labels": ["0", "1"]})})
+put_all("figure_spec", "bad", {
+    "empty": "", "list": "[]", "no-kind": "{}", "series": '{"kind": "bars", "series": 7}',
+    "columns-0": '{"kind": "images", "columns": 0}',
+    "columns-minus": '{"kind": "images", "columns": -3}',
+    "columns-wrap": '{"kind": "images", "columns": 4294967297}',
+    "columns-float": '{"kind": "images", "columns": 1e300}',
+    "number": '{"kind": "bars", "level_line": 1e999}', "reference": '{"kind": "bars", "reference": [1]}',
+    "deep-series": '{"kind": "bars", "series": ' + "[" * 9000 + "]" * 9000 + "}",
+    "deep-reference": '{"kind": "bars", "reference": {"a": ' + "[" * 9000 + "]" * 9000 + "}}"})
+
+# The bytes as letters, as GPT-2's vocabularies write them.
+PLAIN = [*range(33, 127), *range(161, 173), *range(174, 256)]
+OTHER = [b for b in range(256) if b not in PLAIN]
+LETTERS = {b: chr(b) for b in PLAIN} | {b: chr(256 + i) for i, b in enumerate(OTHER)}
+TOKENS = [*LETTERS.values(), "th", "the", "\u0120the", "<|endoftext|>"]
+MERGES = "#version: 0.2\nt h\nth e\n\u0120 the\n"
+
+
+def bpe(tokens=None, merges=MERGES, text="the other the", vocab=None):
+    if vocab is None:
+        vocab = json.dumps({t: i for i, t in enumerate(tokens or TOKENS)}, ensure_ascii=False)
+    return f"{vocab}\0{merges}\0{text}"
+
+
+put_all("bpe", "good", {
+    "whole": bpe(), "no-merges": bpe(merges=""), "windows": bpe(merges=MERGES.replace("\n", "\r\n")),
+    "text": bpe(text="\u00e9\U0001f600 <|endoftext|>\n\n  the")})
+put_all("bpe", "bad", {
+    "empty": "", "list": bpe(vocab="[]"), "cut": bpe()[:500], "byte": bpe(tokens=TOKENS[1:]),
+    "no-end": bpe(tokens=TOKENS[:-1]), "letter": bpe(tokens=[*TOKENS, "\u4e00"]),
+    "id": bpe(vocab='{"a": 7}'), "id-minus": bpe(vocab='{"a": -1}'),
+    "id-wraps": bpe(vocab='{"a": 18446744073709551615}'), "id-half": bpe(vocab='{"a": 0.5}'),
+    "deep": bpe(vocab='{"a": ' + "[" * 9000 + "]" * 9000 + "}"),
+    "merge": bpe(merges="t h h\n"), "unknown": bpe(merges="x y\n"),
+    "not-utf-8": bpe().encode() + b"\xff"})
+
+put_all("text", "good", {
+    "words": "A tree, a house.\r\nA hat's 12 leaves!\n", "gz": packed(b"one two\nthree"),
+    "many": "\u00dcnder \u0130 \U0001f600 \u4e00\u4e8c \u00a0 1\u00b2"})
+put_all("text", "bad", {
+    "empty": "", "byte": b"a\xffb", "cut": b"a\xe2\x82", "long-form": b"\xc0\x80",
+    "surrogate": b"\xed\xa0\x80", "beyond": b"\xf4\x90\x80\x80", "cut-gz": packed(b"one two")[:-3],
+    "repeated": "aa b"})
