@@ -44,9 +44,12 @@ std::vector<std::string> nearest(std::string_view name, std::span<const std::str
     size_t distance;
     const std::string* name;
   };
+  // Longer texts are no names with a slip in them, and comparing them takes the product of lengths.
+  constexpr size_t kLongest = 200;
   const std::string wanted = folded(name);
   std::vector<Scored> near;
   for (const std::string& candidate : candidates) {
+    if (std::max(name.size(), candidate.size()) > kLongest) continue;
     const size_t distance = edit_distance(name, candidate);
     const std::string other = folded(candidate);
     // Containing counts only for pieces long enough to mean something.

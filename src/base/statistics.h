@@ -1,4 +1,5 @@
-// Small-sample statistics over seeds, and how the claims of a report are judged together.
+// Small-sample statistics over seeds: means, intervals, differences, effect sizes, components of
+// variance.
 //
 // Wherever values are taken, a value that is not finite (a diverged model, a missing seed) is left
 // out of every mean and interval and counted in `excluded`.
@@ -7,9 +8,6 @@
 #include <cmath>
 #include <limits>
 #include <span>
-#include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 namespace omni {
@@ -30,11 +28,20 @@ struct Summary {
   Interval interval;        // Student t, two-sided
 };
 
-// Mean with its two-sided Student t-interval: mean +- t(n-1) s / sqrt(n).
+// Everything but the interval.
+Summary describe(std::span<const double> values);
+// Student's two-sided t-interval of a mean: mean +- t(n-1) s / sqrt(n); unknown for n < 2.
+Interval mean_interval(const Summary& s, double level = 0.95);
+// Both.
 Summary summarize(std::span<const double> values, double level = 0.95);
 
-// Interval of a share of successes (Wilson 1927); keeps its meaning at 0 and n successes.
+// Interval of a share of successes (Wilson 1927); keeps its meaning at 0 and n successes. It covers
+// `level` on average over shares, and less at some of them.
 Interval wilson_interval(int successes, int n, double level = 0.95);
+
+// Interval of a share of successes (Clopper & Pearson 1934). It covers at least `level` at every
+// share, at the price of being wider than Wilson's.
+Interval exact_interval(int successes, int n, double level = 0.95);
 
 // a[i] - b[i] for each pair in which both are finite; a and b are of one length, seed by seed.
 Summary paired_difference(std::span<const double> a, std::span<const double> b,
@@ -44,6 +51,8 @@ Summary paired_difference(std::span<const double> a, std::span<const double> b,
 Summary welch_difference(std::span<const double> a, std::span<const double> b,
                          double level = 0.95);
 
+// An effect size: NaN where the deviation is but the rounding of equal values.
+double effect_ratio(double difference, double deviation);
 // Cohen's d_z: mean of the paired differences over their standard deviation.
 double cohen_d_paired(std::span<const double> a, std::span<const double> b);
 // Cohen's d_s: difference of means over the pooled standard deviation.
@@ -83,60 +92,5 @@ TwoWayVariance two_way_variance(std::span<const double> grid, size_t columns);
 // theirs. Pairs that are not finite are left out; NaN for fewer than two pairs and where all values
 // of one side are equal.
 double spearman(std::span<const double> a, std::span<const double> b);
-
-enum class Verdict { supported, refuted, undecided, not_judged };
-enum class ClaimKind {
-  above,  // mean > threshold
-  below,  // mean < threshold
-  band,   // low <= mean <= high
-  exact,  // holds on every seed: a value is 1 where it holds and 0 where it does not
-  some,   // holds on at least one of five seeds or more (a published best run); values as in exact
-};
-
-// Claims about a fact that a seed shows or does not: exact and some. They have no interval.
-bool is_fact(ClaimKind kind);
-
-std::string_view name_of(Verdict verdict);
-std::string_view name_of(ClaimKind kind);
-Verdict verdict_from_name(std::string_view name);        // UserError for an unknown name
-ClaimKind claim_kind_from_name(std::string_view name);   // UserError for an unknown name
-
-// What is claimed about one number per seed; written before the run.
-struct Claim {
-  ClaimKind kind = ClaimKind::above;
-  double threshold = kNaN;        // above, below
-  double low = kNaN, high = kNaN;  // band
-  bool rate = false;        // values are 0 or 1 and their mean is a rate: Wilson, not t
-  bool difference = false;  // values are paired differences: the effect is Cohen's d_z; otherwise
-                            // it is the distance from the threshold in standard deviations
-  bool judged = true;       // false: contested or exploratory, shown but never judged
-};
-
-struct Judgement {
-  Verdict verdict = Verdict::not_judged;
-  int n = 0, excluded = 0;
-  double estimate = kNaN;   // mean, rate, or share of the seeds on which an exact fact holds
-  Interval interval;        // at `level`; unknown for exact facts and n < 2
-  double level = 0.95;      // Holm-adjusted level of this interval
-  double p_value = kNaN;    // smallest alpha whose interval, unadjusted, decides the claim
-  double effect = kNaN;
-  std::string effect_name;  // "d_z" or "SD from threshold"; empty when there is no effect
-  std::string note;         // in words: why undecided, how many models were left out
-};
-
-// Judges all claims of one report together, so that the chance that any verdict of it is wrong
-// stays below alpha (Holm 1979):
-//   1. Each claim gets p, the smallest a for which its two-sided interval of level 1 - a decides
-//      it: lies wholly beyond the threshold on either side; or, for a band, wholly inside or
-//      wholly outside. A claim that cannot be decided from its sample has p = 1.
-//   2. The m claims that are judged and not exact are ordered by p (ties: as given). The k-th is
-//      judged with the interval of level 1 - alpha / (m - k + 1).
-//   3. At the first claim that this interval leaves undecided the descent stops: it and all later
-//      ones are undecided and show the interval of that same level. So a shown interval always
-//      agrees with its verdict.
-// Exact facts are no matter of chance and do not count in m: one counterexample refutes, no seed
-// leaves it undecided. Means need n >= 2, and n >= 3 where all values are equal.
-std::vector<Judgement> judge(std::span<const std::pair<Claim, std::vector<double>>> claims,
-                             double alpha = 0.05);
 
 }  // namespace omni

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/statistics.h"
+#include "base/claims.h"
 
 namespace omni::cli {
 

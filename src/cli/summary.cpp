@@ -4,6 +4,7 @@
 
 #include "base/text_table.h"
 #include "cli/screen.h"
+#include "report/sample.h"
 #include "report/text.h"
 #include "store/results.h"
 #include "store/run_folder.h"
@@ -14,24 +15,23 @@ namespace {
 void show_arms(const Results& results) {
   const std::string metric = results.get(run_key::kMetric);
   const std::string label = results.get(run_key::kMetricLabel);
-  std::map<std::string, ArmCount> counts = results.counts();
+  const std::map<std::string, ArmCount> counts = results.counts();
   bool published = false, lost = false;
   for (const ArmInfo& arm : results.arms()) {
     published = published || arm.published;
-    lost = lost || counts[arm.name].diverged + counts[arm.name].failed > 0;
+    lost = lost || final_sample(results, counts, metric, arm.name).summary.excluded > 0;
   }
 
   std::vector<std::vector<std::string>> rows = {{"condition", "n"}};
-  if (lost) rows[0].insert(rows[0].end(), {"diverged"});
+  if (lost) rows[0].insert(rows[0].end(), {"left out"});
   rows[0].insert(rows[0].end(), {label.empty() ? metric : label, "95 % interval"});
   if (published) rows[0].emplace_back("published");
   for (const ArmInfo& arm : results.arms()) {
-    std::vector<double> values;
-    for (const SeedValue& v : results.values(metric, arm.name)) values.push_back(v.value);
-    const Summary s = summarize(values);
+    const Sample sample = final_sample(results, counts, metric, arm.name);
+    const Summary& s = sample.summary;
     auto& row = rows.emplace_back();
     row = {one_line(arm.label.empty() ? arm.name : arm.label), fmt::format("{}", s.n)};
-    if (lost) row.push_back(fmt::format("{}", counts[arm.name].diverged));
+    if (lost) row.push_back(s.excluded == 0 ? "0" : sample.left_out());
     row.insert(row.end(), {short_number(s.mean), short_interval(s.interval)});
     if (published) row.push_back(arm.published ? short_number(*arm.published) : "");
   }
@@ -48,6 +48,7 @@ std::string numbers_text(const Claim& claim, const Judgement& j) {
     if (j.interval.known()) text += " " + short_interval(j.interval);
     text += fmt::format(", wanted {}, n = {}", wanted_text(claim), j.n);
   }
+  if (j.excluded > 0) text += fmt::format("{}{} left out", text.empty() ? "" : ", ", j.excluded);
   if (!j.note.empty()) text += (text.empty() ? "" : ". ") + one_line(j.note);
   return text;
 }
@@ -57,7 +58,9 @@ void show_claims(const Results& results) {
   constexpr size_t kText = 14;
   const std::vector<ClaimRow> claims = results.claims();
   if (claims.empty()) return;
-  say("\nClaims\n");
+  const std::string alpha = results.get(run_key::kAlpha);
+  say("\nClaims, corrected together (Holm): any verdict is wrong with a chance below {}\n",
+      alpha.empty() ? "0.05" : one_line(alpha));
   std::map<std::string, int> not_judged;
   for (const auto& [id, text, claim, j] : claims) {
     if (j.verdict == Verdict::not_judged) {

@@ -7,9 +7,6 @@
 #include "base/error.h"
 #include "graph/inspect.h"
 #include "lab/worker.h"
-#include "nn/layers.h"
-#include "nn/losses.h"
-#include "nn/optimizers.h"
 
 namespace omni {
 namespace {
@@ -127,51 +124,6 @@ std::optional<NotFinite> first_not_finite(const std::vector<RefArray>& values) {
       if (!std::isfinite(static_cast<float>(values[id].v[i])))
         return NotFinite{static_cast<int>(id), i};
   return std::nullopt;
-}
-
-uint64_t tiny_training_hash(Precision precision, int threads) {
-  constexpr int64_t kSamples = 4096, kFeatures = 32, kClasses = 4;
-  Dataset data;
-  data.name = "noise";
-  data.shape = {kFeatures};
-  Stream random(Key::of(0).fold("tiny"));
-  for (Split* split : {&data.train, &data.test}) {
-    split->x = Samples(SampleType::f32, kSamples, kFeatures);
-    for (float& x : split->x.f32()) x = static_cast<float>(random.normal());
-    split->y.resize(kSamples);
-    for (int32_t& y : split->y) y = static_cast<int32_t>(random.below(kClasses));
-  }
-
-  WorkerOptions options;
-  options.data = &data;
-  options.precision = precision;
-  options.threads = threads;
-  Worker worker(options);
-  SeedRecord record;
-  Trial trial(worker, 0, "", record);
-  const StepBuilder build = [](Step& s) {
-    Net net = s.net("model");
-    const Value loss = cross_entropy(mlp(net, s.rows("train.x"), {64, kClasses}),
-                                     s.rows("train.y"));
-    s.graph().result("loss", loss);
-    apply(Adam{}, net, loss, s.lr());
-  };
-  const Ensemble start = trial.init(
-      [&](Net& net) {
-        const Type row{DType::f32, Shape{1, kFeatures}, 0};
-        mlp(net, input(net.graph(), "x", row, Role::data), {64, kClasses});
-      },
-      trial.key().fold("init"));
-  Training phase;
-  phase.name = "tiny";
-  phase.start = &start;
-  phase.build = build;
-  phase.samples = kSamples;
-  phase.batch = 2048;  // large enough to be cut into slices, which threads share
-  phase.epochs = 3;
-  phase.order = trial.key().fold("order");
-  phase.lr = [](int64_t, int64_t) { return 1e-3; };
-  return weights_hash(trial.train(phase).model[0]);
 }
 
 }  // namespace omni

@@ -33,8 +33,4 @@ struct NotFinite {
 };
 std::optional<NotFinite> first_not_finite(const std::vector<RefArray>& values);
 
-// A fingerprint of the weights of a tiny network after three epochs on generated data: the same on
-// any number of threads.
-uint64_t tiny_training_hash(Precision precision, int threads);
-
 }  // namespace omni

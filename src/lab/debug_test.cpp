@@ -118,9 +118,5 @@ TEST(Debug, NamesTheFirstValueThatF32CannotHold) {
   EXPECT_FALSE(first_not_finite(values));
 }
 
-TEST(Debug, TinyTrainingDoesNotDependOnThreads) {
-  EXPECT_EQ(tiny_training_hash(Precision::f32, 1), tiny_training_hash(Precision::f32, 2));
-}
-
 }  // namespace
 }  // namespace omni

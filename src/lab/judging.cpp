@@ -9,7 +9,7 @@
 #include <set>
 #include <tuple>
 
-#include "base/statistics.h"
+#include "base/claims.h"
 
 namespace omni {
 namespace {

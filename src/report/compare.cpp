@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/text_table.h"
 #include "report/report.h"
+#include "report/sample.h"
 #include "report/text.h"
 #include "store/results.h"
 #include "store/run_folder.h"
@@ -28,6 +29,12 @@ std::vector<double> numbers(const std::vector<SeedValue>& values) {
 
 std::string mean_text(const Summary& s) {
   return fmt::format("{} {}", short_number(s.mean), short_interval(s.interval));
+}
+
+// "7", or "7 (1 diverged)".
+std::string count_text(const Sample& s) {
+  const std::string lost = s.left_out();
+  return fmt::format("{}{}", s.summary.n, lost.empty() ? "" : " (" + lost + ")");
 }
 
 struct Difference {
@@ -59,7 +66,9 @@ Difference difference(const std::vector<SeedValue>& a, const std::vector<SeedVal
 std::string compare_runs(const std::filesystem::path& path_a, const std::filesystem::path& path_b) {
   const Run a(path_a), b(path_b);
   std::vector<std::vector<std::string>> rows = {
-      {"metric", "arm", "a: mean, 95 %", "b: mean, 95 %", "b - a", "how", "effect"}};
+      {"metric", "arm", "a: mean, 95 %", "n of a", "b: mean, 95 %", "n of b", "b - a", "how",
+       "effect"}};
+  const auto counts_a = a.results.counts(), counts_b = b.results.counts();
   const std::vector<ArmInfo> arms_a = a.results.arms(), arms_b = b.results.arms();
   const auto names_b = b.results.metric_names(true);
   for (const std::string& metric : a.results.metric_names(true)) {
@@ -69,18 +78,23 @@ std::string compare_runs(const std::filesystem::path& path_a, const std::filesys
       const auto x = a.results.values(metric, arm.name), y = b.results.values(metric, arm.name);
       if (x.empty() || y.empty()) continue;
       const Difference d = difference(x, y);
-      rows.push_back({one_line(metric), one_line(arm.name), mean_text(summarize(numbers(x))),
-                      mean_text(summarize(numbers(y))), mean_text(d.summary), d.how,
-                      short_number(d.effect)});
+      const Sample of_a = final_sample(a.results, counts_a, metric, arm.name);
+      const Sample of_b = final_sample(b.results, counts_b, metric, arm.name);
+      rows.push_back({one_line(metric), one_line(arm.name), mean_text(of_a.summary),
+                      count_text(of_a), mean_text(of_b.summary), count_text(of_b),
+                      mean_text(d.summary), d.how, short_number(d.effect)});
     }
   }
   require(rows.size() > 1, "'{}' and '{}' have no arm with a common metric", path_a.string(),
           path_b.string());
-  std::string head = fmt::format("a  {}  ({})\nb  {}  ({})\n", path_a.string(),
-                                 one_line(a.folder.manifest().experiment), path_b.string(),
+  std::string head = fmt::format("a  {}  ({})\nb  {}  ({})\n", one_line(path_a.string()),
+                                 one_line(a.folder.manifest().experiment),
+                                 one_line(path_b.string()),
                                  one_line(b.folder.manifest().experiment));
   if (a.folder.manifest().config_hash == b.folder.manifest().config_hash)
     head += "Both have the same configuration.\n";
+  head += "Intervals are of 95 % each, not adjusted for how many there are; models in brackets are "
+          "left out.\n";
   return head + '\n' + table(rows);
 }
 

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/nearest.h"
 #include "report/gnuplot.h"
+#include "report/sample.h"
 #include "report/text.h"
 
 namespace omni {
@@ -67,17 +68,27 @@ double text_width(std::string_view text, double font_size) {
 std::string shortened(std::string_view text, double width, double font_size) {
   std::string out = one_line(text);
   if (text_width(out, font_size) <= width) return out;
-  do {
-    while (!out.empty() && (static_cast<unsigned char>(out.back()) & 0xc0) == 0x80) out.pop_back();
-    if (!out.empty()) out.pop_back();
-  } while (!out.empty() && text_width(out, font_size) + 0.8 * font_size > width);
-  return out + "…";
+  const double room = (width - 0.8 * font_size) / text_width("x", font_size);
+  size_t kept = 0, end = 0;  // whole letters that fit before the ellipsis
+  while (end < out.size() && static_cast<double>(kept) + 1 <= room) {
+    do ++end;
+    while (end < out.size() && (static_cast<unsigned char>(out[end]) & 0xc0) == 0x80);
+    ++kept;
+  }
+  return out.substr(0, end) + "…";
 }
 
-Summary summary_of(const Results& results, const std::string& metric, const std::string& arm) {
-  std::vector<double> numbers;
-  for (const SeedValue& v : results.values(metric, arm)) numbers.push_back(v.value);
-  return summarize(numbers);
+Summary Summaries::final(const std::string& metric, const std::string& arm) const {
+  return of(results_.values(metric, arm), arm);
+}
+
+Summary Summaries::of(const std::vector<SeedValue>& values, const std::string& arm) const {
+  const auto count = counts_.find(arm);
+  return sample_of(values, count == counts_.end() ? ArmCount{} : count->second).summary;
+}
+
+std::string series_title(const Series& series) {
+  return gnuplot_text(shortened(series.label, kFigureWidth - 160, 13));
 }
 
 bool has_interval(const Summary& s) {
@@ -118,12 +129,20 @@ std::vector<Series> full_series(const Results& results, const FigureRow& figure)
     }
     const std::set<std::string> arms = arms_of(series);
     // Of a sweep's arms some may be absent at some of its settings; all of them are a slip.
-    require(arms.empty() || std::ranges::any_of(arms, [&](const std::string& arm) {
+    const bool any_known = std::ranges::any_of(arms, [&](const std::string& arm) {
       return std::ranges::find(known, arm) != known.end();
-    }), "figure '{}', series '{}': there is no arm '{}'{}", figure.id, series.label,
-        *arms.begin(), suggest(*arms.begin(), known));
+    });
+    if (!arms.empty() && !any_known)
+      fail_user("figure '{}', series '{}': there is no arm '{}'{}", figure.id, series.label,
+                *arms.begin(), suggest(*arms.begin(), known));
   }
   return all;
+}
+
+std::vector<std::string> arms_of(std::span<const Series> series) {
+  std::set<std::string> arms;
+  for (const Series& s : series) arms.merge(arms_of(s));
+  return {arms.begin(), arms.end()};
 }
 
 std::string why_nothing(const Results& results, std::span<const Series> series) {
@@ -240,7 +259,8 @@ std::string picture(const FigureSpec& spec, int height) {
       "set grid linetype 1 linecolor '#d4d4d4' linewidth 0.6\n"
       "set errorbars 0.6\n"
       "set xlabel {}\nset ylabel {}\n",
-      kFigureWidth, height, gnuplot_text(spec.x_label), gnuplot_text(spec.y_label));
+      kFigureWidth, height, gnuplot_text(shortened(spec.x_label, kFigureWidth - 100, 13)),
+      gnuplot_text(shortened(spec.y_label, height, 13)));
 }
 
 double level_room(const FigureSpec& spec) {

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,6 +18,8 @@ namespace omni {
 
 inline constexpr int kFigureWidth = 720;  // of the whole picture, in pixels
 
+inline constexpr double kLongestArm = 300;  // of an arm's name beside its bar, in pixels
+
 inline constexpr size_t kColourCount = 7;
 inline constexpr const char* kNoValues = " (no values)";  // after a series' name in the legend
 
@@ -28,8 +31,21 @@ std::string dash_and_marker(size_t i);  // others where colours come round again
 double text_width(std::string_view text, double font_size);
 std::string shortened(std::string_view text, double width, double font_size);
 
-// Over the seeds of the final values.
-Summary summary_of(const Results& results, const std::string& metric, const std::string& arm);
+// Means of final values, whose `excluded` counts the models of the arm that are missing from them.
+class Summaries {
+ public:
+  explicit Summaries(const Results& results) : results_(results), counts_(results.counts()) {}
+  Summary final(const std::string& metric, const std::string& arm) const;
+  Summary of(const std::vector<SeedValue>& values, const std::string& arm) const;
+
+ private:
+  const Results& results_;
+  std::map<std::string, ArmCount> counts_;
+};
+
+// A series' name in the legend, quoted for gnuplot and never wider than the picture.
+std::string series_title(const Series& series);
+
 bool has_interval(const Summary& s);        // that can be drawn
 Interval shown_interval(const Summary& s);  // the mean alone where there is none
 
@@ -39,6 +55,9 @@ std::vector<ArmInfo> chosen_arms(const Results& results, const FigureRow& figure
 // The series of a figure, one per chosen arm where it declares none; arms and metrics are filled
 // in. UserError when no arm of a series is there.
 std::vector<Series> full_series(const Results& results, const FigureRow& figure);
+
+// Every arm that any of them shows.
+std::vector<std::string> arms_of(std::span<const Series> series);
 
 // Why there is nothing to draw of these, in words.
 std::string why_nothing(const Results& results, std::span<const Series> series);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "store/results.h"
 
@@ -10,6 +11,7 @@ namespace omni {
 struct DrawnFigure {
   std::string svg;  // a whole SVG document
   std::string csv;
+  std::vector<std::string> arms;  // whose models it shows
   std::string empty_because;  // why there is nothing to draw; the picture then says so
 };
 

@@ -14,27 +14,31 @@ DrawnFigure draw_bars(const Results& results, const FigureRow& figure) {
   const FigureSpec& spec = figure.spec;
   const std::vector<ArmInfo> arms = chosen_arms(results, figure);
   DrawnFigure out;
-  out.csv = "arm,label,kind,seed,value,low,high\n";
+  out.csv = "arm,label,kind,seed,value,low,high,n,left_out\n";
+  const Summaries summaries(results);
   std::string bars, dots, references, tics;
   Axis along(false);
   along.include(0);
   for (size_t i = 0; i < arms.size(); ++i) {
     const double y = -static_cast<double>(i);
     const auto values = results.values(spec.metric, arms[i].name);
-    const Summary s = summary_of(results, spec.metric, arms[i].name);
+    const Summary s = summaries.final(spec.metric, arms[i].name);
+    out.arms.push_back(arms[i].name);
     const std::string start = csv_cell(arms[i].name) + ',' + csv_cell(arms[i].label);
-    tics += fmt::format("{}{} {}", i ? ", " : "", gnuplot_tic(arms[i].label), y);
+    tics += fmt::format("{}{} {}", i ? ", " : "",
+                        gnuplot_tic(shortened(arms[i].label, kLongestArm, 13)), y);
     if (s.n > 0) {
       const Interval shown = shown_interval(s);
       bars += fmt::format("{} {} {} {} {}\n", along.at(s.mean), y, along.at(shown.low),
                           along.at(shown.high), colour(i));
-      out.csv += fmt::format("{},mean,,{},{},{}\n", start, csv_number(s.mean),
-                             csv_number(s.interval.low), csv_number(s.interval.high));
+      out.csv += fmt::format("{},mean,,{},{},{},{},{}\n", start, csv_number(s.mean),
+                             csv_number(s.interval.low), csv_number(s.interval.high), s.n,
+                             s.excluded);
       along.include(s.mean);
       along.include(shown);
     }
     for (const SeedValue& v : values) {
-      out.csv += fmt::format("{},seed,{},{},,\n", start, v.seed, csv_number(v.value));
+      out.csv += fmt::format("{},seed,{},{},,,,\n", start, v.seed, csv_number(v.value));
       if (!std::isfinite(v.value)) continue;
       // The jitter keeps dots apart; it depends on the seed alone, so pictures are reproducible.
       const double jitter =
@@ -45,7 +49,7 @@ DrawnFigure draw_bars(const Results& results, const FigureRow& figure) {
     const auto reference = spec.reference.find(arms[i].name);
     if (reference != spec.reference.end() && std::isfinite(reference->second)) {
       references += fmt::format("{} {}\n", along.at(reference->second), y);
-      out.csv += fmt::format("{},published,,{},,\n", start, csv_number(reference->second));
+      out.csv += fmt::format("{},published,,{},,,,\n", start, csv_number(reference->second));
       along.include(reference->second);
     }
   }
@@ -81,7 +85,7 @@ DrawnFigure draw_bars(const Results& results, const FigureRow& figure) {
     if (labelled)
       script += fmt::format(
           "set label {} at {},0.6 offset 0,0.6 center font ',11' textcolor 'black'\n",
-          gnuplot_text(spec.level_label), *spec.level_line);
+          gnuplot_text(shortened(spec.level_label, 400, 11)), *spec.level_line);
   }
   script +=
       "plot $bars using (0.5*$1):2:(0):1:($2-0.31):($2+0.31):5 with boxxyerror "
@@ -104,7 +108,9 @@ DrawnFigure draw_groups(const Results& results, const FigureRow& figure) {
   const FigureSpec& spec = figure.spec;
   const std::vector<Series> declared = full_series(results, figure);
   DrawnFigure out;
-  out.csv = "series,group,arm,metric,n,mean,low,high\n";
+  out.csv = "series,group,arm,metric,n,left_out,mean,low,high\n";
+  out.arms = arms_of(declared);
+  const Summaries summaries(results);
   Axis y(spec.log_y);
   std::vector<Series> series;
   std::vector<std::vector<Summary>> bars;  // [series][group]
@@ -114,10 +120,10 @@ DrawnFigure draw_groups(const Results& results, const FigureRow& figure) {
     bool has_values = false;
     for (size_t g = 0; g < s.points.size(); ++g) {
       const auto& [x, arm, metric] = s.points[g];
-      const Summary& bar = of_series.emplace_back(summary_of(results, metric, arm));
-      out.csv += fmt::format("{},{},{},{},{},{},{},{}\n", csv_cell(s.label),
+      const Summary& bar = of_series.emplace_back(summaries.final(metric, arm));
+      out.csv += fmt::format("{},{},{},{},{},{},{},{},{}\n", csv_cell(s.label),
                              csv_cell(spec.groups[g].label), csv_cell(arm), csv_cell(metric), bar.n,
-                             csv_number(bar.mean), csv_number(bar.interval.low),
+                             bar.excluded, csv_number(bar.mean), csv_number(bar.interval.low),
                              csv_number(bar.interval.high));
       has_values |= bar.n > 0;
       y.include(bar.mean);
@@ -178,7 +184,7 @@ DrawnFigure draw_groups(const Results& results, const FigureRow& figure) {
     // Where colours come round again they are full.
     const std::string look = fmt::format("fillstyle solid {} noborder linecolor {} title {}",
                                          i < kColourCount ? 0.55 : 0.95, colour_name(i),
-                                         gnuplot_text(series[i].label));
+                                         series_title(series[i]));
     boxes += i ? ", " : "plot ";
     boxes += rows.empty() ? "keyentry with boxes " + look
                           : fmt::format("$bars{} using 1:2:3:4:5:6 with boxxyerror {}", i, look);

@@ -16,16 +16,14 @@ struct Point {
   Summary y;
 };
 
-std::vector<Point> points_of(const Results& results, const Series& series) {
+std::vector<Point> points_of(const Results& results, const Summaries& summaries,
+                             const Series& series) {
   std::vector<Point> points;
   for (const auto& [x, arm, metric] : series.points)
-    points.push_back({x, summary_of(results, metric, arm)});
+    points.push_back({x, summaries.final(metric, arm)});
   if (series.points.empty())
-    for (const auto& [step, values] : results.curve(series.metric, series.arm)) {
-      std::vector<double> numbers;
-      for (const SeedValue& v : values) numbers.push_back(v.value);
-      points.push_back({static_cast<double>(step), summarize(numbers)});
-    }
+    for (const auto& [step, values] : results.curve(series.metric, series.arm))
+      points.push_back({static_cast<double>(step), summaries.of(values, series.arm)});
   std::erase_if(points, [](const Point& p) { return !std::isfinite(p.x) || p.y.n == 0; });
   std::ranges::stable_sort(points, {}, &Point::x);
   return points;
@@ -56,17 +54,19 @@ DrawnFigure draw_lines(const Results& results, const FigureRow& figure) {
   const FigureSpec& spec = figure.spec;
   const std::vector<Series> declared = full_series(results, figure);
   DrawnFigure out;
-  out.csv = "line,x,n,mean,low,high\n";
+  out.csv = "line,x,n,left_out,mean,low,high\n";
+  out.arms = arms_of(declared);
+  const Summaries summaries(results);
   Axis x(spec.log_x), y(spec.log_y);
   std::vector<Series> series;
   std::vector<std::vector<Point>> lines;
   bool any = false;
   for (const Series& s : declared) {
-    std::vector<Point> points = points_of(results, s);
+    std::vector<Point> points = points_of(results, summaries, s);
     if (points.empty() && spec.series.empty()) continue;  // not every arm is trained
     for (const Point& p : points) {
-      out.csv += fmt::format("{},{},{},{},{},{}\n", csv_cell(s.label), csv_number(p.x), p.y.n,
-                             csv_number(p.y.mean), csv_number(p.y.interval.low),
+      out.csv += fmt::format("{},{},{},{},{},{},{}\n", csv_cell(s.label), csv_number(p.x), p.y.n,
+                             p.y.excluded, csv_number(p.y.mean), csv_number(p.y.interval.low),
                              csv_number(p.y.interval.high));
       any = true;
       x.include(p.x);
@@ -95,7 +95,7 @@ DrawnFigure draw_lines(const Results& results, const FigureRow& figure) {
                                          dash_and_marker(i), colour_name(i));
     if (lines[i].empty()) {
       means += fmt::format(", keyentry with linespoints {} title {}", look,
-                           gnuplot_text(series[i].label));
+                           series_title(series[i]));
       continue;
     }
     script += fmt::format("$line{} << EOD\n", i);
@@ -109,7 +109,7 @@ DrawnFigure draw_lines(const Results& results, const FigureRow& figure) {
                          "noborder linecolor {} notitle",
                          bands.empty() ? "plot " : ", ", i, colour_name(i));
     means += fmt::format(", $line{} using 1:2 with linespoints {} title {}", i, look,
-                         gnuplot_text(series[i].label));
+                         series_title(series[i]));
   }
   out.svg = run_gnuplot(script + bands + means + "\n");
   return out;

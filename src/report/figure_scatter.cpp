@@ -23,7 +23,8 @@ struct Point {
   bool drawn() const { return x.n > 0 && y.n > 0; }
 };
 
-std::vector<Point> points_of(const Results& results, const FigureSpec& spec, const Series& series,
+std::vector<Point> points_of(const Summaries& summaries, const FigureSpec& spec,
+                             const Series& series,
                              const std::map<std::string, std::string>& labels) {
   std::set<std::string> arms;
   for (const Series::Point& p : series.points) arms.insert(p.arm);
@@ -34,8 +35,8 @@ std::vector<Point> points_of(const Results& results, const FigureSpec& spec, con
     points.push_back({arm, metric,
                       named_by_legend || label == labels.end() ? "" : label->second,
                       spec.x_metric.empty() ? summarize(std::array{x})
-                                            : summary_of(results, spec.x_metric, arm),
-                      summary_of(results, metric, arm)});
+                                            : summaries.final(spec.x_metric, arm),
+                      summaries.final(metric, arm)});
   }
   return points;
 }
@@ -147,17 +148,19 @@ DrawnFigure draw_scatter(const Results& results, const FigureRow& figure) {
   std::map<std::string, std::string> labels;
   for (const ArmInfo& arm : results.arms()) labels[arm.name] = arm.label;
   DrawnFigure out;
-  out.csv = "series,arm,metric,x_n,x,x_low,x_high,y_n,y,y_low,y_high\n";
+  out.csv = "series,arm,metric,x_n,x_left_out,x,x_low,x_high,y_n,y_left_out,y,y_low,y_high\n";
+  out.arms = arms_of(series);
+  const Summaries summaries(results);
   Axis x(spec.log_x), y(spec.log_y);
   std::vector<std::vector<Point>> all;
   bool any = false;
   for (Series& s : series) {
     bool has_values = false;
-    for (const Point& p : all.emplace_back(points_of(results, spec, s, labels))) {
+    for (const Point& p : all.emplace_back(points_of(summaries, spec, s, labels))) {
       out.csv += fmt::format("{},{},{}", csv_cell(s.label), csv_cell(p.arm), csv_cell(p.metric));
       for (const Summary& v : {p.x, p.y})
-        out.csv += fmt::format(",{},{},{},{}", v.n, csv_number(v.mean), csv_number(v.interval.low),
-                               csv_number(v.interval.high));
+        out.csv += fmt::format(",{},{},{},{},{}", v.n, v.excluded, csv_number(v.mean),
+                               csv_number(v.interval.low), csv_number(v.interval.high));
       out.csv += '\n';
       if (!p.drawn()) continue;
       has_values = true;
@@ -207,14 +210,14 @@ DrawnFigure draw_scatter(const Results& results, const FigureRow& figure) {
     if (rows.empty()) {
       if (joined)
         points += fmt::format(", keyentry with linespoints {} title {}", look,
-                              gnuplot_text(series[i].label));
+                              series_title(series[i]));
       continue;
     }
     script += fmt::format("$points{} << EOD\n{}EOD\n", i, rows);
     whiskers += fmt::format(", $points{} using 1:2:3:4:5:6 with xyerrorbars pointtype 0 "
                             "linewidth 1 linecolor {} notitle", i, colour_name(i));
     points += fmt::format(", $points{} using 1:2 with {} {} title {}", i, style, look,
-                          gnuplot_text(series[i].label));
+                          series_title(series[i]));
   }
   out.svg = run_gnuplot(script + "plot " + (whiskers + points).substr(2) + "\n");
   return out;

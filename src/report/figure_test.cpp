@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "report/drawing.h"
+#include "report/sample.h"
 #include "report/test_run.h"
 #include "store/test_folder.h"
 
@@ -28,7 +29,7 @@ std::string row(const std::string& csv, const std::string& start) {
 }
 
 std::string numbers(const Summary& s) {
-  return fmt::format(",{},{},{},{}", s.n, s.mean, s.interval.low, s.interval.high);
+  return fmt::format(",{},{},{},{},{}", s.n, s.excluded, s.mean, s.interval.low, s.interval.high);
 }
 
 struct FigureTest : testing::Test {
@@ -36,9 +37,7 @@ struct FigureTest : testing::Test {
   std::filesystem::path run = folder.path() / "run";
   void SetUp() override { make_test_run(run); }
   Summary summary(const char* metric, const char* arm) {
-    std::vector<double> values;
-    for (const SeedValue& v : results().values(metric, arm)) values.push_back(v.value);
-    return summarize(values);
+    return final_sample(results(), results().counts(), metric, arm).summary;
   }
   const Results& results() {
     if (!results_) results_.emplace(run / "results.sqlite", Access::read);
@@ -102,7 +101,8 @@ TEST_F(FigureTest, GroupsHoldABarOfEachSeries) {
   EXPECT_EQ(row(drawn.csv, "Certificate,0,aux,certificate/0"),
             numbers(summary("certificate/0", "aux")));
   EXPECT_EQ(summary("certificate/0", "aux").n, 7) << "one seed is without it";
-  EXPECT_EQ(row(drawn.csv, "Never measured,0,all,nothing"), ",0,,,");
+  EXPECT_EQ(summary("certificate/0", "aux").excluded, 1);
+  EXPECT_EQ(row(drawn.csv, "Never measured,0,all,nothing"), ",0,8,,,");
   EXPECT_NE(drawn.svg.find("Never measured (no values)"), std::string::npos);
 
   FigureRow all_arms = figure("groups");

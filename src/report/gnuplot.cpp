@@ -83,6 +83,9 @@ std::string run_gnuplot(std::string_view script) {
           "gnuplot, which draws the figures, is not installed; install the package gnuplot-nox "
           "(sudo apt-get install gnuplot-nox)");
   require(spawned == 0, "cannot start gnuplot: {}", std::strerror(spawned));
+  if (WIFSIGNALED(status))
+    fail_user("gnuplot was ended by signal {} while it drew a figure; make the report again",
+              WTERMSIG(status));
   const std::string drawn = content(out.get());
   check(WIFEXITED(status) && WEXITSTATUS(status) == 0 && drawn.find("</svg>") != std::string::npos,
         "gnuplot refused a figure: {}", content(error.get()));

@@ -14,7 +14,7 @@ std::string gnuplot_text(std::string_view text);
 std::string gnuplot_tic(std::string_view text);
 
 // What the script draws to its standard output. UserError when gnuplot is missing (names the
-// package); Bug when it refuses the script.
+// package) or was ended by a signal; Bug when it refuses the script.
 std::string run_gnuplot(std::string_view script);
 
 }  // namespace omni

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "report/sample.h"
 #include "report/style.h"
 #include "report/text.h"
 
@@ -146,15 +147,19 @@ std::string claims_table(const std::vector<ClaimRow>& claims, const std::string&
     html += fmt::format(
         "<tr><td class=\"claim\">{}{}</td><td>{}</td><td class=\"number\">{}</td>"
         "<td class=\"number\">{}</td><td class=\"number\">{}{}{}</td>"
-        "<td class=\"number\">{}</td><td class=\"number\">{}</td></tr>\n",
+        "<td class=\"number\">{}{}</td><td class=\"number\">{}</td></tr>\n",
         escape_html(row.text), note, chip(j.verdict), escape_html(wanted_text(row.claim)),
-        short_number(j.estimate), short_interval(j.interval), ruler(row), level, j.n, effect);
+        short_number(j.estimate), short_interval(j.interval), ruler(row), level, j.n,
+        j.excluded == 0 ? "" : fmt::format("<div class=\"note\">{} left out</div>", j.excluded),
+        effect);
   }
   html += "</tbody></table></div>\n";
   html += fmt::format(
       "<p class=\"note\">Claims and thresholds were written before the run. Means have two-sided "
-      "Student t-intervals over seeds, rates Wilson intervals, at the levels shown: Holm's "
-      "procedure keeps the chance that any verdict on this page is wrong below {}. Supported: the "
+      "Student t-intervals over seeds, rates exact (Clopper–Pearson) intervals. All claims of this "
+      "page are corrected together: Holm’s procedure sets the levels shown so that the chance that "
+      "any verdict is wrong stays below {}. Left out: seeds on which a model that the claim speaks "
+      "of diverged, failed or gave no value. Supported: the "
       "whole interval lies where the claim wants it (green). Refuted: wholly outside. Otherwise "
       "undecided. Exact facts must hold on every seed. d<sub>z</sub> is Cohen’s effect size of "
       "paired differences; “SD from threshold” counts standard deviations between seeds.</p>\n",
@@ -162,30 +167,26 @@ std::string claims_table(const std::vector<ClaimRow>& claims, const std::string&
   return html;
 }
 
-std::string figures_section(const std::vector<FigureRow>& figures,
+std::string figures_section(const Results& results, const std::vector<FigureRow>& figures,
                             const std::vector<DrawnFigure>& drawn) {
   if (figures.empty()) return "";
+  const auto counts = results.counts();
   std::string html = "<h2>Figures</h2>\n";
   for (size_t i = 0; i < figures.size(); ++i) {
     const FigureRow& f = figures[i];
     const std::string& reason = drawn[i].empty_because;
+    const std::string lost = lost_models_text(counts, drawn[i].arms);
     html += fmt::format(
-        "<figure id=\"figure-{0}\">\n{1}<figcaption><strong>Figure {2}. {3}</strong> {4}{5} "
+        "<figure id=\"figure-{0}\">\n{1}<figcaption><strong>Figure {2}. {3}</strong> {4}{5}{6} "
         "<a href=\"figures/{0}.csv\">Data (CSV)</a>, <a href=\"figures/{0}.svg\">SVG</a>."
         "</figcaption>\n</figure>\n",
         f.id, reason.empty() ? inline_svg(drawn[i].svg, f.title) + "\n" : "", i + 1,
         escape_html(f.title),
         reason.empty() ? "" : "<p>Nothing to draw: " + escape_html(reason) + ".</p>",
-        escape_html(f.caption));
+        escape_html(f.caption),
+        lost.empty() ? "" : " Left out of its means: " + lost + " of the models of its arms.");
   }
   return html;
-}
-
-std::vector<double> final_values(const Results& results, const std::string& metric,
-                                 const std::string& arm) {
-  std::vector<double> values;
-  for (const SeedValue& v : results.values(metric, arm)) values.push_back(v.value);
-  return values;
 }
 
 // The metric that the experiment names, else the first.
@@ -211,13 +212,9 @@ std::string arms_table(const Results& results) {
       escape_html(label), published ? "<th class=\"number\">Published</th>" : "");
   const auto counts = results.counts();
   for (const ArmInfo& arm : arms) {
-    const auto found = counts.find(arm.name);
-    const ArmCount count = found == counts.end() ? ArmCount{} : found->second;
-    const Summary s = summarize(final_values(results, metric, arm.name));
-    std::vector<std::string> lost;
-    if (count.diverged) lost.push_back(fmt::format("{} diverged", count.diverged));
-    if (count.failed) lost.push_back(fmt::format("{} failed", count.failed));
-    if (s.excluded) lost.push_back(fmt::format("{} without value", s.excluded));
+    const Sample sample = final_sample(results, counts, metric, arm.name);
+    const Summary& s = sample.summary;
+    const std::string lost = sample.left_out();
     html += fmt::format(
         "<tr><td>{}{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td>"
         "<td class=\"number\">{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td>{}"
@@ -226,7 +223,7 @@ std::string arms_table(const Results& results) {
         arm.description.empty()
             ? ""
             : "<div class=\"note\">" + escape_html(arm.description) + "</div>",
-        s.n, lost.empty() ? "0" : fmt::format("{}", fmt::join(lost, ", ")), short_number(s.mean),
+        s.n, lost.empty() ? "0" : lost, short_number(s.mean),
         short_interval(s.interval), short_number(s.deviation),
         published
             ? fmt::format("<td class=\"number\">{}</td>",
@@ -247,13 +244,18 @@ std::string all_metrics(const Results& results) {
   for (const std::string& name : names)
     html += "<th class=\"number\">" + escape_html(name) + "</th>";
   html += "</tr></thead>\n<tbody>\n";
+  const auto counts = results.counts();
   for (const ArmInfo& arm : results.arms()) {
     html += "<tr><td>" + escape_html(arm.label) + "</td>";
     for (const std::string& name : names) {
-      const Summary s = summarize(final_values(results, name, arm.name));
+      const Sample sample = final_sample(results, counts, name, arm.name);
+      const Summary& s = sample.summary;
       html += "<td class=\"number\">" + short_number(s.mean);
       if (s.interval.known())
         html += "<div class=\"note\">± " + short_number(s.interval.high - s.mean) + "</div>";
+      if (s.n > 0)
+        html += fmt::format("<div class=\"note\">n = {}{}</div>", s.n,
+                            s.excluded == 0 ? "" : ", " + sample.left_out());
       html += "</td>";
     }
     html += "</tr>\n";
@@ -325,7 +327,8 @@ std::string report_page(const RunFolder& run, const Results& results,
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       // The page needs nothing from outside; this makes the browser hold it to that.
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
-      "'unsafe-inline'; img-src data:\">\n<title>" + escape_html(title) + "</title>\n<style>" +
+      "'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">\n"
+      "<title>" + escape_html(title) + "</title>\n<style>" +
       kReportStyle + "</style>\n</head>\n<body>\n<main>\n<header>\n<p class=\"tag\">Omniscale · " +
       escape_html(m.experiment);
   if (!preset.empty()) html += " · preset " + escape_html(preset);
@@ -340,7 +343,7 @@ std::string report_page(const RunFolder& run, const Results& results,
                         escape_html(data), escape_html(stand_in));
   html += answer(claims, count_all(results));
   html += claims_table(claims, alpha);
-  html += figures_section(figures, drawn);
+  html += figures_section(results, figures, drawn);
   html += arms_table(results);
   html += all_metrics(results);
   html += text_sections(results);

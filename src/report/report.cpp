@@ -11,16 +11,29 @@ namespace omni {
 
 namespace fs = std::filesystem;
 
-void write_report(const fs::path& path) {
+void write_report(const fs::path& path, const std::atomic<bool>* stop) {
+  const auto stopped = [&] { return stop && stop->load(); };
   const RunFolder run = RunFolder::open(path);
   const Results results(run.results_path(), Access::read);
+  // A link would lead the figures of a folder from elsewhere out of it.
+  require(!fs::is_symlink(run.figures_path()), "'{}' is a link to another place; remove it",
+          run.figures_path().string());
+  RunFolder::tidy(path);
   make_folder(run.figures_path());
   std::vector<DrawnFigure> drawn;
   for (const FigureRow& figure : results.figures()) {
-    const DrawnFigure& d = drawn.emplace_back(draw_figure(results, figure));
+    if (stopped()) throw ReportStopped{};
+    try {
+      drawn.push_back(draw_figure(results, figure));
+    } catch (const std::exception&) {  // a terminal's Ctrl-C meets gnuplot too
+      if (stopped()) throw ReportStopped{};
+      throw;
+    }
+    const DrawnFigure& d = drawn.back();
     atomic_write(run.figures_path() / (figure.id + ".svg"), d.svg);
     atomic_write(run.figures_path() / (figure.id + ".csv"), d.csv);
   }
+  if (stopped()) throw ReportStopped{};
   atomic_write(run.summary_path(), results.summary_csv());
   atomic_write(run.report_path(), report_page(run, results, drawn));
 }

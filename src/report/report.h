@@ -2,6 +2,7 @@
 // alone. Nothing here runs or changes an experiment.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <string>
 
@@ -9,7 +10,9 @@ namespace omni {
 
 // Writes figures/*.svg, figures/*.csv and report.html (one file, no network) into a run folder.
 // UserError when the folder is no run of this format, cannot be written, or gnuplot is missing.
-void write_report(const std::filesystem::path& run);
+// Once `stop` is true it throws ReportStopped instead of drawing the next figure.
+void write_report(const std::filesystem::path& run, const std::atomic<bool>* stop = nullptr);
+struct ReportStopped {};
 
 // A text table of every final metric of the arms that both runs have: means with 95 % intervals
 // and b - a, paired by seed where at least two seeds match.

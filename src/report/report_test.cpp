@@ -83,7 +83,12 @@ TEST_F(ReportTest, PageHoldsEverythingEscaped) {
             std::string::npos);
   EXPECT_NE(page.find("Subliminal learning &lt;script&gt;"), std::string::npos);
   EXPECT_NE(page.find("Stand-in data"), std::string::npos);
-  EXPECT_NE(page.find("1 diverged"), std::string::npos);
+  // Beside the claims, the arms, every metric, and each of the figures of all arms.
+  EXPECT_NE(page.find("<div class=\"note\">1 left out</div>"), std::string::npos);
+  EXPECT_NE(page.find("<td class=\"number\">1 diverged</td>"), std::string::npos);
+  EXPECT_NE(page.find("<div class=\"note\">n = 7, 1 diverged</div>"), std::string::npos);
+  EXPECT_GE(count(page, "Left out of its means: 1 diverged"), 2u);
+  EXPECT_NE(page.find("corrected together: Holm"), std::string::npos);
   EXPECT_NE(page.find("chip supported"), std::string::npos);
   EXPECT_NE(page.find("chip refuted"), std::string::npos);
   EXPECT_NE(page.find("chip not-judged"), std::string::npos);
@@ -108,9 +113,12 @@ TEST_F(ReportTest, FiguresCarryTheNumbersOfTheStore) {
       << "the heading and the seeds: the diverged model has no dot";
   EXPECT_EQ(count(csv, ",published,"), 6u);
   const double value = results.values("accuracy", "aux")[0].value;
-  EXPECT_NE(csv.find(fmt::format("aux,Student (aux only: 100 % noise),seed,0,{},,", value)),
+  EXPECT_NE(csv.find(fmt::format("aux,Student (aux only: 100 % noise),seed,0,{},,,,", value)),
             std::string::npos);
   EXPECT_EQ(count(draw_figure(results, results.figures()[1]).csv, "\n"), 1 + 6 * 7u);
+  const std::string all = draw_figure(results, results.figures()[0]).csv;
+  EXPECT_NE(all.find(",8,0\n"), std::string::npos) << "n and how many are left out";
+  EXPECT_NE(all.find(",7,1\n"), std::string::npos) << "of the arm with the diverged model";
   FigureRow figure = results.figures()[0];
   figure.spec.metric = "nothing";
   EXPECT_NE(draw_figure(results, figure).empty_because.find("'nothing'"), std::string::npos);
@@ -155,6 +163,7 @@ TEST_F(ReportTest, ComparesBySeed) {
   EXPECT_NE(text.find("paired, n = 6"), std::string::npos) << text;
   EXPECT_NE(text.find("paired, n = 5"), std::string::npos) << "without the diverged model";
   EXPECT_NE(text.find("0.250 [0.250, 0.250]"), std::string::npos) << text;
+  EXPECT_NE(text.find("7 (1 diverged)"), std::string::npos) << text;
 }
 
 TEST_F(ReportTest, ExportsAndNeverOverwrites) {

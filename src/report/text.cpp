@@ -34,6 +34,15 @@ size_t sequence_length(std::string_view text) {
   return 0;
 }
 
+// Of a well-formed sequence of two or three bytes: an eight-bit control (U+0080 to U+009F, which
+// terminals obey), or one that reverses the order of what follows (U+202A to U+202E, U+2066 to
+// U+2069), so that a text would read as another.
+bool is_hidden_control(std::string_view c) {
+  if (c.size() == 2) return c[0] == '\xc2' && static_cast<unsigned char>(c[1]) < 0xa0;
+  return c.size() == 3 && ((c >= "\xe2\x80\xaa" && c <= "\xe2\x80\xae") ||
+                           (c >= "\xe2\x81\xa6" && c <= "\xe2\x81\xa9"));
+}
+
 // Calls `put` with each character, malformed ones and control characters replaced.
 void for_each_character(std::string_view text, bool keep_breaks, const auto& put) {
   while (!text.empty()) {
@@ -42,7 +51,7 @@ void for_each_character(std::string_view text, bool keep_breaks, const auto& put
     const bool space = c == '\n' || c == '\t' || c == '\r';
     if (space)
       put(keep_breaks ? text.substr(0, 1) : std::string_view(" "));
-    else if (length == 0 || c < 0x20 || c == 0x7f)
+    else if (length == 0 || c < 0x20 || c == 0x7f || is_hidden_control(text.substr(0, length)))
       put(kReplacement);
     else
       put(text.substr(0, length));

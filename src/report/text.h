@@ -4,12 +4,13 @@
 #include <string>
 #include <string_view>
 
-#include "base/statistics.h"
+#include "base/claims.h"
 
 namespace omni {
 
-// Text as HTML shows it, in content and in quoted attributes. Control characters and bytes that
-// are no UTF-8 become the replacement character.
+// Text as HTML shows it, in content and in quoted attributes. Control characters, those that
+// reverse the order of reading among them, and bytes that are no UTF-8 become the replacement
+// character.
 std::string escape_html(std::string_view text);
 
 // Paragraphs of plain text (separated by empty lines) as <p> elements.

@@ -1,0 +1,83 @@
+#include "cli/known_hashes.h"
+
+#include <fmt/format.h>
+
+#include <dnnl.hpp>
+#include <hwy/targets.h>
+#include <string_view>
+
+namespace omni::cli {
+namespace {
+
+struct Known {
+  std::string_view onednn, instructions, vectors, self_test;
+  uint64_t hash;
+};
+
+// Made on kTableProcessor, the lower instructions by DNNL_MAX_CPU_ISA and, for vectors that it
+// alone would not lower, by hwy::SetSupportedTargetsForTest.
+constexpr Known kKnown[] = {
+    {"2.6.3", "AVX-512 with AMX", "AVX3", "mlp f32", 0x920425241e0a9f67},
+    {"2.6.3", "AVX-512 with AMX", "AVX3", "mlp bf16", 0x4134d0343d61787f},
+    {"2.6.3", "AVX-512 with AMX", "AVX3", "convnet f32", 0xe79eb4c8d4c2c57f},
+    {"2.6.3", "AVX-512 with bf16", "AVX3", "mlp f32", 0x920425241e0a9f67},
+    {"2.6.3", "AVX-512 with bf16", "AVX3", "mlp bf16", 0x01bacd2b87fc849c},
+    {"2.6.3", "AVX-512 with bf16", "AVX3", "convnet f32", 0xe79eb4c8d4c2c57f},
+    {"2.6.3", "AVX-512 with VNNI", "AVX3", "mlp f32", 0x920425241e0a9f67},
+    {"2.6.3", "AVX-512 with VNNI", "AVX3", "mlp bf16", 0x38c52ed0b66b28e1},
+    {"2.6.3", "AVX-512 with VNNI", "AVX3", "convnet f32", 0xe79eb4c8d4c2c57f},
+    {"2.6.3", "AVX-512", "AVX3", "mlp f32", 0x920425241e0a9f67},
+    {"2.6.3", "AVX-512", "AVX3", "mlp bf16", 0x38c52ed0b66b28e1},
+    {"2.6.3", "AVX-512", "AVX3", "convnet f32", 0xe79eb4c8d4c2c57f},
+    {"2.6.3", "AVX2", "AVX3", "mlp f32", 0x6c260cec0c8fdef9},
+    {"2.6.3", "AVX2", "AVX3", "convnet f32", 0xc32828bd20f92fb0},
+    {"2.6.3", "AVX2", "AVX2", "mlp f32", 0x0b492bab5b58ee4c},
+    {"2.6.3", "AVX2", "AVX2", "convnet f32", 0x3787861def71bfd3},
+    {"2.6.3", "AVX", "SSE4", "mlp f32", 0x3ddb98102843609b},
+    {"2.6.3", "AVX", "SSE4", "convnet f32", 0x5dfdcc58f15e3fc2},
+    {"2.6.3", "SSE4.1", "SSE4", "mlp f32", 0xf508a7c35935c365},
+    {"2.6.3", "SSE4.1", "SSE4", "convnet f32", 0x507c92b572644e29},
+};
+
+std::string_view name_of(dnnl::cpu_isa isa) {
+  switch (isa) {
+    case dnnl::cpu_isa::sse41: return "SSE4.1";
+    case dnnl::cpu_isa::avx: return "AVX";
+    case dnnl::cpu_isa::avx2: return "AVX2";
+    case dnnl::cpu_isa::avx512_core: return "AVX-512";
+    case dnnl::cpu_isa::avx512_core_vnni: return "AVX-512 with VNNI";
+    case dnnl::cpu_isa::avx512_core_bf16: return "AVX-512 with bf16";
+    case dnnl::cpu_isa::avx512_core_amx: return "AVX-512 with AMX";
+    default: return "";
+  }
+}
+
+}  // namespace
+
+Platform this_platform() {
+  const dnnl_version_t* version = dnnl_version();
+  const dnnl::cpu_isa isa = dnnl::get_effective_cpu_isa();
+  std::string instructions(name_of(isa));
+  if (instructions.empty()) instructions = fmt::format("number {}", static_cast<int>(isa));
+  return {fmt::format("{}.{}.{}", version->major, version->minor, version->patch), instructions,
+          hwy::TargetName(hwy::SupportedAndGeneratedTargets().front())};
+}
+
+uint64_t known_hash(const Platform& platform, const std::string& self_test) {
+  for (const Known& k : kKnown)
+    if (k.onednn == platform.onednn && k.instructions == platform.instructions &&
+        k.vectors == platform.vectors && k.self_test == self_test)
+      return k.hash;
+  return 0;
+}
+
+std::string known_hash_rows(const Platform& platform, std::span<const SelfTest> tests) {
+  std::string rows;
+  for (const SelfTest& t : tests)
+    if (t.unavailable.empty())
+      rows += fmt::format("    {{\"{}\", \"{}\", \"{}\", \"{}\", 0x{:016x}}},\n", platform.onednn,
+                          platform.instructions, platform.vectors, t.name, t.hash);
+  return rows;
+}
+
+}  // namespace omni::cli

@@ -1,0 +1,25 @@
+// Small trainings that every machine of one kind ends with the same bits: what `omni doctor` runs.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace omni {
+
+// One network, trained alone on one thread, and again in every way that must not matter.
+struct SelfTest {
+  std::string name;        // "mlp f32"
+  uint64_t hash = 0;       // of the final weights; 0 where `unavailable` or `problem` says why
+  std::string unavailable;  // why this machine cannot run it: no bf16
+  // The ways whose bits were others, each with its hash; empty if all agreed.
+  std::string problem;
+  double seconds = 0;
+};
+
+// A perceptron with normalisation and dropout in f32 and in bf16, and a convolutional network in
+// f32; each of 15 steps, the last of an epoch shorter. The other ways: on two threads, after a
+// neighbour of another seed, and interrupted in the middle of an epoch. Some seconds in all.
+std::vector<SelfTest> self_test();
+
+}  // namespace omni

@@ -1,0 +1,24 @@
+#include "lab/self_check.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace omni {
+namespace {
+
+TEST(SelfTest, EveryWayOfTrainingGivesTheSameBits) {
+  const std::vector<SelfTest> first = self_test(), again = self_test();
+  ASSERT_EQ(first.size(), 3u);
+  std::set<uint64_t> hashes;
+  for (size_t i = 0; i < first.size(); ++i) {
+    EXPECT_EQ(first[i].problem, "") << first[i].name;
+    EXPECT_EQ(first[i].hash, again[i].hash) << first[i].name;
+    EXPECT_EQ(first[i].hash == 0, !first[i].unavailable.empty()) << first[i].name;
+    hashes.insert(first[i].hash);
+  }
+  EXPECT_EQ(hashes.size(), 3u) << "each network has bits of its own";
+}
+
+}  // namespace
+}  // namespace omni
