@@ -23,12 +23,31 @@ target_compile_definitions(omni_testing INTERFACE
 add_custom_target(omni_tests)
 add_dependencies(omni_tests omniscale)
 
+# Kills, failing disks and signals: the real program as a child. The library that makes its calls
+# fail comes before everything by LD_PRELOAD, where sanitizers want to be.
+file(GLOB fault_sources CONFIGURE_DEPENDS tests/faults/*.cpp)
+set(fault_tests ${fault_sources})
+list(FILTER fault_tests INCLUDE REGEX "_test\\.cpp$")
+list(REMOVE_ITEM fault_sources ${fault_tests} ${PROJECT_SOURCE_DIR}/tests/faults/failing_files.cpp)
+add_library(omni_failing_files MODULE EXCLUDE_FROM_ALL tests/faults/failing_files.cpp)
+target_compile_options(omni_failing_files PRIVATE ${OMNI_WARNINGS})
+target_link_libraries(omni_failing_files PRIVATE ${CMAKE_DL_LIBS})
+add_library(omni_faults STATIC EXCLUDE_FROM_ALL ${fault_sources})
+target_link_libraries(omni_faults PUBLIC omni_testing)
+target_compile_options(omni_faults PRIVATE ${OMNI_WARNINGS})
+target_compile_definitions(omni_faults PUBLIC
+  OMNI_FAILING_FILES="$<TARGET_FILE:omni_failing_files>" $<$<BOOL:${OMNI_SANITIZE}>:OMNI_SANITIZED>)
+add_dependencies(omni_faults omniscale omni_failing_files)
+
 # Folders whose tests run again with every optional pass switched off.
 set(passes_folders ops engine nn)
 
 function(add_tests name label timeout)
   add_executable(test_${name} EXCLUDE_FROM_ALL ${ARGN})
   target_link_libraries(test_${name} PRIVATE omni_testing)
+  if(name MATCHES "^faults")
+    target_link_libraries(test_${name} PRIVATE omni_faults)
+  endif()
   if(name MATCHES "^(experiments|tests)")  # objects reach only those who name them
     target_link_libraries(test_${name} PRIVATE omni_experiments)
   endif()
@@ -44,7 +63,7 @@ endfunction()
 
 file(GLOB whole_tests CONFIGURE_DEPENDS tests/*_test.cpp)
 set(folders)
-foreach(source IN LISTS OMNI_TEST_SOURCES whole_tests OMNI_EXPERIMENT_TESTS)
+foreach(source IN LISTS OMNI_TEST_SOURCES whole_tests fault_tests OMNI_EXPERIMENT_TESTS)
   cmake_path(GET source PARENT_PATH folder)
   cmake_path(GET folder FILENAME folder)
   if(source MATCHES "_long_test\\.cpp$")

@@ -17,6 +17,8 @@ endif()
 
 if(OMNI_SANITIZE)
   # -O1 with frames: reports name lines, and the suite still ends within minutes.
-  add_compile_options(-fsanitize=${OMNI_SANITIZE} -fno-omit-frame-pointer -g -O1)
+  # What they find ends the test.
+  add_compile_options(-fsanitize=${OMNI_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer
+    -g -O1)
   add_link_options(-fsanitize=${OMNI_SANITIZE})
 endif()

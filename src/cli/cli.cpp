@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <new>
+#include <system_error>
 
 #include "base/build_info.h"
 #include "base/error.h"
@@ -73,8 +74,23 @@ int dispatch(const Context& context) {
   fail_user("there is no command '{}'{}", words[0], suggest(words[0], names));
 }
 
+constexpr int kOurFault = 1, kUserFault = 2;
+
+int no_memory() {
+  tell("omni: error: this does not fit into memory; try fewer --threads, a smaller batch or smaller "
+       "networks. What was finished is kept.\n");
+  return kUserFault;
+}
+
+int our_fault(const Context& context, const char* what) {
+  tell("omni: a fault of the program, not yours: {}\n"
+       "What was finished is kept. Please report it with this line and the output of "
+       "`{} doctor`:\n  {} {}\n",
+       what, context.program, context.program, shell_words(context.words));
+  return kOurFault;
+}
+
 int guarded(const Context& context) {
-  constexpr int kOurFault = 1, kUserFault = 2;
   try {
     const int code = dispatch(context);
     finish_output();
@@ -86,9 +102,12 @@ int guarded(const Context& context) {
     tell("Stopped; nothing was changed.\n");
     return c.exit_code;
   } catch (const std::bad_alloc&) {
-    tell("omni: error: out of memory; try fewer --threads, a smaller batch or smaller networks. "
-         "What was finished is kept.\n");
-    return kOurFault;
+    return no_memory();
+  } catch (const std::system_error& e) {  // no memory for another thread
+    if (e.code() != std::errc::resource_unavailable_try_again &&
+        e.code() != std::errc::not_enough_memory)
+      return our_fault(context, e.what());
+    return no_memory();
   } catch (const std::exception& e) {
     tell("omni: a fault of the program, not yours: {}\n"
          "What was finished is kept. Please report it with this line and the output of "

@@ -247,6 +247,7 @@ TEST_F(Cli, RunsOnceAndShowsAFinishedRunAgain) {
   EXPECT_NE(first.out.find("distance moved"), std::string::npos) << first.out;
   EXPECT_NE(first.out.find("supported   Training moves the weights"), std::string::npos)
       << first.out;
+  EXPECT_NE(first.out.find("corrected together (Holm)"), std::string::npos) << first.out;
   EXPECT_TRUE(fs::exists("runs/toy-steps-quick/report.html"));
   std::ostringstream log;
   log << std::ifstream("runs/toy-steps-quick/log.txt").rdbuf();
@@ -276,7 +277,7 @@ TEST_F(Cli, DivergedModelsAreCountedAndTheRunGoesOn) {
   const Output o = omni({"run", "toy-steps", "spoil=true", "models=2"});
   EXPECT_EQ(o.code, 0) << o.err;
   EXPECT_NE(o.err.find("2/2 seeds, 4 of 4 models diverged"), std::string::npos) << o.err;
-  EXPECT_NE(o.out.find("condition    n  diverged"), std::string::npos) << o.out;
+  EXPECT_NE(o.out.find("condition    n    left out"), std::string::npos) << o.out;
 }
 
 TEST_F(Cli, OurFaultIsOne) {

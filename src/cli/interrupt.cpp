@@ -13,6 +13,7 @@ namespace {
 std::atomic<bool> stop_asked{false};
 std::atomic<int> caught{0};
 std::atomic<bool> watching{false};
+std::atomic<bool> asking{true};
 static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
 
 struct sigaction old_int, old_term;
@@ -29,15 +30,23 @@ int64_t now_ns() {
   return t.tv_sec * int64_t{1'000'000'000} + t.tv_nsec;
 }
 
+template <size_t n>
+void write_text(const char (&text)[n]) {
+  [[maybe_unused]] const ssize_t ignored = write(STDERR_FILENO, text, n - 1);
+}
+
 void on_signal(int number) {
+  if (!asking.load()) {
+    write_text("\nStopped before the run began.\n");
+    _exit(128 + number);
+  }
   if (stop_asked.exchange(true)) {
     if (now_ns() - first_ns.load() > kTogetherNs) _exit(128 + number);
     return;
   }
   first_ns.store(now_ns());
   caught.store(number);
-  constexpr char kText[] = "\nStopping after the step at hand; once more ends at once.\n";
-  [[maybe_unused]] const ssize_t ignored = write(STDERR_FILENO, kText, sizeof kText - 1);
+  write_text("\nStopping after the step at hand; once more ends at once.\n");
 }
 
 }  // namespace
@@ -46,6 +55,7 @@ Interrupts::Interrupts() {
   check(!watching.exchange(true), "two Interrupts at once");
   stop_asked = false;
   caught = 0;
+  asking = true;
   struct sigaction action {};
   action.sa_handler = on_signal;
   sigemptyset(&action.sa_mask);
@@ -59,6 +69,9 @@ Interrupts::~Interrupts() {
   sigaction(SIGTERM, &old_term, nullptr);
   watching = false;
 }
+
+void Interrupts::ask() const { asking = true; }
+void Interrupts::end_at_once() const { asking = false; }
 
 const std::atomic<bool>& Interrupts::stop() const { return stop_asked; }
 

@@ -1,8 +1,6 @@
 // `omni run`: says what will be run, runs it with progress, and shows what came out.
 #include <unistd.h>
 
-#include <fstream>
-
 #include "base/error.h"
 #include "base/machine.h"
 #include "cli/choice.h"
@@ -60,22 +58,58 @@ std::string announcement(const Experiment& e, const RunRequest& request,
   return text + fmt::format("Results go to {}\n", request.out.string());
 }
 
+// A report that is absent, or older than the end of the run, was cut off by a kill.
+bool has_report(const fs::path& out) {
+  std::error_code error;
+  const auto report = fs::last_write_time(out / "report.html", error);
+  return !error && report >= fs::last_write_time(out / "manifest.json", error);
+}
+
+// Progress that tells the moment from which a signal has something to keep.
+class RunProgress : public RunWatcher {
+ public:
+  RunProgress(Progress& shown, const Interrupts& interrupts)
+      : shown_(shown), interrupts_(interrupts) {}
+  void began(int64_t seeds, int64_t seeds_done, double model_epochs) override {
+    interrupts_.ask();
+    shown_.began(seeds, seeds_done, model_epochs);
+  }
+  void advanced(double model_epochs) override { shown_.advanced(model_epochs); }
+  void seed_done(int64_t seed, const std::vector<ModelResult>& models) override {
+    shown_.seed_done(seed, models);
+  }
+  void note(const std::string& text) override { shown_.note(text); }
+
+ private:
+  Progress& shown_;
+  const Interrupts& interrupts_;
+};
+
 // Runs with progress and adds what was said to the run's log.txt, however the run ends.
 RunOutcome run_logged(const Experiment& e, RunRequest request, bool quiet,
                       const Interrupts& interrupts, std::string log) {
   Progress progress(is_terminal(STDERR_FILENO), quiet, write_err,
                     [&](const std::string& line) { log += line + '\n'; });
+  RunProgress watcher(progress, interrupts);
   request.data.download.progress = [&](const DownloadProgress& d) {
+    interrupts.ask();
     if (interrupts.stop()) throw Cancelled{interrupts.exit_code()};
     progress.downloading(d);
   };
   const auto save = [&](std::string_view end) {
     // Before a run has begun its folder may be somebody else's.
     if (!progress.has_begun()) return;
-    std::ofstream(request.out / "log.txt", std::ios::app) << log << end << "\n\n";
+    try {
+      append(request.out / "log.txt", fmt::format("{}{}\n\n", log, end));
+    } catch (const UserError& error) {  // no reason to give up what was computed
+      tell("!! {}\n", error.what());
+    }
   };
+  if (const std::string last = RunFolder::abandoned_by(request.out); !last.empty())
+    progress.note(fmt::format("{} ended here without a word; going on from what it stored", last));
+  interrupts.end_at_once();
   try {
-    RunOutcome outcome = run_experiment(e, request, progress, interrupts.stop());
+    RunOutcome outcome = run_experiment(e, request, watcher, interrupts.stop());
     progress.close();
     save(name_of(outcome.status));
     return outcome;
@@ -85,7 +119,29 @@ RunOutcome run_logged(const Experiment& e, RunRequest request, bool quiet,
   }
 }
 
+// The report can be made at any time, so it is not waited for when a signal has come.
+int finish_with_report(const Context& context, const fs::path& out, const Interrupts& interrupts,
+                       int code) {
+  const std::string command = context.program + " report " + shell_words({out.string()});
+  try {
+    write_report(out, &interrupts.stop());
+  } catch (const ReportStopped&) {
+    tell("Stopped while the report was drawn. All results are kept in {}; to make the report:\n"
+         "  {}\n", out.string(), command);
+    return interrupts.exit_code();
+  } catch (const UserError& error) {
+    fail_user("{}\nAll results are kept in {}; to make the report: {}", error.what(), out.string(),
+              command);
+  }
+  show_results(out);
+  return code;
+}
+
 int show_finished(const Context& context, const RunRequest& request) {
+  if (!has_report(request.out)) {
+    tell("This run is finished already, but for its report.\n");
+    return finish_with_report(context, request.out, Interrupts(), 0);
+  }
   tell("This run is finished already. To run it anew: remove {} or add --out DIR.\n",
        request.out.string());
   show_results(request.out);
@@ -112,10 +168,10 @@ int run_command(const Context& context, const RunArguments& arguments) {
       arguments.out.empty() ? default_folder(*experiment, request, resolved) : arguments.out;
   if (is_finished(request.out, *experiment, resolved)) return show_finished(context, request);
 
+  const Interrupts interrupts;
   const std::string announced = announcement(*experiment, request, resolved);
   if (!arguments.quiet) write_err(announced);
   const std::string command = context.program + " " + shell_words(context.words);
-  const Interrupts interrupts;
   const RunOutcome outcome = run_logged(*experiment, request, arguments.quiet, interrupts,
                                         command + "\n" + announced);
   if (outcome.status == RunStatus::interrupted) {
@@ -123,9 +179,7 @@ int run_command(const Context& context, const RunArguments& arguments) {
          request.out.string(), command);
     return interrupts.exit_code();
   }
-  write_report(request.out);
-  show_results(request.out);
-  return outcome.failed > 0 ? 1 : 0;
+  return finish_with_report(context, request.out, interrupts, outcome.failed > 0 ? 1 : 0);
 }
 
 }  // namespace omni::cli

@@ -66,12 +66,22 @@ std::string checksum(const std::string& state,
   return sha.hex();
 }
 
-Ensemble ensemble_of(const safetensors::File& file, const json& state, const std::string& owner) {
+using Recipes = std::span<const ParameterSpec>;
+
+// An optimiser's state has no recipes: it begins as zeros.
+Ensemble ensemble_of(const safetensors::File& file, const json& state, const std::string& owner,
+                     Recipes recipes) {
   std::vector<ParameterSpec> specs;
   for (const json& name : state.at("parameters").at(owner)) {
     const auto found = file.arrays.find(array_name(owner, name.get<std::string>()));
     require(found != file.arrays.end(), "a parameter is missing");
     specs.push_back({name.get<std::string>(), Shape(found->second.shape), init::zeros()});
+    if (owner.ends_with("optimizer")) continue;
+    require(specs.size() <= recipes.size(), "there are too many parameters");
+    const ParameterSpec& recipe = recipes[specs.size() - 1];
+    require(recipe.name == specs.back().name && recipe.shape == specs.back().shape,
+            "parameter '{}' is another one", recipe.name);
+    specs.back() = recipe;
   }
   Ensemble e(std::move(specs), 1);
   for (size_t i = 0; i < e.specs().size(); ++i)
@@ -80,10 +90,10 @@ Ensemble ensemble_of(const safetensors::File& file, const json& state, const std
   return e;
 }
 
-Progress progress_of(const safetensors::File& file, const json& state) {
+Progress progress_of(const safetensors::File& file, const json& state, Recipes recipes) {
   const auto has = [&](const std::string& owner) { return state.at("parameters").contains(owner); };
   const auto number = [](const json& v) { return v.is_null() ? kNaN : v.get<double>(); };
-  Progress p{{ensemble_of(file, state, "model")}};
+  Progress p{{ensemble_of(file, state, "model", recipes)}};
   p.first_loss = number(state.at("first_loss"));
   Trained& t = p.reached;
   t.steps = state.at("steps");
@@ -95,11 +105,11 @@ Progress progress_of(const safetensors::File& file, const json& state) {
   }
   for (size_t i = 0; i < state.at("kept").size(); ++i) {
     t.kept.push_back({state["kept"][i].get<int64_t>(),
-                      ensemble_of(file, state, owner_of_kept(i, "model")), {}});
+                      ensemble_of(file, state, owner_of_kept(i, "model"), recipes), {}});
     if (const std::string owner = owner_of_kept(i, "optimizer"); has(owner))
-      t.kept.back().optimizer = ensemble_of(file, state, owner);
+      t.kept.back().optimizer = ensemble_of(file, state, owner, {});
   }
-  if (has("optimizer")) p.optimizer = ensemble_of(file, state, "optimizer");
+  if (has("optimizer")) p.optimizer = ensemble_of(file, state, "optimizer", {});
   return p;
 }
 
@@ -135,7 +145,8 @@ void write_checkpoint(const std::filesystem::path& path, const Trained& finished
   write(path, finished, nullptr, 0);
 }
 
-std::optional<Progress> read_checkpoint(const std::filesystem::path& path) {
+std::optional<Progress> read_checkpoint(const std::filesystem::path& path,
+                                        std::span<const ParameterSpec> recipes) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return std::nullopt;
   try {
@@ -145,7 +156,7 @@ std::optional<Progress> read_checkpoint(const std::filesystem::path& path) {
     std::map<std::string, std::span<const std::byte>> bytes;
     for (const auto& [name, array] : file.arrays) bytes[name] = array.bytes;
     if (check->second != checksum(state->second, bytes)) return std::nullopt;
-    return progress_of(file, json::parse(state->second));
+    return progress_of(file, json::parse(state->second), recipes);
   } catch (const UserError&) {
   } catch (const json::exception&) {
   }

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <span>
 
 #include "lab/trial.h"
 
@@ -23,7 +24,9 @@ void write_checkpoint(const std::filesystem::path& path, const Progress& progres
 void write_checkpoint(const std::filesystem::path& path, const Trained& finished);
 
 // Nothing where there is no file, or one that is damaged or not a checkpoint: the work is then done
-// again, to the same bits.
-std::optional<Progress> read_checkpoint(const std::filesystem::path& path);
+// again, to the same bits. Files do not hold how parameters are drawn, which later phases may ask
+// (a layer drawn anew): the models get `recipes`, or nothing is read where these do not fit.
+std::optional<Progress> read_checkpoint(const std::filesystem::path& path,
+                                        std::span<const ParameterSpec> recipes);
 
 }  // namespace omni

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "base/statistics.h"
+#include "base/claims.h"
 #include "lab/options.h"
 #include "lab/trial.h"
 #include "store/results.h"

@@ -6,6 +6,7 @@
 #include <exception>
 #include <mutex>
 #include <set>
+#include <system_error>
 #include <thread>
 
 #include "base/build_info.h"
@@ -276,7 +277,11 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
     }
   };
   std::vector<std::thread> threads_running;
-  for (int i = 1; i < workers; ++i) threads_running.emplace_back(work);
+  try {
+    for (int i = 1; i < workers; ++i) threads_running.emplace_back(work);
+  } catch (const std::system_error&) {
+    // The system gives no more threads: those that there are do it all.
+  }
   work();
   for (std::thread& t : threads_running) t.join();
 

@@ -271,7 +271,7 @@ void TrainingRun::advance(int64_t step) {
 }
 
 Trained TrainingRun::run() {
-  std::optional<Progress> found = worker_.find_running(hash_);
+  std::optional<Progress> found = worker_.find_running(hash_, start().specs());
   Progress now = found ? std::move(*found) : beginning();
   told_ = first();
   advance(now.reached.steps);

@@ -25,6 +25,8 @@ class TrainingRun {
   Trained untrained() const;
   // From the start, or from where an earlier sitting left it.
   Trained run();
+  // The outcome, if this worker or an earlier sitting has it.
+  const Trained* find() const { return worker_.find_phase(hash_, start().specs()); }
 
  private:
   int64_t first() const { return p_.from ? p_.from->step : 0; }

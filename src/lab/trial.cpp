@@ -75,7 +75,7 @@ Trained Trial::train(const Training& p) {
     run.count(record_.work[in_part_.value_or("")]);
     return run.untrained();
   }
-  if (const Trained* known = worker_.find_phase(run.hash())) {
+  if (const Trained* known = run.find()) {
     if (options.advanced) options.advanced(run.epochs());
     return known->clone();
   }
@@ -151,7 +151,7 @@ void Trial::record(const std::string& arm, const Trained& model,
   if (const auto& models = worker_.options().models; !models.empty()) {
     const auto folder = models / fmt::format("seed-{}", seed_);
     make_folder(folder);
-    save_ensemble(folder / (r.arm + ".safetensors"), model.model);
+    save_ensemble(folder / (file_name_of(r.arm) + ".safetensors"), model.model);
   }
 }
 

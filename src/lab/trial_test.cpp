@@ -93,7 +93,12 @@ TEST(Trial, FindsFinishedPhasesOnDisk) {
   }
   stop = true;  // training would throw Interrupted now
   Bench b(o);
-  EXPECT_EQ(weights_hash(b.train().model[0]), hash);
+  const Trained found = b.train();
+  EXPECT_EQ(weights_hash(found.model[0]), hash);
+  // It can be drawn anew as the one that was trained here.
+  Ensemble fresh = found.model.clone();
+  fresh.initialise(0, b.trial->key().fold("init"));
+  EXPECT_EQ(weights_hash(fresh[0]), weights_hash(toy_model(*b.trial)[0]));
   EXPECT_THROW(b.train(0.02), Interrupted);
   Bench other(o, 1);
   EXPECT_THROW(other.train(), Interrupted);
@@ -178,9 +183,11 @@ TEST(Trial, TheCheckpointBeforeTheLastServesWhereTheLastIsDamaged) {
   Interruptible i;
   EXPECT_THROW(i.run(0, 9), Interrupted);
   ASSERT_EQ(i.files(), 2);
+  Bench b;
+  const std::vector<ParameterSpec> recipes = toy_model(*b.trial).specs();
   std::map<int64_t, std::filesystem::path> by_steps;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(i.folder.path()))
-    if (const auto p = read_checkpoint(entry.path())) by_steps[p->reached.steps] = entry.path();
+    if (const auto p = read_checkpoint(entry.path(), recipes)) by_steps[p->reached.steps] = entry.path();
   ASSERT_EQ(by_steps.size(), 2u);
   EXPECT_EQ(by_steps.begin()->first, 8);
   EXPECT_EQ(by_steps.rbegin()->first, 9);

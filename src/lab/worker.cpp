@@ -68,19 +68,20 @@ std::filesystem::path Worker::running_path(uint64_t hash, int generation) const 
   return folder() / fmt::format("{:016x}.running-{}.safetensors", hash, generation);
 }
 
-const Trained* Worker::find_phase(uint64_t hash) {
+const Trained* Worker::find_phase(uint64_t hash, std::span<const ParameterSpec> recipes) {
   if (const auto it = phases_.find(hash); it != phases_.end()) return &it->second;
   if (!keeps_checkpoints()) return nullptr;
-  std::optional<Progress> found = read_checkpoint(finished_path(hash));
+  std::optional<Progress> found = read_checkpoint(finished_path(hash), recipes);
   if (!found) return nullptr;
   return &phases_.emplace(hash, std::move(found->reached)).first->second;
 }
 
-std::optional<Progress> Worker::find_running(uint64_t hash) {
+std::optional<Progress> Worker::find_running(uint64_t hash,
+                                             std::span<const ParameterSpec> recipes) {
   std::optional<Progress> furthest;
   if (!keeps_checkpoints()) return furthest;
   for (int g = 0; g < kGenerations; ++g) {
-    std::optional<Progress> found = read_checkpoint(running_path(hash, g));
+    std::optional<Progress> found = read_checkpoint(running_path(hash, g), recipes);
     if (!found || (furthest && found->reached.steps <= furthest->reached.steps)) continue;
     furthest = std::move(found);
     generation_ = (g + 1) % kGenerations;  // the next one leaves this one alone

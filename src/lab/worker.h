@@ -73,8 +73,9 @@ class Worker {
 
   // Finished phases of this job, by the hash of all that they depend on, and the furthest
   // checkpoint of one that was running when the last sitting ended.
-  const Trained* find_phase(uint64_t hash);
-  std::optional<Progress> find_running(uint64_t hash);
+  // `recipes` are the trained parameters, as in read_checkpoint.
+  const Trained* find_phase(uint64_t hash, std::span<const ParameterSpec> recipes);
+  std::optional<Progress> find_running(uint64_t hash, std::span<const ParameterSpec> recipes);
   void keep_phase(uint64_t hash, const Trained& t);
 
   // Whether the last checkpoint is so old that it is time for the next: `checkpoint_every_s`, or

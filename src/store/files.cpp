@@ -1,10 +1,12 @@
 #include "store/files.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 
@@ -13,9 +15,13 @@
 
 namespace omni {
 
+namespace fs = std::filesystem;
+
 namespace {
 
-[[noreturn]] void fail(std::string_view what, const std::filesystem::path& path, int error) {
+constexpr std::string_view kPart = ".part";
+
+[[noreturn]] void fail(std::string_view what, const fs::path& path, int error) {
   std::string_view hint;
   if (error == ENOSPC || error == EDQUOT)
     hint = "; free some space there or choose another folder, then run the same command again";
@@ -42,7 +48,7 @@ int write_all(int fd, std::string_view bytes) {
   return 0;
 }
 
-int write_synced(const std::filesystem::path& path, std::span<const std::string_view> pieces) {
+int write_synced(const fs::path& path, std::span<const std::string_view> pieces) {
   const Descriptor file{open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)};
   if (file.fd < 0) return errno;
   for (const std::string_view piece : pieces)
@@ -50,28 +56,60 @@ int write_synced(const std::filesystem::path& path, std::span<const std::string_
   return fsync(file.fd) == 0 ? 0 : errno;
 }
 
+// Makes the names in a folder survive a power loss. 0, or the errno of a disk that failed; some
+// file systems refuse to sync folders, which is no error.
+int sync_folder(const fs::path& folder) {
+  const Descriptor file{open(folder.empty() ? "." : folder.c_str(),
+                             O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (file.fd < 0 || fsync(file.fd) == 0) return 0;
+  return errno == EIO || errno == ENOSPC || errno == EDQUOT ? errno : 0;
+}
+
+// The process that writes a file called NAME.PROCESS.NUMBER.part; 0 for other names.
+pid_t writer_of(std::string_view name) {
+  if (!name.ends_with(kPart)) return 0;
+  name.remove_suffix(kPart.size());
+  uint64_t number = 0;
+  pid_t process = 0;
+  for (int i = 0; i < 2; ++i) {
+    const size_t dot = name.rfind('.');
+    if (dot == std::string_view::npos) return 0;
+    const char *begin = name.data() + dot + 1, *end = name.data() + name.size();
+    const auto read = i == 0 ? std::from_chars(begin, end, number)
+                             : std::from_chars(begin, end, process);
+    if (read.ec != std::errc() || read.ptr != end) return 0;
+    name = name.substr(0, dot);
+  }
+  return name.empty() ? 0 : process;
+}
+
 }  // namespace
 
-void atomic_write(const std::filesystem::path& path, std::span<const std::string_view> pieces) {
+void atomic_write(const fs::path& path, std::span<const std::string_view> pieces) {
   static std::atomic<uint64_t> counter = 0;  // two threads may write the same file
-  std::filesystem::path beside = path;
-  beside += fmt::format(".{}.{}.part", getpid(), counter++);
+  fs::path beside = path;
+  beside += fmt::format(".{}.{}{}", getpid(), counter++, kPart);
   int error = write_synced(beside, pieces);
   if (error == 0 && rename(beside.c_str(), path.c_str()) != 0) error = errno;
   if (error != 0) {
     unlink(beside.c_str());
     fail("write", path, error);
   }
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-  const Descriptor parent{open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (parent.fd >= 0) fsync(parent.fd);  // some file systems refuse it; the content is safe
+  if ((error = sync_folder(path.parent_path())) != 0) fail("write", path, error);
 }
 
-void atomic_write(const std::filesystem::path& path, std::string_view bytes) {
+void atomic_write(const fs::path& path, std::string_view bytes) {
   atomic_write(path, std::span(&bytes, 1));
 }
 
-std::string read_file(const std::filesystem::path& path) {
+void append(const fs::path& path, std::string_view bytes) {
+  const Descriptor file{open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)};
+  int error = file.fd < 0 ? errno : write_all(file.fd, bytes);
+  if (error == 0 && fsync(file.fd) != 0) error = errno;
+  if (error != 0) fail("write", path, error);
+}
+
+std::string read_file(const fs::path& path) {
   const Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (file.fd < 0) fail("read", path, errno);
   std::string text;
@@ -85,10 +123,25 @@ std::string read_file(const std::filesystem::path& path) {
   }
 }
 
-void make_folder(const std::filesystem::path& path) {
+void make_folder(const fs::path& path) {
   std::error_code error;
-  std::filesystem::create_directories(path, error);
+  std::vector<fs::path> made;  // the innermost first
+  for (fs::path p = path; !p.empty() && !fs::exists(p, error); p = p.parent_path())
+    made.push_back(p);
+  fs::create_directories(path, error);
   if (error) fail("make the folder", path, error.value());
+  for (const fs::path& p : made)
+    if (const int failed = sync_folder(p.parent_path())) fail("make the folder", p, failed);
+}
+
+void remove_leftovers(const fs::path& folder) {
+  std::error_code error;
+  for (fs::recursive_directory_iterator i(folder, error), end; !error && i != end;
+       i.increment(error)) {
+    const pid_t writer = writer_of(i->path().filename().string());
+    std::error_code ignored;
+    if (writer > 0 && kill(writer, 0) != 0 && errno == ESRCH) fs::remove(i->path(), ignored);
+  }
 }
 
 std::string csv_cell(std::string_view text) {
@@ -102,6 +155,23 @@ std::string csv_cell(std::string_view text) {
 }
 
 std::string csv_number(double value) { return std::isnan(value) ? "" : fmt::format("{}", value); }
+
+std::string file_name_of(std::string_view label) {
+  constexpr size_t kLongest = 100;
+  const auto is_alphanumeric = [](char c) {
+    return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z') || ('0' <= c && c <= '9');
+  };
+  std::string name;
+  for (const char c : label.substr(0, kLongest))
+    name += is_alphanumeric(c) || std::string_view("_-+=,.| ").find(c) != std::string_view::npos
+                ? c
+                : '_';
+  // A first letter or digit keeps names from being hidden, a parent folder or an option.
+  if (name == label && !name.empty() && is_alphanumeric(name.front()) && name.back() != ' ')
+    return name;
+  // No label that is its own name holds a ~.
+  return fmt::format("label {}~{}", name, text_hash(label));
+}
 
 std::string text_hash(std::string_view text) { return fmt::format("{:016x}", hash_text(text)); }
 

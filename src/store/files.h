@@ -14,15 +14,27 @@ void atomic_write(const std::filesystem::path& path, std::string_view bytes);
 // The same for content in several pieces, written one after another.
 void atomic_write(const std::filesystem::path& path, std::span<const std::string_view> pieces);
 
+// Adds to the end of a file, which is made when absent. Not atomic: for logs alone.
+void append(const std::filesystem::path& path, std::string_view bytes);
+
 std::string read_file(const std::filesystem::path& path);  // UserError when it cannot be read
 
-// Creates a folder and its parents; UserError when it cannot.
+// Creates a folder and its parents, and syncs their names; UserError when it cannot.
 void make_folder(const std::filesystem::path& path);
+
+// Removes what atomic_write() left below `folder` when its process was killed, but nothing of
+// processes that are alive.
+void remove_leftovers(const std::filesystem::path& folder);
 
 // One cell of a CSV file (RFC 4180): quoted when it holds a comma, a quote or a line break.
 std::string csv_cell(std::string_view text);
 // A number with the fewest digits that read back to the same double; empty for NaN.
 std::string csv_number(double value);
+
+// A file name for a label that others chose: never empty, hidden, a path or longer than 130 bytes,
+// and another one for another label. A label of letters, digits and _ - + = , . | and spaces within
+// is its own name; of any other the plain part is kept and a hash of the whole appended.
+std::string file_name_of(std::string_view label);
 
 // 16 hexadecimal digits that name a text, for instance a resolved configuration.
 std::string text_hash(std::string_view text);

@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <cctype>
 #include <csignal>
+#include <set>
 
 #include "base/error.h"
 #include "store/test_folder.h"
@@ -75,6 +78,47 @@ TEST(Files, CsvCellsAreQuotedWhereNeeded) {
   EXPECT_EQ(csv_cell("say \"x\""), "\"say \"\"x\"\"\"");
   EXPECT_EQ(csv_number(0.1), "0.1");
   EXPECT_EQ(csv_number(std::nan("")), "");
+}
+
+TEST(Files, AnyLabelNamesAFileInItsFolder) {
+  EXPECT_EQ(file_name_of("method | width=16, lr=0.1"), "method | width=16, lr=0.1");
+  std::set<std::string> names;
+  const std::string labels[] = {"",      ".",    "..",     "../../etc/x", "/etc/passwd", "a/b",
+                                "a_b",   ".git", "-rf",    "a\nb",        "é",           "a ",
+                                std::string("a\0b", 3), std::string(5000, 'a'),
+                                std::string(5001, 'a'), "a\\b", "label a~b"};
+  for (const std::string& label : labels) {
+    const std::string name = file_name_of(label);
+    EXPECT_TRUE(names.insert(name).second) << label << " shares " << name;
+    EXPECT_LE(name.size(), 130u);
+    EXPECT_EQ(std::filesystem::path(name).filename(), name) << label;
+    EXPECT_TRUE(std::isalnum(static_cast<unsigned char>(name[0]))) << label;
+    EXPECT_EQ(name.find_first_of(std::string_view("\0\n/\\", 4)), std::string::npos) << label;
+  }
+}
+
+TEST(Files, WhatKilledProcessesLeftIsRemoved) {
+  const TestFolder folder;
+  make_folder(folder.path() / "inner");
+  const pid_t dead = fork();
+  if (dead == 0) _exit(0);
+  ASSERT_EQ(waitpid(dead, nullptr, 0), dead);
+  const auto left = folder.path() / "inner" / fmt::format("a.txt.{}.7.part", dead);
+  const auto alive = folder.path() / fmt::format("a.txt.{}.7.part", getpid());
+  const auto other = folder.path() / "symphony.part";
+  for (const auto& path : {left, alive, other}) append(path, "x");
+  remove_leftovers(folder.path());
+  EXPECT_FALSE(std::filesystem::exists(left));
+  EXPECT_TRUE(std::filesystem::exists(alive));
+  EXPECT_TRUE(std::filesystem::exists(other));
+}
+
+TEST(Files, AppendsToTheEnd) {
+  const TestFolder folder;
+  append(folder.path() / "log", "a");
+  append(folder.path() / "log", "b");
+  EXPECT_EQ(read_file(folder.path() / "log"), "ab");
+  EXPECT_THROW(append(folder.path(), "c"), UserError);
 }
 
 }  // namespace

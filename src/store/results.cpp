@@ -36,9 +36,6 @@ CREATE TABLE claims(
   difference INTEGER NOT NULL, judged INTEGER NOT NULL, verdict TEXT NOT NULL, n INTEGER NOT NULL,
   excluded INTEGER NOT NULL, estimate REAL, low REAL, high REAL, level REAL, p_value REAL,
   effect REAL, effect_name TEXT NOT NULL, note TEXT NOT NULL);
-CREATE TABLE phases(
-  seed INTEGER NOT NULL, phase TEXT NOT NULL, status TEXT NOT NULL, input_hash TEXT NOT NULL,
-  output_hash TEXT NOT NULL, PRIMARY KEY(seed, phase)) WITHOUT ROWID;
 CREATE TABLE figures(
   position INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, title TEXT NOT NULL,
   caption TEXT NOT NULL, kind TEXT NOT NULL, spec TEXT NOT NULL);
@@ -84,8 +81,10 @@ struct Results::State {
   State(const std::filesystem::path& path, Access access) : db(path, access == Access::write) {
     const bool write = access == Access::write;
     if (write) {
-      // Write-ahead log: a kill at any moment leaves the last committed state.
-      db.run("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;");
+      // Write-ahead log: a kill at any moment leaves the last committed state. Synced at every
+      // commit: a seed's checkpoints are removed once it is stored, so storing it must outlast a
+      // power loss.
+      db.run("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;");
       db.run("BEGIN IMMEDIATE");
     }
     Statement version = db.prepare("PRAGMA user_version");
@@ -134,7 +133,10 @@ void Results::transaction(const std::function<void()>& work) {
 void Results::checkpoint() {
   const std::lock_guard lock(state_->mutex);
   state_->db.run("PRAGMA wal_checkpoint(TRUNCATE)");
-  state_->db.run("PRAGMA journal_mode = DELETE");  // readers then leave no files beside it
+  sqlite3_busy_timeout(state_->db.get(), 100);
+  // Readers then leave no files beside it.
+  state_->db.run_unless_busy("PRAGMA journal_mode = DELETE");
+  sqlite3_busy_timeout(state_->db.get(), sqlite::kPatienceMs);
 }
 
 void Results::set(std::string_view key, std::string_view value) {
@@ -166,13 +168,6 @@ void Results::record_model(const ModelResult& m) {
     state_->db.prepare("DELETE FROM metrics WHERE model = ?").run(id);
     Statement metric = state_->db.prepare("INSERT INTO metrics VALUES(?, ?, ?, ?)");
     for (const Metric& x : m.metrics) metric.run(id, x.name, x.step, x.value);
-  });
-}
-
-void Results::record_phase(const PhaseRow& p) {
-  transaction([&] {
-    state_->db.prepare("INSERT OR REPLACE INTO phases VALUES(?, ?, ?, ?, ?)")
-        .run(p.seed, p.phase, p.status, p.input_hash, p.output_hash);
   });
 }
 
@@ -371,16 +366,6 @@ std::vector<StoredImage> Results::images(std::string_view figure_id) const {
   q.bind(figure_id);
   while (q.step()) images.push_back({q.integer(0), q.text(1), q.bytes(2)});
   return images;
-}
-
-std::vector<PhaseRow> Results::phases() const {
-  const std::lock_guard lock(state_->mutex);
-  std::vector<PhaseRow> phases;
-  Statement q = state_->db.prepare(
-      "SELECT seed, phase, status, input_hash, output_hash FROM phases ORDER BY seed, phase");
-  while (q.step())
-    phases.push_back({q.integer(0), q.text(1), q.text(2), q.text(3), q.text(4)});
-  return phases;
 }
 
 std::string Results::summary_csv() const {

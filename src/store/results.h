@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/statistics.h"
+#include "base/claims.h"
 #include "store/figure_spec.h"
 
 namespace omni {
@@ -75,11 +75,6 @@ struct ClaimRow {
   Judgement judgement;
 };
 
-struct PhaseRow {
-  int64_t seed = 0;
-  std::string phase, status, input_hash, output_hash;
-};
-
 struct FigureRow {
   std::string id, title, caption;  // id: letters, digits, - and _; names the files
   FigureSpec spec;
@@ -108,19 +103,20 @@ class Results {
   ~Results();
   Results(Results&&) noexcept;
 
-  // Writing. A record of the same name (arm and seed; id; seed and phase; figure, seed and
-  // position) is replaced.
+  // Writing. A record of the same name (arm and seed; id; figure, seed and position) is
+  // replaced.
   void set(std::string_view key, std::string_view value);
   void set_arms(std::span<const ArmInfo> arms);  // in the order of the report
   void record_model(const ModelResult& model);
-  void record_phase(const PhaseRow& phase);
   void set_claims(std::span<const ClaimRow> claims);
   void set_figures(std::span<const FigureRow> figures);
   // What a figure of kind `images` shows at `position`, counted by rows from 0.
   void record_image(std::string_view figure_id, int64_t seed, int64_t position,
                     std::string_view label, std::string_view png);
   void transaction(const std::function<void()>& work);  // all writes in `work`, or none
-  void checkpoint();  // moves the write-ahead log into the file; call once at the end
+  // Moves the write-ahead log into the file; call once at the end. Where somebody else reads the
+  // file just then the log stays, which is as good.
+  void checkpoint();
 
   // Reading. Only models whose status is ok give values; counts() tells how many there are.
   std::string get(std::string_view key) const;  // empty when absent
@@ -138,7 +134,6 @@ class Results {
   std::vector<FigureRow> figures() const;
   // Those of the lowest seed that has any, by position; none in files older than this table.
   std::vector<StoredImage> images(std::string_view figure_id) const;
-  std::vector<PhaseRow> phases() const;
 
   // CSV with one row per model: arm, seed, status, status_step, weights_hash, final metrics.
   std::string summary_csv() const;

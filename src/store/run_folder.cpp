@@ -7,10 +7,10 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "store/files.h"
 
 namespace omni {
@@ -35,62 +35,18 @@ std::string now() {
 fs::path manifest_path(const fs::path& folder) { return folder / "manifest.json"; }
 fs::path config_path(const fs::path& folder) { return folder / "config.toml"; }
 
-std::string to_text(const Manifest& m) {
-  const json j = {{"format", m.format},
-                  {"experiment", m.experiment},
-                  {"program_version", m.program_version},
-                  {"commit", m.commit},
-                  {"machine", m.machine},
-                  {"config_hash", m.config_hash},
-                  {"data_hashes", m.data_hashes},
-                  {"status", name_of(m.status)},
-                  {"created", m.created},
-                  {"updated", m.updated},
-                  {"busy_s", m.busy_s},
-                  {"threads", m.threads},
-                  {"sittings", m.sittings}};
-  return j.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
-}
-
 Manifest read_manifest(const fs::path& folder) {
-  const fs::path path = manifest_path(folder);
-  Manifest m;
-  try {
-    const json j = json::parse(read_file(path));
-    m.format = j.at("format");
-    if (m.format != kRunFormat)
-      fail_user("'{}' was written in run format {}, this program reads format {}; use the version "
-                "of Omniscale that wrote it ({}), or give another folder with --out",
-                folder.string(), m.format, kRunFormat, j.value("program_version", "unknown"));
-    m.experiment = j.at("experiment");
-    m.program_version = j.at("program_version");
-    m.commit = j.at("commit");
-    m.machine = j.at("machine");
-    m.config_hash = j.at("config_hash");
-    m.data_hashes = j.at("data_hashes");
-    m.created = j.at("created");
-    m.updated = j.at("updated");
-    m.busy_s = j.at("busy_s");
-    m.threads = j.at("threads");
-    m.sittings = j.at("sittings");
-    const std::string status = j.at("status");
-    bool known = false;
-    for (const RunStatus s : kAllStatuses)
-      if (status == name_of(s)) {
-        m.status = s;
-        known = true;
-      }
-    require(known, "'{}': status '{}' is unknown", path.string(), status);
-  } catch (const json::exception& e) {
-    fail_user("'{}' is damaged or no manifest of a run: {}; nothing was changed", path.string(),
-              e.what());
-  }
-  return m;
+  return manifest_from_json(read_file(manifest_path(folder)), folder.string());
 }
 
+// A file that cannot be looked at must not pass for an absent one, or it would be written anew.
 bool is_there(const fs::path& path) {
   std::error_code error;
-  return fs::exists(fs::symlink_status(path, error));
+  const fs::file_status status = fs::symlink_status(path, error);
+  if (status.type() == fs::file_type::none)
+    fail_user("cannot look at '{}': {}; check the folder's permissions and its disk",
+              path.string(), error.message());
+  return fs::exists(status);
 }
 
 // What a folder that holds no run may hold: nothing but a lock file and a piece of a manifest whose
@@ -107,19 +63,40 @@ bool is_vacant(const fs::path& folder) {
   return true;
 }
 
+fs::path lock_path(const fs::path& folder) { return folder / ".lock"; }
+
+std::string this_process() {
+  char host[256] = "";
+  gethostname(host, sizeof host - 1);
+  return fmt::format("process {} on {}", getpid(), host);
+}
+
+// Who holds a lock, or held it when it was killed; empty where it was given back.
+std::string holder(int fd) {
+  char text[512];
+  const ssize_t n = pread(fd, text, sizeof text, 0);
+  return {text, n > 0 ? static_cast<size_t>(n) : 0};
+}
+
 int take_lock(const fs::path& folder) {
-  const fs::path path = folder / ".lock";
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  const int fd = ::open(lock_path(folder).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (fd < 0)
     fail_user("cannot write into the folder '{}': {}; choose another one with --out",
               folder.string(), std::strerror(errno));
-  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+    // The system keeps the lock; the name is for messages alone, so it may fail to be written.
+    const std::string name = this_process();
+    if (ftruncate(fd, 0) == 0)
+      [[maybe_unused]] const ssize_t ignored = pwrite(fd, name.data(), name.size(), 0);
+    return fd;
+  }
   const int error = errno;
+  const std::string other = holder(fd);
   close(fd);
   if (error == EWOULDBLOCK)
-    fail_user("another process is working in '{}'; wait for it, stop it, or choose another folder "
-              "with --out",
-              folder.string());
+    fail_user("another process is working in '{}' ({}); wait for it, stop it, or choose another "
+              "folder with --out",
+              folder.string(), other.empty() ? "it does not say which" : other);
   fail_user("cannot lock the folder '{}': {}; choose a folder on another file system with --out",
             folder.string(), std::strerror(error));
 }
@@ -155,6 +132,73 @@ std::string_view name_of(RunStatus status) {
     case RunStatus::failed: return "failed";
   }
   throw Bug("unknown run status");
+}
+
+std::string to_json(const Manifest& m) {
+  const json j = {{"format", m.format},
+                  {"experiment", m.experiment},
+                  {"program_version", m.program_version},
+                  {"commit", m.commit},
+                  {"machine", m.machine},
+                  {"config_hash", m.config_hash},
+                  {"data_hashes", m.data_hashes},
+                  {"status", name_of(m.status)},
+                  {"created", m.created},
+                  {"updated", m.updated},
+                  {"busy_s", m.busy_s},
+                  {"threads", m.threads},
+                  {"sittings", m.sittings}};
+  return j.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+Manifest manifest_from_json(const std::string& text, const std::string& folder) {
+  const std::string where = fmt::format("the manifest of '{}'", folder);
+  Manifest m;
+  try {
+    const json j = parse_json(text, where);
+    m.format = int_at(j, "format", where);
+    if (m.format != kRunFormat)
+      fail_user("'{}' was written in run format {}, this program reads format {}; use the version "
+                "of Omniscale that wrote it ({}), or give another folder with --out",
+                folder, m.format, kRunFormat, j.value("program_version", "unknown"));
+    m.experiment = j.at("experiment");
+    m.program_version = j.at("program_version");
+    m.commit = j.at("commit");
+    m.machine = j.at("machine");
+    m.config_hash = j.at("config_hash");
+    m.data_hashes = j.at("data_hashes");
+    m.created = j.at("created");
+    m.updated = j.at("updated");
+    m.busy_s = j.at("busy_s");
+    m.threads = int_at(j, "threads", where);
+    m.sittings = j.at("sittings");
+    const std::string status = j.at("status");
+    bool known = false;
+    for (const RunStatus s : kAllStatuses)
+      if (status == name_of(s)) {
+        m.status = s;
+        known = true;
+      }
+    require(known, "{}: status '{}' is unknown", where, status);
+  } catch (const json::exception& e) {
+    fail_user("{} is damaged or no manifest of a run: {}; nothing was changed", where, e.what());
+  }
+  return m;
+}
+
+std::string RunFolder::abandoned_by(const fs::path& path) {
+  const int fd = ::open(lock_path(path).c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return "";
+  const std::string last = flock(fd, LOCK_SH | LOCK_NB) == 0 ? holder(fd) : "";
+  close(fd);
+  return last;
+}
+
+void RunFolder::tidy(const fs::path& path) {
+  const int fd = ::open(lock_path(path).c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0) remove_leftovers(path);
+  close(fd);
 }
 
 RunFolder RunFolder::create(const fs::path& path, Manifest manifest, std::string_view config_toml) {
@@ -193,6 +237,7 @@ RunFolder RunFolder::create(const fs::path& path, Manifest manifest, std::string
     run.manifest_.status = RunStatus::running;
     run.manifest_.created = now();
   }
+  remove_leftovers(path);
   run.manifest_.sittings.push_back(sitting);
   run.save_manifest();
   // Anything that a kill right after the manifest left undone is made good here.
@@ -230,7 +275,10 @@ RunFolder& RunFolder::operator=(RunFolder&& other) noexcept {
 }
 
 RunFolder::~RunFolder() {
-  if (lock_ >= 0) close(lock_);
+  if (lock_ < 0) return;
+  // An empty lock file: given back in good order.
+  [[maybe_unused]] const int ignored = ftruncate(lock_, 0);
+  close(lock_);
 }
 
 std::string RunFolder::config() const { return read_file(config_path(path_)); }
@@ -244,7 +292,7 @@ void RunFolder::set_status(RunStatus status, double busy_s) {
 void RunFolder::save_manifest() {
   check(lock_ >= 0, "run folder '{}' was opened to read", path_.string());
   manifest_.updated = now();
-  atomic_write(manifest_path(path_), to_text(manifest_));
+  atomic_write(manifest_path(path_), to_json(manifest_));
 }
 
 }  // namespace omni

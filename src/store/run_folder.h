@@ -34,11 +34,23 @@ struct Manifest {
   std::vector<std::string> sittings;         // one line per start: time, commit, machine
 };
 
+std::string to_json(const Manifest& manifest);
+// UserError that names `folder` for anything but a whole manifest of this format.
+Manifest manifest_from_json(const std::string& text, const std::string& folder);
+
 class RunFolder {
  public:
+  // Who worked in the folder last and ended without a word (a kill, a power loss), as "process 12
+  // on HOST"; empty where nobody did or somebody works there now.
+  static std::string abandoned_by(const std::filesystem::path& path);
+
+  // Removes what killed processes left half written, unless a process works in the folder.
+  static void tidy(const std::filesystem::path& path);
+
   // Makes a new run folder, or takes up the unfinished or finished run that the folder holds when
   // format, experiment, configuration and data are the same (`resumed()` tells). UserError, with
-  // nothing overwritten, when the folder holds anything else or another process works in it.
+  // nothing overwritten, when the folder holds anything else or another process works in it. What
+  // killed processes left half written is removed.
   static RunFolder create(const std::filesystem::path& path, Manifest manifest,
                           std::string_view config_toml);
   // Opens a run to read it, without a lock. UserError when it is no run folder of this format.
@@ -69,7 +81,7 @@ class RunFolder {
 
   std::filesystem::path path_;
   Manifest manifest_;
-  int lock_ = -1;  // file descriptor that holds the lock; -1 when opened to read
+  int lock_ = -1;  // descriptor of .lock, which names the process; -1 when opened to read
   bool resumed_ = false;
 };
 

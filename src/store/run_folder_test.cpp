@@ -107,7 +107,8 @@ TEST(RunFolder, RefusesAnotherFormatAndDamage) {
             std::string::npos);
   EXPECT_NE(error_of([&] { RunFolder::open(folder.path()); }).find("format 9"), std::string::npos);
   EXPECT_EQ(read_file(path), text);
-  for (const char* damage : {"", "{", "[]", "{\"format\": 1}", "{\"format\": \"x\"}"}) {
+  for (const char* damage : {"", "{", "[]", "{\"format\": 1}", "{\"format\": \"x\"}",
+                             "{\"format\": 1e300}", "{\"format\": 4294967297}"}) {
     atomic_write(path, damage);
     EXPECT_NE(error_of([&] { RunFolder::create(folder.path(), manifest(), "a"); }), "") << damage;
     EXPECT_EQ(read_file(path), damage);
@@ -123,6 +124,18 @@ TEST(RunFolder, OneProcessAtATime) {
                 .find("another process"),
             std::string::npos);
   EXPECT_EQ(RunFolder::open(folder.path()).manifest().experiment, "subliminal-learning");
+}
+
+TEST(RunFolder, TellsWhoLeftItWithoutAWord) {
+  const TestFolder folder;
+  EXPECT_EQ(RunFolder::abandoned_by(folder.path()), "");
+  {
+    const RunFolder run = RunFolder::create(folder.path(), manifest(), "a");
+    EXPECT_EQ(RunFolder::abandoned_by(folder.path()), "") << "somebody works there";
+  }
+  EXPECT_EQ(RunFolder::abandoned_by(folder.path()), "") << "given back in good order";
+  atomic_write(folder.path() / ".lock", "process 12 on host");  // as a kill leaves it
+  EXPECT_EQ(RunFolder::abandoned_by(folder.path()), "process 12 on host");
 }
 
 }  // namespace

@@ -6,8 +6,10 @@
 
 #include <cctype>
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 
@@ -15,24 +17,34 @@
 
 namespace omni::sqlite {
 
-[[noreturn]] inline void fail(sqlite3* db, std::string_view doing) {
-  const int code = sqlite3_errcode(db) & 0xff;
+inline constexpr int kPatienceMs = 10'000;  // for other processes to finish theirs
+
+// `path` where the database did not open and so does not know it.
+[[noreturn]] inline void fail(sqlite3* db, std::string_view doing, std::string file = "") {
   const char* name = sqlite3_db_filename(db, "main");
-  const std::string file = name ? name : "results.sqlite";
-  switch (code) {
+  if (file.empty()) file = name ? name : "results.sqlite";
+  const int system = sqlite3_system_errno(db);
+  const std::string reason =
+      sqlite3_errmsg(db) + (system == 0 ? "" : fmt::format(" ({})", std::strerror(system)));
+  if (sqlite3_extended_errcode(db) == SQLITE_IOERR_NOMEM) throw std::bad_alloc();
+  switch (sqlite3_errcode(db) & 0xff) {
+    case SQLITE_NOMEM: throw std::bad_alloc();
     case SQLITE_FULL:
       fail_user("cannot write '{}': the disk is full; free some space there, then run the same "
                 "command again", file);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      fail_user("'{}' is damaged or no results file ({}); nothing was changed; restore it from a "
-                "copy or choose another folder with --out", file, sqlite3_errmsg(db));
+      // SQLite calls a disk that fails to read a corrupt file too.
+      fail_user("'{}' is damaged, on a failing disk, or no results file ({}); nothing was changed; "
+                "try again, restore it from a copy or choose another folder with --out", file,
+                sqlite3_errmsg(db));
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_CANTOPEN:
     case SQLITE_IOERR:
-      fail_user("cannot use '{}': {}; check the folder's permissions and its disk", file,
-                sqlite3_errmsg(db));
+    case SQLITE_PROTOCOL:
+      fail_user("cannot use '{}': {}; check the folder's permissions and its disk, then run the "
+                "same command again", file, reason);
     case SQLITE_BUSY:
     case SQLITE_LOCKED: fail_user("'{}' is in use by another process; wait for it", file);
     default: throw Bug(fmt::format("{}: {}: {}", file, doing, sqlite3_errmsg(db)));
@@ -119,16 +131,22 @@ class Database {
                                   : SQLITE_OPEN_READONLY))
       return;
     // A finished run in a folder that may only be read has no room for SQLite's shared memory.
-    if (!write && std::filesystem::exists(path) &&
-        !std::filesystem::exists(path.string() + "-wal") &&
+    std::error_code error;
+    if (!write && std::filesystem::exists(path, error) &&
+        !std::filesystem::exists(path.string() + "-wal", error) && !error &&
         open(uri_of(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI))
       return;
-    fail(db_.get(), "open");
+    fail(db_.get(), "open", path.string());
   }
 
   sqlite3* get() const { return db_.get(); }
   void run(const char* sql) const {
     if (sqlite3_exec(get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) fail(get(), sql);
+  }
+  // The same, but nothing happens where another process stands in the way.
+  void run_unless_busy(const char* sql) const {
+    const int code = sqlite3_exec(get(), sql, nullptr, nullptr, nullptr) & 0xff;
+    if (code != SQLITE_OK && code != SQLITE_BUSY && code != SQLITE_LOCKED) fail(get(), sql);
   }
   Statement prepare(std::string_view sql) const { return {get(), sql}; }
 
@@ -137,8 +155,8 @@ class Database {
     sqlite3* raw = nullptr;
     const int code = sqlite3_open_v2(name.c_str(), &raw, flags | SQLITE_OPEN_FULLMUTEX, nullptr);
     db_.reset(raw);
-    check(raw != nullptr, "SQLite: no memory");
-    sqlite3_busy_timeout(raw, 10'000);
+    if (raw == nullptr) throw std::bad_alloc();
+    sqlite3_busy_timeout(raw, kPatienceMs);
     return code == SQLITE_OK &&
            (flags & SQLITE_OPEN_READWRITE ||
             sqlite3_exec(raw, "SELECT count(*) FROM sqlite_master", nullptr, nullptr, nullptr) ==

@@ -1,0 +1,8 @@
+// A run that is killed at random moments and taken up again must end as if nothing had happened.
+#pragma once
+
+namespace omni::faults {
+
+void expect_kills_lose_nothing(int threads, int kills, unsigned seed);
+
+}  // namespace omni::faults

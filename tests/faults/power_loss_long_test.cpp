@@ -1,0 +1,12 @@
+#include <gtest/gtest.h>
+
+#include "power_losses.h"
+
+namespace omni::faults {
+namespace {
+
+TEST(PowerLossLong, ARunOfOneThreadIsTakenUpAgain) { expect_power_losses_lose_nothing(1, 100); }
+TEST(PowerLossLong, ARunOfTwoThreadsIsTakenUpAgain) { expect_power_losses_lose_nothing(2, 100); }
+
+}  // namespace
+}  // namespace omni::faults
