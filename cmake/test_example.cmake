@@ -1,7 +1,8 @@
 # Installs Omniscale into a temporary folder, builds an example against it and runs it.
 #   cmake -D NAME=my_idea -D SOURCE_DIR= -D BUILD_DIR= -D COMPILER= -P test_example.cmake
 cmake_minimum_required(VERSION 3.25)
-set(budget_s 15)
+# The aim is 15 s on a machine that does nothing else; one that tests may be a few times slower.
+set(budget_s 60)
 set(place ${BUILD_DIR}/test_${NAME})
 file(REMOVE_RECURSE ${place})
 

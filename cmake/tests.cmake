@@ -18,7 +18,8 @@ endif()
 target_link_libraries(omni_testing INTERFACE omni_experiments GTest::gtest GTest::gtest_main
   ${OMNI_PRIVATE_LIBRARIES})
 target_compile_definitions(omni_testing INTERFACE
-  OMNI_SOURCE_DIR="${PROJECT_SOURCE_DIR}" OMNI_PROGRAM="$<TARGET_FILE:omniscale>")
+  OMNI_SOURCE_DIR="${PROJECT_SOURCE_DIR}" OMNI_PROGRAM="$<TARGET_FILE:omniscale>"
+  $<$<BOOL:${OMNI_SANITIZE}>:OMNI_SANITIZED>)
 
 add_custom_target(omni_tests)
 add_dependencies(omni_tests omniscale)
@@ -36,7 +37,7 @@ add_library(omni_faults STATIC EXCLUDE_FROM_ALL ${fault_sources})
 target_link_libraries(omni_faults PUBLIC omni_testing)
 target_compile_options(omni_faults PRIVATE ${OMNI_WARNINGS})
 target_compile_definitions(omni_faults PUBLIC
-  OMNI_FAILING_FILES="$<TARGET_FILE:omni_failing_files>" $<$<BOOL:${OMNI_SANITIZE}>:OMNI_SANITIZED>)
+  OMNI_FAILING_FILES="$<TARGET_FILE:omni_failing_files>")
 add_dependencies(omni_faults omniscale omni_failing_files)
 
 # Folders whose tests run again with every optional pass switched off.
@@ -84,7 +85,7 @@ foreach(folder IN LISTS folders)
 endforeach()
 
 if(NOT OMNI_SANITIZE)
-  # Experiments outside the tree: install, configure, build within 15 s, run. Alone, for they are
+  # Experiments outside the tree: install, configure, build within bounds, run. Alone, for they are
   # timed.
   foreach(name my_idea routed_classifier)
     add_test(NAME example.${name} COMMAND ${CMAKE_COMMAND} -D NAME=${name}

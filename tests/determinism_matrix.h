@@ -62,7 +62,10 @@ inline std::vector<Way> pairwise_ways() {
       for (size_t j = 0; j < i; ++j) pairs.emplace_back(i, j, values[i], values[j]);
     return pairs;
   };
-  const std::vector<Way> all = all_ways();
+  std::vector<Way> all = all_ways();
+#ifdef OMNI_SANITIZED  // each step takes many times as long
+  std::erase_if(all, [](const Way& w) { return w.ensemble > 7; });
+#endif
   std::set<Pair> missing;
   for (const Way& w : all)
     for (Pair& p : pairs_of(w)) missing.insert(std::move(p));
