@@ -18,8 +18,10 @@ endif()
 target_link_libraries(omni_testing INTERFACE omni_experiments GTest::gtest GTest::gtest_main
   ${OMNI_PRIVATE_LIBRARIES})
 target_compile_definitions(omni_testing INTERFACE
-  OMNI_SOURCE_DIR="${PROJECT_SOURCE_DIR}" OMNI_PROGRAM="$<TARGET_FILE:omniscale>"
-  $<$<BOOL:${OMNI_SANITIZE}>:OMNI_SANITIZED>)
+  OMNI_SOURCE_DIR="${PROJECT_SOURCE_DIR}" OMNI_PROGRAM="$<TARGET_FILE:omniscale>")
+if(OMNI_SANITIZE)
+  target_compile_definitions(omni_testing INTERFACE OMNI_SANITIZED)
+endif()
 
 add_custom_target(omni_tests)
 add_dependencies(omni_tests omniscale)

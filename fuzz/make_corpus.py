@@ -212,6 +212,31 @@ put_all("figure_spec", "bad", {
     "deep-series": '{"kind": "bars", "series": ' + "[" * 9000 + "]" * 9000 + "}",
     "deep-reference": '{"kind": "bars", "reference": {"a": ' + "[" * 9000 + "]" * 9000 + "}}"})
 
+GPT2 = {"model_type": "gpt2", "vocab_size": 61, "n_positions": 16, "n_embd": 16, "n_layer": 2,
+        "n_head": 4}
+NEO = {"model_type": "gpt_neo", "vocab_size": 61, "max_position_embeddings": 16, "hidden_size": 16,
+       "num_layers": 3, "num_heads": 2}
+QWEN2 = {"model_type": "qwen2", "vocab_size": 61, "hidden_size": 16, "intermediate_size": 40,
+         "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
+put_all("hub_config", "good", {
+    "gpt2": json.dumps(GPT2 | {"n_inner": None, "activation_function": "gelu", "extra": [1]}),
+    "gpt2-unscaled": json.dumps(GPT2 | {"scale_attn_weights": False, "tie_word_embeddings": False}),
+    "neo": json.dumps(NEO | {"attention_types": [[["global", "local"], 1], [["global"], 1]]}),
+    "neo-global": json.dumps(NEO | {"attention_layers": ["global"] * 3, "window_size": 5}),
+    "qwen2": json.dumps(QWEN2 | {"rope_theta": 1e6, "rms_norm_eps": 1e-6}),
+    "qwen2-rope": json.dumps(QWEN2 | {"rope_parameters": {"rope_theta": 5e5}})})
+put_all("hub_config", "bad", {
+    "empty": "", "list": "[]", "no-type": "{}", "type": json.dumps(GPT2 | {"model_type": "gpt-2"}),
+    "size-0": json.dumps(GPT2 | {"n_embd": 0}), "size-huge": json.dumps(GPT2 | {"n_embd": 1 << 62}),
+    "layers": json.dumps(GPT2 | {"n_layer": 1 << 24}), "heads": json.dumps(GPT2 | {"n_head": 3}),
+    "float": json.dumps(GPT2 | {"n_layer": 2.5}), "text": json.dumps(GPT2 | {"n_layer": "2"}),
+    "number": json.dumps(GPT2)[:-1] + ', "layer_norm_epsilon": 1e999}',
+    "times": json.dumps(NEO | {"attention_types": [[["global", "local"], 1 << 62]]}),
+    "kinds": json.dumps(NEO | {"attention_types": [[1, 2], 3]}),
+    "none": json.dumps(NEO | {"attention_types": []}),
+    "rope": json.dumps(QWEN2 | {"rope_parameters": [1]}),
+    "deep": '{"model_type":' + "[" * 5000 + "]" * 5000 + "}"})
+
 # The bytes as letters, as GPT-2's vocabularies write them.
 PLAIN = [*range(33, 127), *range(161, 173), *range(174, 256)]
 OTHER = [b for b in range(256) if b not in PLAIN]

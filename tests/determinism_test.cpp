@@ -4,6 +4,7 @@
 #include "engine/passes.h"
 #include "graph/interpreter.h"
 #include "lab/test_support.h"
+#include "nn/transformer.h"
 
 namespace omni {
 namespace {
@@ -73,6 +74,59 @@ TEST_P(Determinism, WithoutAnyPass) {
     all.insert(p.name);
   }
   EXPECT_EQ(alone({GetParam(), 1, all}), alone({GetParam()}));
+}
+
+// Rows of tokens in several slices, a loss whose normaliser is a sum over all of them.
+TEST_P(Determinism, LanguageModelsOnAnyNumberOfThreads) {
+  constexpr int64_t kRows = 36, kLength = 64, kWords = 512;
+  const auto trained = [&](int threads, const std::set<std::string>& off) {
+    const Dataset data = toy_data();
+    Worker worker = worker_of(data, {GetParam(), threads, off});
+    worker.begin(0);
+    SeedRecord record;
+    Trial t(worker, 0, "", record);
+    Stream random(Key::of(7));
+    std::vector<int32_t> words(kRows * kLength);
+    for (int32_t& w : words) w = static_cast<int32_t>(random.below(kWords));
+    std::vector<float> weights(words.size(), 1.f);
+    weights[3] = weights[700] = 0;
+    t.add_table("text", std::move(words), {kRows, kLength});
+    t.add_table("weights", std::move(weights), {kRows, kLength});
+    TransformerOptions o;
+    o.vocabulary = kWords;
+    o.context = kLength;
+    o.layers = o.heads = 2;
+    o.width = 16;
+    const Ensemble start = t.init(
+        [&](Net& net) {
+          transformer(net, input(net.graph(), "x", {DType::i32, {1, kLength}, 0}, Role::data), o);
+        },
+        t.key().fold("init"));
+    Training p;
+    p.name = "words";
+    p.start = &start;
+    p.build = [&](Step& s) {
+      Net net = s.net("model");
+      const Value loss =
+          next_token_loss(transformer(net, s.rows("text"), o), s.rows("text"), s.rows("weights"));
+      s.graph().result("loss", loss);
+      apply(AdamW{}, net, loss, s.lr());
+    };
+    p.samples = p.batch = kRows;
+    p.epochs = 3;
+    p.lr = [](int64_t, int64_t) { return 0.01; };
+    Graph graph;
+    Step step(graph, kRows, t.tables());
+    p.build(step);
+    EXPECT_GT(worker.program(graph)->slices(), 2);
+    return weights_hash(t.train(p).model[0]);
+  };
+  const uint64_t once = trained(1, {});
+  for (const int threads : {2, 3}) EXPECT_EQ(trained(threads, {}), once) << threads;
+  std::set<std::string> all;
+  for (const PassInfo& p : pass_names())
+    if (GetParam() == Precision::f32 ? p.keeps_bits : p.keeps_bits_bf16) all.insert(p.name);
+  EXPECT_EQ(trained(1, all), once);
 }
 
 INSTANTIATE_TEST_SUITE_P(Precisions, Determinism,

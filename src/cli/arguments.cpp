@@ -203,6 +203,23 @@ int debug(const Context& context, const std::vector<std::string>& words) {
   return p.parse(words) ? debug_command(context, a) : 0;
 }
 
+int sample(const Context& context, const std::vector<std::string>& words) {
+  SampleArguments a;
+  Parser p(context, "sample", "FOLDER \"PROMPT\" [options]",
+           "Lets a language model go on with a text. The folder is as on the Hugging Face hub, of a "
+           "GPT-2, GPT-Neo or Qwen2: config.json, model.safetensors, vocab.json and merges.txt.",
+           {{"models/tiny \"One day\"", ""},
+            {"models/tiny \"One day\" --samples 5 --top-k 40", "five, from likelier tokens"},
+            {"models/tiny \"One day\" --temperature 0", "always the likeliest token"}});
+  p.words(a.words);
+  p.option("--tokens", a.tokens, "N", "how many to add; default: 100, or what the context holds");
+  p.option("--temperature", a.temperature, "T", "below 1 likelier, above 1 wilder; default: 1");
+  p.option("--top-k", a.top_k, "K", "draw from the K likeliest tokens; default: 0, from all");
+  p.option("--seed", a.seed, "S", "another seed, other texts; default: 0");
+  p.option("--samples", a.samples, "N", "texts; the first ones stay the same; default: 1");
+  return p.parse(words) ? sample_command(a) : 0;
+}
+
 int bench(const Context& context, const std::vector<std::string>& words) {
   if (!words.empty() && (words[0] == "--help" || words[0] == "-h")) {
     Parser p(context, "bench", "[--json]",
@@ -228,6 +245,7 @@ std::span<const Command> commands() {
       {"bench", "measure the speed of this machine", bench},
       {"doctor", "is everything in order here?", doctor},
       {"debug", "one step on the reference interpreter, value by value", debug},
+      {"sample", "let a language model go on with a text", sample},
   };
   return all;
 }

@@ -13,9 +13,12 @@
 #include "base/text_table.h"
 #include "cli/choice.h"
 #include "cli/screen.h"
+#include "lab/hub_weights.h"
 #include "nn/layers.h"
 #include "nn/losses.h"
 #include "nn/optimizers.h"
+#include "text/bpe_files.h"
+#include "text/byte_letters.h"
 
 namespace omni {
 namespace {
@@ -140,7 +143,7 @@ TEST_F(Cli, OverviewNamesEveryCommand) {
     const Output o = omni(words);
     EXPECT_EQ(o.code, 0);
     for (const char* c : {"run", "list", "report", "compare", "export", "data", "bench", "doctor",
-                          "debug"})
+                          "debug", "sample"})
       EXPECT_NE(o.out.find(std::string("\n  ") + c + " "), std::string::npos) << c;
   }
   EXPECT_NE(omni({"--version"}).out.find("omniscale 0."), std::string::npos);
@@ -187,6 +190,51 @@ TEST_F(Cli, ImpossibleValuesSayWhatIsAllowed) {
   expect_refused({"run", "toy-steps", "threads=2"}, {"--threads 2"});
   expect_refused({"run", "toy-steps", "--data-dir", "nowhere"}, {"nowhere"});
   expect_refused({"run", "toy-steps", "--config", "nowhere.toml"}, {"nowhere.toml"});
+}
+
+// A tiny random GPT-2 with the 256 bytes for tokens, as on the hub.
+void make_model(const fs::path& folder) {
+  std::vector<std::string> texts;
+  for (const uint8_t byte : bytes_in_letter_order()) texts.emplace_back(1, static_cast<char>(byte));
+  texts.emplace_back(kEndOfText);
+  const std::vector<std::string> specials = {std::string(kEndOfText)};
+  const BpeFiles files = bpe_files(BpeTokenizer(Vocabulary(texts, specials), {}));
+  TransformerOptions o = transformer_preset("S", static_cast<int64_t>(texts.size()));
+  o.layers = 1;
+  Ensemble e(transformer_parameters(o), 1);
+  e.initialise(0, Key::of(1));
+  save_hub_folder(folder, {TransformerFamily::gpt2, o}, e[0]);
+  std::ofstream(folder / "vocab.json") << files.vocab_json;
+  std::ofstream(folder / "merges.txt") << files.merges_txt;
+}
+
+TEST_F(Cli, SampleGoesOnWithAPrompt) {
+  make_model("tiny");
+  const Output one = omni({"sample", "tiny", "One day", "--tokens", "20"});
+  EXPECT_EQ(one.code, 0) << one.err;
+  EXPECT_TRUE(one.out.starts_with("One day")) << one.out;
+  EXPECT_EQ(omni({"sample", "tiny", "One day", "--tokens", "20"}).out, one.out);
+  EXPECT_NE(omni({"sample", "tiny", "One day", "--tokens", "20", "--seed", "1"}).out, one.out);
+  const Output three = omni({"sample", "tiny", "One day", "--tokens", "20", "--samples", "3"});
+  EXPECT_TRUE(three.out.starts_with("--- 1 of 3\n" + one.out + "--- 2 of 3\n")) << three.out;
+  EXPECT_EQ(omni({"sample", "tiny", "", "--top-k", "3"}).code, 0);
+  const auto greedy = [](const char* seed) {
+    return omni({"sample", "tiny", "x", "--temperature", "0", "--tokens", "5", "--seed", seed}).out;
+  };
+  EXPECT_EQ(greedy("1"), greedy("2"));
+}
+
+TEST_F(Cli, SampleSaysWhatIsWrong) {
+  make_model("tiny");
+  expect_refused({"sample", "tiny"}, {"folder and a prompt", "got 1"});
+  expect_refused({"sample", "nowhere", "x"}, {"nowhere"});
+  expect_refused({"sample", ".", "x"}, {"config.json"});
+  expect_refused({"sample", "tiny", "x", "--tokens", "200"}, {"context of 128"});
+  expect_refused({"sample", "tiny", "x", "--tokens", "0"}, {"--tokens"});
+  expect_refused({"sample", "tiny", "x", "--samples", "0"}, {"--samples"});
+  expect_refused({"sample", "tiny", "x", "--temperature", "-1"}, {"temperature"});
+  fs::remove("tiny/vocab.json");
+  expect_refused({"sample", "tiny", "x"}, {"vocab.json"});
 }
 
 TEST_F(Cli, FoldersThatAreNoRuns) {

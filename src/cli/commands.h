@@ -46,6 +46,14 @@ struct DataArguments {
   std::string data_dir;
 };
 
+struct SampleArguments {
+  std::vector<std::string> words;  // the model's folder and the prompt
+  std::optional<int> tokens;
+  double temperature = 1;
+  int top_k = 0, samples = 1;
+  uint64_t seed = 0;
+};
+
 int run_command(const Context& context, const RunArguments& arguments);
 int list_command(const Context& context, const std::string& name);
 int report_command(const Context& context, const std::filesystem::path& run);
@@ -55,6 +63,7 @@ int data_command(const Context& context, const DataArguments& arguments);
 int doctor_command(const Context& context, const std::string& data_dir);
 int bench_command(const std::vector<std::string>& words);
 int debug_command(const Context& context, const DebugArguments& arguments);
+int sample_command(const SampleArguments& arguments);
 
 // A command's name, what it is for in a few words, and how to run it with the words after its name.
 struct Command {

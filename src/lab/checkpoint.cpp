@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/sha256.h"
 #include "base/statistics.h"
 #include "store/safetensors.h"
@@ -156,7 +157,7 @@ std::optional<Progress> read_checkpoint(const std::filesystem::path& path,
     std::map<std::string, std::span<const std::byte>> bytes;
     for (const auto& [name, array] : file.arrays) bytes[name] = array.bytes;
     if (check->second != checksum(state->second, bytes)) return std::nullopt;
-    return progress_of(file, json::parse(state->second), recipes);
+    return progress_of(file, parse_json(state->second, "a checkpoint"), recipes);
   } catch (const UserError&) {
   } catch (const json::exception&) {
   }

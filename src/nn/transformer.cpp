@@ -4,6 +4,8 @@
 
 #include "nn/layers.h"
 #include "ops/attention.h"
+#include "ops/attention_shape.h"
+#include "ops/elementwise.h"
 #include "ops/gather.h"
 #include "ops/iota.h"
 #include "ops/matmul.h"
@@ -32,11 +34,17 @@ void check_options(const TransformerOptions& o, const Type& tokens) {
           o.layers);
 }
 
+// What was before the one token of each row.
+struct Past {
+  Value positions;  // i32 [B]
+  int64_t length;   // positions that are kept
+};
+
 // One block, with its name before all others.
 class Block {
  public:
-  Block(Net& net, const TransformerOptions& o, int64_t layer)
-      : net_(net), o_(o), layer_(layer), name_(fmt::format("blocks.{}.", layer)) {}
+  Block(Net& net, const TransformerOptions& o, int64_t layer, const Past* past)
+      : net_(net), o_(o), layer_(layer), past_(past), name_(fmt::format("blocks.{}.", layer)) {}
 
   Value operator()(Value x) {
     x = hooked("hook_resid_pre", x);
@@ -77,18 +85,53 @@ class Block {
                              .kv_heads = kv_heads,
                              .scale = o_.attention_scale,
                              .window = layer_ % 2 == 1 ? o_.local_window : 0};
-    const std::string pattern = "attn.hook_pattern";
-    const Value z = net_.has_hook(name_ + pattern)
-                        ? attention_mix(hooked(pattern, attention_pattern(q, k, a)), v, a)
-                        : attention(q, k, v, a);
+    const Value z = past_ ? recall(q, k, v, a) : look_back(q, k, v, a);
     return map("attn.out", hooked("attn.hook_z", z), o_.width, o_.attention_bias, true);
   }
 
+  Value look_back(Value q, Value k, Value v, const AttentionOptions& a) {
+    if (!net_.has_hook(name_ + kPattern)) return attention(q, k, v, a);
+    return attention_mix(hooked(kPattern, attention_pattern(q, k, a)), v, a);
+  }
+
+  // One query of each row and head over the past and itself. Of one query, what lies in order of
+  // heads is [B, kv_heads, shared heads, D] as it is.
+  Value recall(Value q, Value k, Value v, const AttentionOptions& a) {
+    Graph& g = net_.graph();
+    const int64_t rows = q.dim(0), shared = a.heads / a.kv_heads, width = o_.width / o_.heads;
+    const int64_t length = past_->length;
+    const double scale = a.scale > 0 ? a.scale : 1 / std::sqrt(static_cast<double>(width));
+    const auto by_group = [&](Value x, int64_t each) {
+      return reshape(x, {rows, a.kv_heads, each, width});
+    };
+    q = by_group(q, shared);
+    k = by_group(k, 1);
+    v = by_group(v, 1);
+    const auto kept = [&](std::string_view what) {
+      return input(g, past_input(net_.set(), layer_, what),
+                   {DType::f32, {rows, a.kv_heads, length, width}, 0}, Role::data);
+    };
+    const Value now = reshape(convert(past_->positions, DType::f32), {rows, 1, 1, 1});
+    const Value ago = now - iota(g, {length}, 0);
+    const Value unseen = constant(g, -kMasked);
+    Value before = where(greater(ago, 0), matmul(q, kept("k"), false, true) * scale, unseen);
+    if (a.window > 0) before = where(less(ago, static_cast<double>(a.window)), before, unseen);
+    const Value own = reduce_sum(q * k, {3}, true) * scale;
+    const Value weights = softmax(concat({before, own}, 3));
+    const Value pattern = reshape(
+        hooked(kPattern, reshape(weights, {rows, a.heads, 1, length + 1})), weights.shape());
+    const Value mixed =
+        matmul(slice(pattern, 3, 0, length), kept("v")) + slice(pattern, 3, length, length + 1) * v;
+    return reshape(mixed, {rows, 1, o_.width});
+  }
+
   Value turned(Value x, int64_t heads) const {
-    return rotary(x, {.heads = heads,
-                      .base = o_.rotary_base,
-                      .share = o_.rotary_share,
-                      .pairs = o_.rotary_pairs});
+    return rotary(x,
+                  {.heads = heads,
+                   .base = o_.rotary_base,
+                   .share = o_.rotary_share,
+                   .pairs = o_.rotary_pairs},
+                  past_ ? std::optional(past_->positions) : std::nullopt);
   }
 
   Value think(Value x) {
@@ -96,8 +139,12 @@ class Block {
     const Value pre = hooked("mlp.hook_pre", map("mlp.in", x, neurons, o_.mlp_bias));
     Value post;
     switch (o_.mlp) {
-      case MlpKind::gelu: post = gelu(pre); break;
-      case MlpKind::gelu_tanh: post = gelu_tanh(pre); break;
+      case MlpKind::gelu:
+        post = gelu(pre);
+        break;
+      case MlpKind::gelu_tanh:
+        post = gelu_tanh(pre);
+        break;
       case MlpKind::gated_silu:
         post = silu(map("mlp.gate", x, neurons, o_.mlp_bias)) * pre;
         break;
@@ -105,11 +152,34 @@ class Block {
     return map("mlp.out", hooked("mlp.hook_post", post), o_.width, o_.mlp_bias, true);
   }
 
+  static constexpr const char* kPattern = "attn.hook_pattern";
+
   Net& net_;
   const TransformerOptions& o_;
   int64_t layer_;
+  const Past* past_;  // null: all positions at once
   std::string name_;
 };
+
+// [B, T, vocabulary], or [B, vocabulary] of one token each.
+Value logits_of(Net& net, Value tokens, const TransformerOptions& o, const Past* past) {
+  Value x = embedding(net, "embed", tokens, o.vocabulary, o.width, o.weight);
+  x = net.activation("hook_embed", x);
+  if (o.positions == Positions::learned) {
+    const Value all = net.parameter("positions.weight", {o.context, o.width}, o.weight);
+    const Value mine = past ? embedding(all, reshape(past->positions, tokens.shape()))
+                            : slice(all, 0, 0, tokens.dim(1));
+    x = x + net.activation("hook_pos_embed", mine);
+  }
+  for (int64_t i = 0; i < o.layers; ++i) x = Block(net, o, i, past)(x);
+  x = o.norm == NormKind::layer ? layer_norm(net, "ln_final", x, o.norm_eps)
+                                : rms_norm(net, "ln_final", x, o.norm_eps);
+  x = net.activation("ln_final.hook_normalized", x);
+  if (past) x = reshape(x, {tokens.dim(0), o.width});
+  const Value unembed =
+      net.parameter(o.tied ? "embed.weight" : "unembed.weight", {o.vocabulary, o.width}, o.weight);
+  return net.activation("logits", matmul(x, unembed, false, true));
+}
 
 }  // namespace
 
@@ -120,19 +190,32 @@ int64_t TransformerOptions::mlp_width_of(int64_t layer) const {
 
 Value transformer(Net& net, Value tokens, const TransformerOptions& o) {
   check_options(o, tokens.type());
-  Value x = embedding(net, "embed", tokens, o.vocabulary, o.width, o.weight);
-  x = net.activation("hook_embed", x);
-  if (o.positions == Positions::learned) {
-    const Value all = net.parameter("positions.weight", {o.context, o.width}, o.weight);
-    x = x + net.activation("hook_pos_embed", slice(all, 0, 0, tokens.dim(1)));
-  }
-  for (int64_t i = 0; i < o.layers; ++i) x = Block(net, o, i)(x);
-  x = o.norm == NormKind::layer ? layer_norm(net, "ln_final", x, o.norm_eps)
-                                : rms_norm(net, "ln_final", x, o.norm_eps);
-  x = net.activation("ln_final.hook_normalized", x);
-  const Value unembed =
-      net.parameter(o.tied ? "embed.weight" : "unembed.weight", {o.vocabulary, o.width}, o.weight);
-  return net.activation("logits", matmul(x, unembed, false, true));
+  return logits_of(net, tokens, o, nullptr);
+}
+
+std::vector<ParameterSpec> transformer_parameters(const TransformerOptions& o) {
+  Graph g;
+  Net net(g, "model");
+  transformer(net, input(g, "tokens", {DType::i32, {1, 1}, 0}, Role::data), o);
+  return net.parameters();
+}
+
+Value transformer_step(Net& net, Value tokens, Value positions, int64_t length,
+                       const TransformerOptions& o) {
+  const Type& t = tokens.type();
+  require(t.dtype == DType::i32 && t.shape.rank() == 1 && positions.type() == t,
+          "transformer_step: tokens and positions must be i32 [batch] both, got {} and {}", t,
+          positions.type());
+  require(length >= 1 && (o.positions != Positions::learned || length <= o.context),
+          "transformer_step: {} positions cannot be kept, the context is {}", length, o.context);
+  tokens = reshape(tokens, {t.shape[0], 1});
+  check_options(o, tokens.type());
+  const Past past{positions, length};
+  return logits_of(net, tokens, o, &past);
+}
+
+std::string past_input(const std::string& set, int64_t layer, std::string_view what) {
+  return fmt::format("{}.past/blocks.{}.{}", set, layer, what);
 }
 
 Value next_token_loss(Value logits, Value targets, Value weights) {

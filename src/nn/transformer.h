@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "nn/init.h"
@@ -59,6 +60,24 @@ struct TransformerOptions {
 //
 // UserError for lengths that do not fit together.
 Value transformer(Net& net, Value tokens, const TransformerOptions& options);
+
+// What transformer() reads, in its order: for weights that come from elsewhere.
+std::vector<ParameterSpec> transformer_parameters(const TransformerOptions& options);
+
+// One more token of each row, where the keys and values of those before it are kept: tokens i32 [B]
+// at positions i32 [B] give logits [B, vocabulary], up to rounding those of transformer() at the
+// end of the whole row. Rows may stand at different positions.
+//
+// What is kept are the inputs past_input(..), f32 [B, kv_heads, length, D], by position, keys
+// already turned to it. Only what lies before a row's own position is seen, but all of it must be
+// finite. The caller adds what this token is to be remembered by: the activations
+// "blocks.0.attn.hook_k" and "hook_v", [B, 1, kv_heads * D]. Of "attn.hook_pattern",
+// [B, heads, 1, length + 1], the last weight is the token's own.
+Value transformer_step(Net& net, Value tokens, Value positions, int64_t length,
+                       const TransformerOptions& options);
+
+// "model.past/blocks.0.k" for layer 0 of set "model"; `what` is "k" or "v".
+std::string past_input(const std::string& set, int64_t layer, std::string_view what);
 
 // The mean cross-entropy of predicting targets [B, T] over positions with weight 1: the sum of
 // weights * loss by the sum of weights [B, T] (at least 1).

@@ -90,12 +90,21 @@ TEST(Transformer, SeesOnlyThePast) {
 }
 
 TEST(Transformer, HooksThatChangeNothingLeaveTheBits) {
-  const std::vector<std::string> names = {
-      "hook_embed", "blocks.0.hook_resid_pre", "blocks.0.ln1.hook_normalized",
-      "blocks.0.attn.hook_q", "blocks.0.attn.hook_k", "blocks.0.attn.hook_v",
-      "blocks.0.attn.hook_pattern", "blocks.0.attn.hook_z", "blocks.0.hook_attn_out",
-      "blocks.1.hook_resid_mid", "blocks.1.mlp.hook_pre", "blocks.1.mlp.hook_post",
-      "blocks.1.hook_mlp_out", "blocks.1.hook_resid_post", "ln_final.hook_normalized"};
+  const std::vector<std::string> names = {"hook_embed",
+                                          "blocks.0.hook_resid_pre",
+                                          "blocks.0.ln1.hook_normalized",
+                                          "blocks.0.attn.hook_q",
+                                          "blocks.0.attn.hook_k",
+                                          "blocks.0.attn.hook_v",
+                                          "blocks.0.attn.hook_pattern",
+                                          "blocks.0.attn.hook_z",
+                                          "blocks.0.hook_attn_out",
+                                          "blocks.1.hook_resid_mid",
+                                          "blocks.1.mlp.hook_pre",
+                                          "blocks.1.mlp.hook_post",
+                                          "blocks.1.hook_mlp_out",
+                                          "blocks.1.hook_resid_post",
+                                          "ln_final.hook_normalized"};
   for (const TransformerOptions& o : {tiny(), modern()}) {
     const std::vector<float> plain = run(o, some_tokens()).logits;
     for (const std::string& name : names) {
@@ -154,6 +163,64 @@ TEST(Transformer, LearnsToRepeat) {
     EXPECT_GT(first, 1.5);
     EXPECT_LT(last, 0.1);
   }
+}
+
+// Row 0 at position 0, with nothing before it; row 1 at position 3, with a past of zeros, which
+// turns its weights for the past into shares of nothing.
+TEST(Transformer, AStepSeesOnlyWhatIsBeforeIt) {
+  for (const TransformerOptions& o : {tiny(), modern()}) {
+    Graph g;
+    Net net(g, "model");
+    Value pattern;
+    net.hook("blocks.1.attn.hook_pattern", [&](Value v) { return pattern = v; });
+    const Type row{DType::i32, {2}, 0};
+    const Value logits = transformer_step(net, input(g, "tokens", row, Role::data),
+                                          input(g, "positions", row, Role::data), 6, o);
+    g.result("logits", logits);
+    g.result("pattern", pattern);
+    const int64_t kv_heads = o.kv_heads > 0 ? o.kv_heads : o.heads;
+    Ensemble e(net.parameters(), 1);
+    EXPECT_EQ(e.specs(), transformer_parameters(o));
+    e.initialise(0, Key::of(1));
+    const std::vector<int32_t> tokens = {4, 4}, positions = {0, 3};
+    std::vector<float> past(static_cast<size_t>(2 * kv_heads * 6 * (o.width / o.heads)));
+    Program p(g);
+    e.bind(p, "model", 0);
+    p.bind("tokens", tokens.data());
+    p.bind("positions", positions.data());
+    for (int64_t layer = 0; layer < o.layers; ++layer)
+      for (const char* kind : {"k", "v"}) p.bind(past_input("model", layer, kind), past.data());
+    p.refresh();
+    p.run();
+    const auto weights = p.result("pattern");
+    ASSERT_EQ(weights.size(), static_cast<size_t>(2 * o.heads * 7));
+    for (size_t i = 0; i < weights.size(); ++i) {
+      const bool first_row = i < weights.size() / 2, own = i % 7 == 6;
+      if (first_row)
+        EXPECT_EQ(weights[i], own ? 1 : 0) << i;
+      else if (own || i % 7 < 3)
+        EXPECT_GT(weights[i], 0) << i;
+      else
+        EXPECT_EQ(weights[i], 0) << i;
+    }
+    const std::vector<float> whole = run(o, std::vector<int32_t>(kBatch * kLength, 4)).logits;
+    for (int64_t w = 0; w < kWords; ++w) EXPECT_NEAR(p.result("logits")[w], whole[w], 2e-5);
+  }
+}
+
+TEST(Transformer, AStepSaysWhatDoesNotFit) {
+  const auto refused = [](const Type& tokens, const Type& positions, int64_t length) {
+    Graph g;
+    Net net(g, "model");
+    EXPECT_THROW(transformer_step(net, input(g, "tokens", tokens, Role::data),
+                                  input(g, "positions", positions, Role::data), length, tiny()),
+                 UserError);
+  };
+  refused({DType::i32, {2}, 0}, {DType::i32, {3}, 0}, 6);
+  refused({DType::i32, {2, 1}, 0}, {DType::i32, {2, 1}, 0}, 6);
+  refused({DType::f32, {2}, 0}, {DType::f32, {2}, 0}, 6);
+  refused({DType::i32, {2}, 0}, {DType::i32, {2}, 0}, 9);
+  refused({DType::i32, {2}, 0}, {DType::i32, {2}, 0}, 0);
 }
 
 TEST(Transformer, SaysWhatDoesNotFit) {

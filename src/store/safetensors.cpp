@@ -18,8 +18,8 @@ static_assert(std::endian::native == std::endian::little, "the format is little-
 
 namespace {
 
-constexpr Dtype kAllDtypes[] = {Dtype::f32, Dtype::bf16, Dtype::i32,
-                                Dtype::i64, Dtype::u32,  Dtype::u8};
+constexpr Dtype kAllDtypes[] = {Dtype::f32, Dtype::bf16, Dtype::i32,    Dtype::i64,
+                                Dtype::u32, Dtype::u8,   Dtype::boolean};
 constexpr uint64_t kMaxHeader = 100'000'000;  // the format's own limit
 constexpr const char* kMetadata = "__metadata__";
 
@@ -63,8 +63,8 @@ Entry parse_entry(const std::string& path, const std::string& name, const json& 
   const std::string dtype = j.at("dtype");
   const auto found = std::ranges::find(kAllDtypes, dtype, [](Dtype d) { return name_of(d); });
   require(found != std::end(kAllDtypes),
-          "'{}': array '{}' has type '{}'; known are F32, BF16, I32, I64, U32 and U8", path, name,
-          dtype);
+          "'{}': array '{}' has type '{}'; known are F32, BF16, I32, I64, U32, U8 and BOOL", path,
+          name, dtype);
   e.dtype = *found;
   const auto count = [&](const json& v) -> uint64_t {
     require(v.is_number_unsigned() && v.get<uint64_t>() <= static_cast<uint64_t>(INT64_MAX),
@@ -93,7 +93,8 @@ size_t size_of(Dtype dtype) {
     case Dtype::u32: return 4;
     case Dtype::bf16: return 2;
     case Dtype::i64: return 8;
-    case Dtype::u8: return 1;
+    case Dtype::u8:
+    case Dtype::boolean: return 1;
   }
   throw Bug("unknown type of array");
 }
@@ -106,6 +107,7 @@ std::string_view name_of(Dtype dtype) {
     case Dtype::i64: return "I64";
     case Dtype::u32: return "U32";
     case Dtype::u8: return "U8";
+    case Dtype::boolean: return "BOOL";
   }
   throw Bug("unknown type of array");
 }

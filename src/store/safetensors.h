@@ -13,7 +13,7 @@
 
 namespace omni::safetensors {
 
-enum class Dtype { f32, bf16, i32, i64, u32, u8 };
+enum class Dtype { f32, bf16, i32, i64, u32, u8, boolean };
 size_t size_of(Dtype dtype);             // bytes
 std::string_view name_of(Dtype dtype);   // as in the header: "F32", ...
 

@@ -1,0 +1,69 @@
+// Text, token by token, from a transformer: each token is drawn from the model's distribution given
+// those before it, whose keys and values are kept.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/random.h"
+#include "nn/ensemble.h"
+#include "nn/transformer.h"
+
+namespace omni {
+
+using Tokens = std::vector<int32_t>;
+
+// Which of a row of logits: a draw from softmax(logits / temperature) among the `top_k` largest (0:
+// all), where `uniform` in [0, 1) decides; at temperature 0 the largest. Of equal logits the lower
+// id comes first. UserError for logits that hold NaN or have no finite largest.
+struct Drawing {
+  double temperature = 1;
+  int64_t top_k = 0;
+};
+int32_t draw_token(std::span<const float> logits, const Drawing& drawing, double uniform);
+
+// Runs a model token by token on `rows` sequences side by side, of at most `length` tokens each.
+// The model must outlive it.
+class Decoder {
+ public:
+  // Memory for the past is 8 * rows * length * layers * (width of all keys) bytes. UserError if
+  // the options do not fit the model or the length.
+  Decoder(const TransformerOptions& options, ModelView model, int64_t rows, int64_t length);
+  ~Decoder();
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
+
+  // Forgets the row's past and reads these tokens, which become positions 0, 1, ...
+  void read(int64_t row, std::span<const int32_t> tokens);
+  void copy(int64_t from_row, int64_t to_row);  // the past of one row to another
+
+  // One more token for each row, at its position, which all of its past must lie before. Logits
+  // [rows, vocabulary] of what follows, valid until the next call.
+  std::span<const float> step(std::span<const int32_t> tokens, std::span<const int32_t> positions);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+struct SamplingOptions {
+  int64_t tokens = 100;  // to add to each prompt, at most
+  Drawing drawing = {};
+  std::optional<int32_t> stop = {};  // ends a sample and is its last token
+  int64_t rows = 8;                  // samples side by side
+};
+
+// For each prompt what follows it, without the prompt. Prompts may have different lengths, at least
+// one token; with learned positions prompt and tokens must fit the context.
+//
+// Sample i draws its token at position p with key.fold(i).fold(p), and the bits of its logits do
+// not depend on how many prompts there are, nor on the others where all have equal lengths. (With
+// others the place kept for the longest may change roundings.) They do depend on `rows`.
+std::vector<Tokens> sample(const TransformerOptions& options, ModelView model,
+                           std::span<const Tokens> prompts, Key key,
+                           const SamplingOptions& sampling = {});
+
+}  // namespace omni
