@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cerrno>
-#include <climits>
 #include <string>
 
 namespace omni::faults {
@@ -15,7 +14,5 @@ struct Fault {
 
 // The first calls, and then some evenly spaced up to the last, `most` in all.
 void expect_clear_failures(const Fault& fault, int most);
-
-inline constexpr int kAllCalls = INT_MAX;
 
 }  // namespace omni::faults

@@ -1,4 +1,4 @@
-// Disks that fail, at every single call.
+// Disks that fail, at many calls: each of the first 41, and 79 between them and the last.
 #include <gtest/gtest.h>
 
 #include "failing_calls.h"
@@ -6,7 +6,7 @@
 namespace omni::faults {
 namespace {
 
-void everywhere(const Fault& fault) { expect_clear_failures(fault, kAllCalls); }
+void everywhere(const Fault& fault) { expect_clear_failures(fault, 120); }
 
 TEST(FailingCallsLong, WriteToAFullDisk) { everywhere({"write", ENOSPC, true}); }
 TEST(FailingCallsLong, Write) { everywhere({"write", EIO}); }
