@@ -4,7 +4,7 @@
 
 #include "bench/benches.h"
 #include "bench/onednn.h"
-#include "bench/peers.h"
+#include "bench/over_torch.h"
 #include "bench/sides.h"
 
 namespace omni::bench {
@@ -23,33 +23,6 @@ struct PrimitivesOnly {
   }
 };
 
-void over_torch(Bench& b, TrainingSide& training) {
-  constexpr double kTarget = 1.5;
-  const char* name = "conv.over_torch_best.f32.b128";
-  const auto miss = [&](const std::string& why) {
-    b.add({name, {}, "ratio", kTarget, false, why});
-  };
-  if (const std::string missing = peers_missing(); !missing.empty()) return miss(missing);
-  std::vector<double> ours;
-  const auto run_ours = [&] {
-    const Side side[] = {training.side()};
-    const Rates rates = alternate(side, (b.repetitions + 1) / 2, b.window_s(), b.warm_up_s());
-    for (const double r : rates[0]) ours.push_back(r * static_cast<double>(kBatch) / kSamples);
-  };
-  try {
-    run_ours();
-    const PeerAnswer torch = ask_peer("torch_conv.py", kBatch);
-    run_ours();
-    const PeerRate& peer = torch.best();
-    for (double& r : ours) r /= peer.model_epochs_per_s;
-    b.add_ratio(name, ours, kTarget,
-                fmt::format("PyTorch {}: {} ({}), {:.3f} model-epochs/s", torch.version,
-                            peer.arrangement, peer.detail, peer.model_epochs_per_s));
-  } catch (const UserError& e) {
-    miss(e.what());
-  }
-}
-
 }  // namespace
 
 void convnet(Bench& b) {
@@ -62,7 +35,12 @@ void convnet(Bench& b) {
   b.add_ratio("conv.share_with_pooling.f32.b128", quotients(rates[0], rates[2]), {},
               "of the same and oneDNN's pooling");
   b.add_rate("conv.rate.f32.b128", rates[0], kBatch);
-  if (!b.quick) over_torch(b, training);
+  if (b.quick) return;
+  over_torch_best(b, "conv.over_torch_best.f32.b128", 1.5, training, "torch_conv.py", kBatch,
+                  [](const PeerRate& peer) {
+                    return fmt::format("{} ({}), {:.3f} model-epochs/s", peer.arrangement,
+                                       peer.detail, peer.model_epochs_per_s);
+                  });
 }
 
 }  // namespace omni::bench

@@ -3,7 +3,7 @@
 #include <deque>
 
 #include "bench/benches.h"
-#include "bench/peers.h"
+#include "bench/over_torch.h"
 #include "bench/products.h"
 #include "bench/sides.h"
 
@@ -14,33 +14,6 @@ constexpr int64_t kBatch = 64;  // rows of 128 tokens
 
 TrainingSide training_side(int workers) {
   return TrainingSide(language_step, kBatch, Precision::f32, workers, 1, random_text());
-}
-
-void over_torch(Bench& b, TrainingSide& training) {
-  constexpr double kTarget = 1;
-  const char* name = "language.over_torch_best.f32.M";
-  const auto miss = [&](const std::string& why) {
-    b.add({name, {}, "ratio", kTarget, false, why});
-  };
-  if (const std::string missing = peers_missing(); !missing.empty()) return miss(missing);
-  std::vector<double> ours;
-  const auto run_ours = [&] {
-    const Side side[] = {training.side()};
-    const Rates rates = alternate(side, (b.repetitions + 1) / 2, b.window_s(), b.warm_up_s());
-    for (const double r : rates[0]) ours.push_back(r * static_cast<double>(kBatch) / kSamples);
-  };
-  try {
-    run_ours();
-    const PeerAnswer torch = ask_peer("torch_language.py", kBatch);
-    run_ours();
-    const PeerRate& peer = torch.best();
-    for (double& r : ours) r /= peer.model_epochs_per_s;
-    b.add_ratio(name, ours, kTarget,
-                fmt::format("PyTorch {}: {}, {:.0f} tokens/s", torch.version, peer.arrangement,
-                            peer.model_epochs_per_s * kSamples * kTokens));
-  } catch (const UserError& e) {
-    miss(e.what());
-  }
 }
 
 }  // namespace
@@ -64,7 +37,12 @@ void language(Bench& b) {
          "MB", {}, false,
          fmt::format("of one worker, for all activations and gradients of {} rows of {} tokens",
                      kBatch, kTokens)});
-  if (!b.quick) over_torch(b, all);
+  if (b.quick) return;
+  over_torch_best(b, "language.over_torch_best.f32.M", 1, all, "torch_language.py", kBatch,
+                  [](const PeerRate& peer) {
+                    return fmt::format("{}, {:.0f} tokens/s", peer.arrangement,
+                                       peer.model_epochs_per_s * kSamples * kTokens);
+                  });
 }
 
 }  // namespace omni::bench
