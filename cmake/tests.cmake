@@ -89,7 +89,7 @@ endforeach()
 if(NOT OMNI_SANITIZE)
   # Experiments outside the tree: install, configure, build within bounds, run. Alone, for they are
   # timed.
-  foreach(name my_idea routed_classifier)
+  foreach(name my_idea routed_classifier planted_facts)
     add_test(NAME example.${name} COMMAND ${CMAKE_COMMAND} -D NAME=${name}
       -D SOURCE_DIR=${PROJECT_SOURCE_DIR} -D BUILD_DIR=${PROJECT_BINARY_DIR}
       -D COMPILER=${CMAKE_CXX_COMPILER} -P ${PROJECT_SOURCE_DIR}/cmake/test_example.cmake)

@@ -214,6 +214,21 @@ TEST(Runner, ABugInOneSeedLeavesTheOthers) {
   EXPECT_NE(watcher.notes.find("this seed meets a bug"), std::string::npos);
 }
 
+TEST(Runner, AFailedModelIsTrainedAgain) {
+  const TestFolder folder;
+  Watcher watcher;
+  run_toy(folder.path() / "run", 1, watcher);
+  const std::string whole = summary(folder.path() / "run");
+  {
+    Results r(folder.path() / "run" / "results.sqlite", Access::write);
+    ModelResult lost = r.models().front();
+    lost.status = ModelStatus::failed;
+    r.record_model(lost);
+  }
+  EXPECT_EQ(run_toy(folder.path() / "run", 1, watcher).failed, 0);
+  EXPECT_EQ(summary(folder.path() / "run"), whole);
+}
+
 TEST(Runner, KeepsModelsWhereAsked) {
   const TestFolder folder;
   Watcher watcher;

@@ -40,6 +40,9 @@ void Trial::add_table(const std::string& name, std::vector<T> values, const Shap
 }
 template void Trial::add_table(const std::string&, std::vector<int32_t>, const Shape&);
 template void Trial::add_table(const std::string&, std::vector<float>, const Shape&);
+void Trial::add_tables(const DataTable& tables) {
+  for (const auto& [name, array] : tables) worker_.tables().insert_or_assign(name, array);
+}
 bool Trial::dry() const { return worker_.options().dry; }
 
 Ensemble Trial::init(const std::function<void(Net&)>& define, Key key) {

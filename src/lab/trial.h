@@ -113,6 +113,7 @@ class Trial {
   // Adds or replaces an array: int32_t becomes i32, float f32. UserError unless the shape fits.
   template <class T>
   void add_table(const std::string& name, std::vector<T> values, const Shape& shape);
+  void add_tables(const DataTable& tables);
 
   // A fresh model with the parameters that `define` emits, initialised from `key`.
   Ensemble init(const std::function<void(Net&)>& define, Key key);

@@ -2,10 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
+#include <set>
+
 #include "base/statistics.h"
 #include "lab/checkpoint.h"
 #include "lab/test_support.h"
 #include "ops/random.h"
+#include "ops/reduce.h"
 #include "store/test_folder.h"
 
 namespace omni {
@@ -73,6 +77,14 @@ TEST(Trial, RunsEqualPhasesOnce) {
     change(other);
     EXPECT_THROW(b.trial->train(other), Interrupted);
   }
+  Training student = p;
+  student.frozen["teacher"] = &start;
+  stop = false;
+  b.trial->train(student);
+  stop = true;
+  EXPECT_NO_THROW(b.trial->train(student));
+  student.frozen["teacher"] = &other_start;
+  EXPECT_THROW(b.trial->train(student), Interrupted);
   b.trial->add_table("more", std::vector<float>{1}, {1});  // the graph does not read it
   EXPECT_EQ(weights_hash(b.trial->train(p).model[0]), first);
   b.trial->add_table("train.y", std::vector<int32_t>(kToyTrain), {kToyTrain});
@@ -102,6 +114,9 @@ TEST(Trial, FindsFinishedPhasesOnDisk) {
   EXPECT_THROW(b.train(0.02), Interrupted);
   Bench other(o, 1);
   EXPECT_THROW(other.train(), Interrupted);
+  WorkerOptions narrow = o;
+  narrow.precision = Precision::bf16;
+  EXPECT_THROW(Bench(narrow).train(), Interrupted);
   b.worker.end();
   EXPECT_THROW(b.train(), Interrupted);  // forgotten
 }
@@ -198,14 +213,63 @@ TEST(Trial, TheCheckpointBeforeTheLastServesWhereTheLastIsDamaged) {
   expect_same(i.run(1e9), whole);
 }
 
-TEST(Trial, ForkingAnywhereKeepsTheBits) {
-  const Trained whole = Interruptible().run(1e9);
-  for (const int64_t at : {1, 5, 19, 20, 99}) {
-    WorkerOptions o;
-    o.fork_at = at;
-    Bench b(o);
+TEST(Trial, OfTwoCheckpointsTheLaterServes) {
+  for (const int64_t stop_at : {9, 10}) {
+    Interruptible i;
+    EXPECT_THROW(i.run(0, stop_at), Interrupted);
+    ASSERT_EQ(i.files(), 2);
+    i.stop = false;
+    i.run(1e9, stop_at);
+    EXPECT_FALSE(i.stop) << "step " << stop_at << " was taken again";
+  }
+}
+
+TEST(Trial, ADivergedPhaseOnDiskStaysDiverged) {
+  const TestFolder folder;
+  WorkerOptions o;
+  o.checkpoints = folder.path();
+  o.checkpoint_every_s = 0;
+  const auto diverged_at = Bench(o).train(1e30).diverged_at;
+  ASSERT_TRUE(diverged_at);
+  std::atomic<bool> stop = true;  // training would throw Interrupted now
+  o.stop = &stop;
+  EXPECT_EQ(Bench(o).train(1e30).diverged_at, diverged_at);
+}
+
+// By its first loss a phase tells what an explosion is, before and after an interruption.
+TEST(Trial, AnInterruptedPhaseKnowsItsFirstLoss) {
+  Interruptible i;
+  const auto run = [&] {
+    Bench b(i.options());
     const Ensemble start = toy_model(*b.trial);
-    expect_same(b.trial->train(Interruptible::phase(*b.trial, start)), whole);
+    Training p = toy_training(*b.trial, start);
+    p.lr = stopping_at(9, i.stop);
+    p.build = [](Step& s) {
+      Net net = s.net("model");
+      const Value loss = cross_entropy(toy_logits(net, s.rows("train.x")), s.rows("train.y"));
+      s.graph().result("loss", loss * 1e8);
+      apply(Adam{}, net, loss, s.lr());
+    };
+    return b.trial->train(p);
+  };
+  EXPECT_THROW(run(), Interrupted);
+  i.stop = false;
+  EXPECT_FALSE(run().diverged_at);
+}
+
+// In bf16, too: both programs of a phase make their copies of the weights anew.
+TEST(Trial, ForkingAnywhereKeepsTheBits) {
+  for (const Precision precision : {Precision::f32, Precision::bf16}) {
+    const auto train = [&](int64_t fork_at) {
+      WorkerOptions o;
+      o.precision = precision;
+      o.fork_at = fork_at;
+      Bench b(o);
+      const Ensemble start = toy_model(*b.trial);
+      return b.trial->train(Interruptible::phase(*b.trial, start));
+    };
+    const Trained whole = train(0);
+    for (const int64_t at : {1, 4, 5, 19, 20, 99}) expect_same(train(at), whole);
   }
 }
 
@@ -290,6 +354,35 @@ TEST(Trial, ProbesWhereAsked) {
   EXPECT_EQ(b.trial->train(p).probed.size(), 5u);  // found again with what was seen
 }
 
+// Programs keep bf16 copies of weights, and are used again for other models and later steps.
+TEST(Trial, InBf16TheWeightsOfNowAreMeasured) {
+  WorkerOptions o;
+  o.precision = Precision::bf16;
+  const auto build = [](Step& s) {
+    Net net = s.net("model");
+    const Value z = toy_logits(net, s.rows("test.x"));
+    s.graph().result("loss", cross_entropy(z, s.rows("test.y")));
+  };
+  const auto loss = [&](Trial& t, const Ensemble& model) {
+    return t.evaluate(build, kToyTest, {{"model", &model}}).at("loss")[0];
+  };
+  Bench b(o);
+  const Ensemble start = toy_model(*b.trial);
+  Training p = toy_training(*b.trial, start);
+  p.probe = Probe{.build = build, .rows = kToyTest, .at = {0, 4, 9, 20}};
+  p.keep_at = p.probe->at;
+  const Trained t = b.trial->train(p);
+  ASSERT_EQ(t.probed.size(), 4u);
+  for (const Probed& seen : t.probed) {
+    const Ensemble& model = t.at(seen.step).model;
+    Bench fresh(o), f32;
+    const double alone = loss(*fresh.trial, model);
+    EXPECT_EQ(seen.values.at("loss"), alone) << "step " << seen.step;
+    EXPECT_EQ(loss(*b.trial, model), alone) << "step " << seen.step;
+    EXPECT_NEAR(alone, loss(*f32.trial, model), 0.02) << "step " << seen.step;
+  }
+}
+
 TEST(Trial, StopsWhereTheRuleSays) {
   Bench b;
   const Ensemble start = toy_model(*b.trial);
@@ -332,6 +425,22 @@ TEST(Trial, ForksWithUnchangedKeysFollowTheirTrunk) {
   }
 }
 
+TEST(Trial, ForksWithAnotherOptimiserStateAreOtherPhases) {
+  Bench b;
+  const Ensemble start = toy_model(*b.trial);
+  Training p = toy_training(*b.trial, start);
+  p.keep_at = {9};
+  const Trained trunk = b.trial->train(p);
+  const Snapshot& plain = trunk.at(9);
+  Snapshot moved{9, plain.model.clone(), plain.optimizer->clone()};
+  for (float& m : moved.optimizer->array(0, 0)) m += 1;
+  Training child = toy_training(*b.trial, start);
+  child.from = &plain;
+  const uint64_t first = weights_hash(b.trial->train(child).model[0]);
+  child.from = &moved;
+  EXPECT_NE(weights_hash(b.trial->train(child).model[0]), first);
+}
+
 TEST(Trial, DryRunsCountCosts) {
   WorkerOptions o;
   o.dry = true;
@@ -369,6 +478,73 @@ TEST(Trial, PartsAreRunAloneOrTogether) {
   EXPECT_EQ(all.images.size(), 2u);
   EXPECT_EQ(two.images.at(0).place, 7);
   EXPECT_EQ(two.images.at(0).label, "two");
+}
+
+TEST(Trial, ItsKeyIsThatOfItsSeed) {
+  for (const int64_t seed : {0, 1, 7}) {
+    const Bench b({}, seed);
+    EXPECT_EQ(b.trial->key().bits, Key::of(static_cast<uint64_t>(seed)).bits);
+  }
+}
+
+TEST(Trial, StopsBeforeAnEvaluationAndKeepsWhatWasDone) {
+  const TestFolder folder;
+  std::atomic<bool> stop = false;
+  WorkerOptions o;
+  o.checkpoints = folder.path();
+  o.checkpoint_every_s = 1e9;
+  o.stop = &stop;
+  Bench b(o);
+  const Trained done = b.train();
+  EXPECT_NO_THROW(toy_accuracy(*b.trial, done.model));
+  stop = true;
+  EXPECT_THROW(toy_accuracy(*b.trial, done.model), Interrupted);
+  EXPECT_EQ(weights_hash(Bench(o).train().model[0]), weights_hash(done.model[0]));
+}
+
+// A step writes down which samples it was given: the only parameter becomes the sum of their 2^i.
+TEST(Trial, EveryEpochVisitsEachSampleOnceInAnOrderOfItsOwn) {
+  constexpr int64_t kSamples = 20;  // their sum is exact in f32
+  Bench b;
+  std::vector<float> powers;
+  for (int64_t i = 0; i < kSamples; ++i) powers.push_back(static_cast<float>(1 << i));
+  b.trial->add_table("powers", std::move(powers), {kSamples});
+  const Ensemble start =
+      b.trial->init([](Net& net) { net.parameter("seen", {}, init::zeros()); }, Key{});
+  Training p;
+  p.name = "visits";
+  p.start = &start;
+  p.samples = kSamples;
+  p.batch = 8;  // and a last one of 4
+  p.epochs = 3;
+  p.order = b.trial->key().fold("order");
+  p.lr = [](int64_t, int64_t) { return 0.0; };
+  p.build = [](Step& s) {
+    Net net = s.net("model");
+    const Value seen = net.parameter("seen", {}, init::zeros());
+    const Value now = sum(s.rows("powers"));
+    s.graph().update(seen, now);
+    s.graph().result("loss", now * 0.0);
+  };
+  for (int64_t step = 1; step <= 9; ++step) p.keep_at.push_back(step);
+  const Trained t = b.trial->train(p);
+  ASSERT_EQ(t.kept.size(), 9u);
+  std::set<std::vector<uint32_t>> orders;
+  for (int64_t epoch = 0; epoch < 3; ++epoch) {
+    uint32_t all = 0;
+    std::vector<uint32_t> order;
+    for (int64_t step = 0; step < 3; ++step) {
+      const auto batch =
+          static_cast<uint32_t>(t.at(3 * epoch + step + 1).model.array("seen", 0)[0]);
+      EXPECT_EQ(std::popcount(batch), step < 2 ? 8 : 4);
+      EXPECT_EQ(all & batch, 0u) << "a sample was visited twice in an epoch";
+      all |= batch;
+      order.push_back(batch);
+    }
+    EXPECT_EQ(all, (1u << kSamples) - 1) << "a sample was left out";
+    orders.insert(order);
+  }
+  EXPECT_EQ(orders.size(), 3u) << "two epochs have one order";
 }
 
 TEST(Trial, SaysWhatNobodyGave) {

@@ -119,6 +119,20 @@ TEST(Ensemble, PerturbsByScale) {
   EXPECT_EQ(e.array("b", 1)[7], 0);  // a tensor of zeros has no spread to scale by
 }
 
+TEST(Ensemble, ParametersOfOneShapeGetDrawsOfTheirOwn) {
+  Ensemble e({{"a", {50}, init::normal(0, 1)}, {"b", {50}, init::normal(0, 1)}}, 2);
+  const auto apart = [&](int64_t model) {
+    int equal = 0;
+    for (size_t i = 0; i < 50; ++i) equal += e.array("a", model)[i] == e.array("b", model)[i];
+    return equal < 5;
+  };
+  e.initialise(0, Key::of(0));
+  EXPECT_TRUE(apart(0));
+  for (const char* name : {"a", "b"}) std::ranges::fill(e.array(name, 1), 1.0f);
+  e.perturb(1, Key::of(0), 0.1);
+  EXPECT_TRUE(apart(1));
+}
+
 TEST(Ensemble, RefusesNonsense) {
   EXPECT_THROW(Ensemble(small_specs(), 0), UserError);
   EXPECT_THROW(Ensemble({small_specs()[0], small_specs()[0]}, 1), UserError);

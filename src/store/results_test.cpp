@@ -29,7 +29,7 @@ TEST(Results, ModelsAndMetricsReadBack) {
     r.record_model(model("a", 1, {{"accuracy", kFinalStep, 0.25}, {"loss", 10, 2.0}}));
     r.record_model(model("a", 0, {{"accuracy", kFinalStep, NAN}, {"loss", 10, 3.0}}));
     r.record_model(model("b", 0, {{"accuracy", kFinalStep, 0.5}}));
-    ModelResult lost = model("b", 1, {{"accuracy", kFinalStep, 0.9}});
+    ModelResult lost = model("b", 1, {{"accuracy", kFinalStep, 0.9}, {"loss", 10, 4.0}});
     lost.status = ModelStatus::diverged;
     lost.status_step = 17;
     r.record_model(lost);
@@ -46,6 +46,7 @@ TEST(Results, ModelsAndMetricsReadBack) {
   EXPECT_EQ(r.values("accuracy", "b").size(), 1u) << "diverged models give no value";
   EXPECT_EQ(r.counts().at("b").diverged, 1);
   EXPECT_EQ(r.curve("loss", "a").at(10).size(), 2u);
+  EXPECT_TRUE(r.curve("loss", "b").empty()) << "diverged models give no point";
   EXPECT_TRUE(r.curve("accuracy", "a").empty()) << "the final value is no point of the curve";
   EXPECT_EQ(r.metric_names(true), std::vector<std::string>{"accuracy"});
   EXPECT_EQ(r.summary_csv(),

@@ -105,6 +105,24 @@ TEST(Safetensors, RefusesEveryLieOfAHeader) {
   EXPECT_THROW(read(folder.path() / "missing"), UserError);
 }
 
+// The format's limit holds before memory is asked for. The file is sparse.
+TEST(Safetensors, AHeaderBeyondTheLimitIsRefusedUnread) {
+  const TestFolder folder;
+  const auto path = folder.path() / "a";
+  constexpr uint64_t kLength = 100'000'001;
+  std::string bytes(8, '\0');
+  std::memcpy(bytes.data(), &kLength, 8);
+  atomic_write(path, bytes);
+  std::filesystem::resize_file(path, 8 + kLength);
+  try {
+    read(path);
+    ADD_FAILURE() << "it was read";
+  } catch (const UserError& e) {
+    EXPECT_NE(std::string(e.what()).find("a header of 100000001 bytes"), std::string::npos)
+        << e.what();
+  }
+}
+
 TEST(Safetensors, EveryCutIsNoticed) {
   const TestFolder folder;
   File file;
