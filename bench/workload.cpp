@@ -1,5 +1,6 @@
 #include "bench/workload.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "nn/layers.h"
@@ -99,7 +100,8 @@ Models::Models(const Parameters& p, int64_t count)
 
 Trainer::Trainer(Build build, int64_t batch, Precision precision, int threads,
                  const DataTable& data)
-    : batch_(batch), samples_(data.begin()->second.type.shape[0]) {
+    : batch_(batch) {
+  for (const auto& [name, array] : data) samples_ = std::max(samples_, array.type.shape[0]);
   Graph g;
   Step s(g, batch, data);
   parameters_ = build(s);

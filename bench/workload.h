@@ -58,7 +58,7 @@ class Trainer {
   void next_batch();  // all of step() but running the program
 
  private:
-  int64_t batch_, samples_;
+  int64_t batch_, samples_ = 0;
   Parameters parameters_;
   std::unique_ptr<Program> program_;
   std::vector<int32_t> order_;
