@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "base/test_folder.h"
 #include "lab/runner.h"
-#include "store/test_folder.h"
 
 namespace omni::testing {
 

@@ -1,10 +1,10 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "base/test_folder.h"
 #include "experiments/catalogue.h"
 #include "experiments/testing.h"
 #include "lab/runner.h"
-#include "store/test_folder.h"
 
 namespace omni {
 namespace {

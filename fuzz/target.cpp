@@ -1,10 +1,9 @@
 #include "fuzz/target.h"
 
-#include <stdlib.h>
-
 #include <fstream>
 
 #include "base/error.h"
+#include "base/test_folder.h"
 
 // Of the sanitizers' run-time library (sanitizer/allocator_interface.h); null without it.
 extern "C" {
@@ -37,24 +36,6 @@ void start_counting() {
   held_bytes = most_held_bytes = 0;
 }
 
-// A folder for this process, removed when it ends; libFuzzer ends without, see `./omni fuzz`.
-class Scratch {
- public:
-  Scratch() {
-    std::string name = (fs::temp_directory_path() / "omni-fuzz-XXXXXX").string();
-    check(mkdtemp(name.data()) != nullptr, "cannot make the folder {}", name);
-    path_ = name;
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
-
 }  // namespace
 
 std::optional<std::string> take(std::string_view input) {
@@ -73,7 +54,8 @@ std::optional<std::string> take(std::string_view input) {
 }
 
 fs::path scratch_path(const char* name) {
-  static const Scratch scratch;
+  // Removed when the process ends; libFuzzer ends without, see `./omni fuzz`.
+  static const TestFolder scratch;
   return scratch.path() / name;
 }
 

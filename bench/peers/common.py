@@ -162,3 +162,22 @@ def report(model, results):
             indent=1,
         )
     )
+
+
+def over_arrangements(title, make_step, seconds, variants=("",)):
+    """The whole of a peer that trains one model a step: every batch, arrangement and variant.
+
+    `make_step(batch, variant)` gives a step; `seconds` are those of an arrangement with all variants.
+    """
+    asked = options(title, seconds=seconds)
+    results = []
+    for batch in asked.batch:
+        for name, run in (("one-process", one_process), ("process-per-core", process_per_core)):
+            for variant in variants:
+                rates = run(make_step, (batch, variant), asked.seconds / len(variants))
+                line = result(name, batch, 1, rates, **({"variant": variant} if variant else {}))
+                shown = f"{name} ({variant})" if variant else name
+                progress(f"  torch {shown}: batch {batch}, "
+                         f"{line['model_epochs_per_s']:.3f} model-epochs/s")
+                results.append(line)
+    report(title, results)

@@ -49,25 +49,5 @@ def conv_step(batch, variant):
     return step
 
 
-ARRANGEMENTS = {
-    "one-process": common.one_process,
-    "process-per-core": common.process_per_core,
-}
-
-
-def main():
-    options = common.options(__doc__.splitlines()[0], seconds=7)
-    results = []
-    for batch in options.batch:
-        for arrangement, run in ARRANGEMENTS.items():
-            for variant in VARIANTS:
-                rates = run(conv_step, (batch, variant), options.seconds / 2)
-                line = common.result(arrangement, batch, 1, rates, variant=variant)
-                common.progress(f"  torch {arrangement} ({variant}): batch {batch}, "
-                                f"{line['model_epochs_per_s']:.3f} model-epochs/s")
-                results.append(line)
-    common.report("convnet 1-16-32 3x3, 1568-10, adam, fp32", results)
-
-
 if __name__ == "__main__":
-    main()
+    common.over_arrangements("convnet 1-16-32 3x3, 1568-10, adam, fp32", conv_step, seconds=7, variants=VARIANTS)

@@ -61,8 +61,8 @@ class LanguageModel(nn.Module):
         return self.norm(x) @ self.embedding.weight.T
 
 
-def language_step(batch):
-    """One training step of one model."""
+def language_step(batch, _):
+    """One training step of one model; there are no variants."""
     g = torch.Generator().manual_seed(0)
     text = torch.randint(0, VOCABULARY, (ROWS, TOKENS + 1), generator=g)
     model = LanguageModel()
@@ -79,24 +79,5 @@ def language_step(batch):
     return step
 
 
-ARRANGEMENTS = {
-    "one-process": common.one_process,
-    "process-per-core": common.process_per_core,
-}
-
-
-def main():
-    options = common.options(__doc__.splitlines()[0], seconds=20)
-    results = []
-    for batch in options.batch:
-        for arrangement, run in ARRANGEMENTS.items():
-            rates = run(language_step, (batch,), options.seconds)
-            line = common.result(arrangement, batch, 1, rates)
-            tokens = line["model_epochs_per_s"] * common.SAMPLES * TOKENS
-            common.progress(f"  torch {arrangement}: batch {batch}, {tokens:.0f} tokens/s")
-            results.append(line)
-    common.report("language model 4x128, adamw, fp32", results)
-
-
 if __name__ == "__main__":
-    main()
+    common.over_arrangements("language model 4x128, adamw, fp32", language_step, seconds=20)

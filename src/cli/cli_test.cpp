@@ -2,6 +2,8 @@
 // reads, exit codes. Nothing here trains more than a few tiny networks.
 #include "cli/cli.h"
 
+#include "base/test_folder.h"
+
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -114,16 +116,12 @@ Output omni(std::vector<std::string> words) {
 class Cli : public testing::Test {
  protected:
   void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "omni-cli-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
     before_ = fs::current_path();
-    fs::current_path(folder_);
-    setenv("XDG_CACHE_HOME", (folder_ / "cache").c_str(), 1);
+    fs::current_path(folder_.path());
+    setenv("XDG_CACHE_HOME", (folder_.path() / "cache").c_str(), 1);
   }
   void TearDown() override {
     fs::current_path(before_);
-    fs::remove_all(folder_);
   }
   // A user's error that says all of `parts`, before anything was written.
   void expect_refused(const std::vector<std::string>& words,
@@ -133,9 +131,10 @@ class Cli : public testing::Test {
     EXPECT_TRUE(o.err.starts_with("omni: error: ")) << o.err;
     for (const std::string& part : parts)
       EXPECT_NE(o.err.find(part), std::string::npos) << "wanted: " << part << "\n" << o.err;
-    EXPECT_FALSE(fs::exists(folder_ / "runs"));
+    EXPECT_FALSE(fs::exists(folder_.path() / "runs"));
   }
-  fs::path folder_, before_;
+  TestFolder folder_;
+  fs::path before_;
 };
 
 TEST_F(Cli, OverviewNamesEveryCommand) {

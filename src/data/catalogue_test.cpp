@@ -42,7 +42,7 @@ DataOptions offline(std::vector<fs::path> directories) {
 }
 
 TEST(DataOptions, DirectoriesInOrder) {
-  const test::TemporaryFolder given;
+  const TestFolder given;
   const Environment listed("OMNISCALE_DATA", "/a::/b c");
   const Environment cache("XDG_CACHE_HOME", "/cache");
   const DataOptions options = DataOptions::from_environment(given.path());
@@ -82,7 +82,7 @@ TEST(LoadDataset, ANamedSetIsNeverReplaced) {
 }
 
 TEST(LoadImageSet, TheFirstDirectoryWins) {
-  const test::TemporaryFolder first, second;
+  const TestFolder first, second;
   const SmallSet small = small_set("tiny");
   small.write(first.path());
   small.write(second.path());
@@ -105,7 +105,7 @@ TEST(LoadImageSet, DownloadsOnceAndThenReadsTheCache) {
     return {.status = 404};
   });
   const SmallSet small = small_set("tiny", {server.url("")});
-  const test::TemporaryFolder cache;
+  const TestFolder cache;
   const DataOptions options{.directories = {cache.path()}, .cache = cache.path(),
                             .download = {.plain_http = true}};
   EXPECT_EQ(describe(small.set, options).state, DatasetState::downloadable);
@@ -119,7 +119,7 @@ TEST(LoadImageSet, DownloadsOnceAndThenReadsTheCache) {
 }
 
 TEST(LoadFirst, TakesWhatIsThereAndSaysWhatIsNot) {
-  const test::TemporaryFolder folder;
+  const TestFolder folder;
   const SmallSet absent = small_set("absent"), there = small_set("there");
   there.write(folder.path());
   const Dataset data = load_first(std::vector{absent.set, there.set}, offline({folder.path()}));
@@ -133,7 +133,7 @@ TEST(LoadFirst, TakesWhatIsThereAndSaysWhatIsNot) {
 TEST(LoadFirst, WithoutANetworkDigitsComeQuickly) {
   const LocalServer server([](const std::string&) -> test::Reply { return {.hang = true}; });
   const std::vector<std::string> mirrors = {server.url("a/"), server.url("b/")};
-  const test::TemporaryFolder cache;
+  const TestFolder cache;
   const auto seconds = [](const auto& work) {
     const auto start = std::chrono::steady_clock::now();
     work();
@@ -158,7 +158,7 @@ TEST(LoadFirst, WithoutANetworkDigitsComeQuickly) {
 }
 
 TEST(LoadFirst, DamageIsNeverPassedOver) {
-  const test::TemporaryFolder folder;
+  const TestFolder folder;
   const SmallSet damaged = small_set("damaged"), sound = small_set("sound");
   damaged.write(folder.path());
   sound.write(folder.path());

@@ -62,7 +62,7 @@ class Download : public testing::Test {
   }
 
   LocalServer server{answer};
-  test::TemporaryFolder folder;
+  TestFolder folder;
   std::filesystem::path file = folder.path() / "cache" / "thing.gz";
   DownloadOptions options;
 };
@@ -161,7 +161,7 @@ TEST_F(Download, AFailureLeavesWhatWasThere) {
 }
 
 TEST(WriteInOneStep, SaysWhyItCannotWrite) {
-  const test::TemporaryFolder folder;
+  const TestFolder folder;
   test::write_text(folder.path() / "file", "x");
   const auto inside = folder.path() / "file" / "below";
   EXPECT_THAT(error_of([&] { write_in_one_step(inside, test::bytes_of("y")); }),

@@ -54,7 +54,7 @@ TEST(ParseIdx, AHeaderCannotPromiseMoreThanTheFileHolds) {
 }
 
 TEST(ReadBytes, PlainAndGzippedGiveTheSame) {
-  const test::TemporaryFolder folder;
+  const TestFolder folder;
   const std::string text(300000, 'q');
   test::write_text(folder.path() / "plain", text);
   test::write_text(folder.path() / "packed", gzip(text));
@@ -63,7 +63,7 @@ TEST(ReadBytes, PlainAndGzippedGiveTheSame) {
 }
 
 TEST(ReadBytes, SaysWhichFileIsMissingOrNone) {
-  const test::TemporaryFolder folder;
+  const TestFolder folder;
   EXPECT_THAT(error_of([&] { read_bytes(folder.path() / "absent", kPlenty); }),
               AllOf(HasSubstr("absent"), HasSubstr("No such file")));
   EXPECT_THAT(error_of([&] { read_bytes(folder.path(), kPlenty); }), HasSubstr("a folder"));

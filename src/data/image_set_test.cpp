@@ -23,7 +23,7 @@ Dataset load_from(const SmallSet& small, const fs::path& directory) {
 }
 
 TEST(ImageSet, LoadsPixelsAndLabels) {
-  const test::TemporaryFolder folder;
+  const TestFolder folder;
   const SmallSet small = small_set("tiny");
   small.write(folder.path());
   const Dataset data = load_from(small, folder.path());
@@ -45,7 +45,7 @@ TEST(ImageSet, FindsEveryWayTheFilesMayLie) {
   for (const char* joint : {"-", "."})
     for (const bool packed : {false, true})
       for (const char* where : {"data/tiny", "tiny"}) {
-        const test::TemporaryFolder folder;
+        const TestFolder folder;
         for (size_t i = 0; i < 4; ++i) {
           const std::string name = small.set.files[i].stem + joint +
                                    (i % 2 == 0 ? "idx3-ubyte" : "idx1-ubyte");
@@ -58,7 +58,7 @@ TEST(ImageSet, FindsEveryWayTheFilesMayLie) {
 }
 
 TEST(ImageSet, AFolderOfAnotherNameIsNotTaken) {
-  const test::TemporaryFolder folder;
+  const TestFolder folder;
   const SmallSet small = small_set("tiny");
   small.write(folder.path());
   fs::rename(folder.path() / "tiny", folder.path() / "other");
@@ -67,7 +67,7 @@ TEST(ImageSet, AFolderOfAnotherNameIsNotTaken) {
 }
 
 TEST(ImageSet, SaysWhenOnlySomeFilesAreThere) {
-  const test::TemporaryFolder folder;
+  const TestFolder folder;
   const SmallSet small = small_set("tiny");
   small.write(folder.path());
   fs::remove(folder.path() / "tiny" / "t10k-labels-idx1-ubyte.gz");
@@ -93,7 +93,7 @@ TEST(ImageSet, EveryFlippedBitIsAnErrorThatNamesTheFile) {
 TEST(ImageSet, ErrorsNameFileExpectedAndFound) {
   const SmallSet small = small_set("tiny");
   const auto with = [&](const std::string& content) {
-    const test::TemporaryFolder folder;
+    const TestFolder folder;
     small.write(folder.path());
     const fs::path file = folder.path() / "tiny" / "train-images-idx3-ubyte.gz";
     test::write_text(file, content);
@@ -121,7 +121,7 @@ TEST(ImageSet, ChecksThatFilesBelongTogether) {
     small.contents[i] = content;
     small.set.files[i].bytes = content.size();
     small.set.files[i].sha256 = sha256_hex(content);
-    const test::TemporaryFolder folder;
+    const TestFolder folder;
     small.write(folder.path());
     return error_of([&] { load_from(small, folder.path()); });
   };
@@ -141,7 +141,7 @@ TEST(ImageSet, DownloadsOnlyWhatIsMissing) {
     return {.status = 404};
   });
   const SmallSet small = small_set("tiny", {server.url("gone/"), server.url("m/")});
-  const test::TemporaryFolder cache;
+  const TestFolder cache;
   DownloadOptions options;
   options.plain_http = true;
   EXPECT_EQ(download_image_set(small.set, cache.path(), options),
@@ -162,7 +162,7 @@ TEST(ImageSet, TakesInNoMoreThanTheWantedFilesSize) {
   const test::LocalServer server([&](const std::string& path) -> test::Reply {
     return {.body = path.starts_with("bomb/") ? bomb : zeros};
   });
-  const test::TemporaryFolder cache;
+  const TestFolder cache;
   DownloadOptions options;
   options.plain_http = true;
   const auto refused = [&](const char* folder) {

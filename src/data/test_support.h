@@ -1,5 +1,5 @@
-// For tests of this folder: a temporary folder, small IDX files, and a web server on this machine
-// that misbehaves on request.
+// For tests of this folder: small IDX files, and a web server on this machine that
+// misbehaves on request.
 #pragma once
 
 #include <arpa/inet.h>
@@ -22,28 +22,10 @@
 
 #include "base/error.h"
 #include "base/sha256.h"
+#include "base/test_folder.h"
 #include "data/image_set.h"
 
 namespace omni::test {
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "omniscale-XXXXXX").string();
-    check(::mkdtemp(name.data()) != nullptr, "no temporary folder");
-    path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 inline void write_text(const std::filesystem::path& file, const std::string& bytes) {
   std::filesystem::create_directories(file.parent_path());

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "base/statistics.h"
+#include "base/test_folder.h"
 #include "store/files.h"
-#include "store/test_folder.h"
 
 namespace omni {
 namespace {

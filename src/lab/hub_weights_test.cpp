@@ -12,11 +12,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/test_folder.h"
 #include "engine/program.h"
 #include "ops/leaf.h"
 #include "store/files.h"
 #include "store/safetensors.h"
-#include "store/test_folder.h"
 
 namespace omni {
 namespace {

@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "base/random.h"
+#include "base/test_folder.h"
 #include "lab/runner.h"
-#include "store/test_folder.h"
 
 namespace omni {
 namespace {

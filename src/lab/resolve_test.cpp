@@ -1,10 +1,10 @@
 // Settings from presets and assignments, sweeps, and the claims and figures that follow from them.
 #include <gtest/gtest.h>
 
+#include "base/test_folder.h"
 #include "lab/judging.h"
 #include "lab/options.h"
 #include "lab/runner.h"
-#include "store/test_folder.h"
 
 namespace omni {
 namespace {

@@ -3,13 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "base/test_folder.h"
 #include "lab/arrays.h"
 #include "nn/layers.h"
 #include "nn/losses.h"
 #include "nn/optimizers.h"
 #include "ops/elementwise.h"
 #include "store/files.h"
-#include "store/test_folder.h"
 
 namespace omni {
 namespace {

@@ -81,4 +81,28 @@ inline double toy_accuracy(Trial& t, const Ensemble& model) {
   return t.evaluate(toy_test, kToyTest, {{"model", &model}}).at("accuracy")[0];
 }
 
+// A worker on the toy problem, and its trial of one seed.
+struct ToyBench {
+  explicit ToyBench(WorkerOptions options = {}, int64_t seed = 0) : worker(with_data(options)) {
+    worker.begin(seed);
+    record.seed = seed;
+    trial.emplace(worker, seed, "", record);
+  }
+  WorkerOptions with_data(WorkerOptions o) {
+    o.data = &data;
+    o.advanced = [this](double e) { epochs += e; };
+    return o;
+  }
+  Trained train(double lr = 0.01) {
+    const Ensemble start = toy_model(*trial);
+    return trial->train(toy_training(*trial, start, lr));
+  }
+
+  Dataset data = toy_data();
+  Worker worker;
+  SeedRecord record;
+  std::optional<Trial> trial;
+  double epochs = 0;
+};
+
 }  // namespace omni::testing

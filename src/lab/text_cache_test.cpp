@@ -4,8 +4,8 @@
 
 #include <fstream>
 
+#include "base/test_folder.h"
 #include "store/files.h"
-#include "store/test_folder.h"
 #include "text/char_tokenizer.h"
 
 namespace omni {

@@ -6,42 +6,19 @@
 #include <set>
 
 #include "base/statistics.h"
+#include "base/test_folder.h"
 #include "lab/checkpoint.h"
 #include "lab/test_support.h"
 #include "ops/random.h"
 #include "ops/reduce.h"
-#include "store/test_folder.h"
 
 namespace omni {
 namespace {
 
 using namespace testing;  // NOLINT: the toy problem
 
-struct Bench {
-  explicit Bench(WorkerOptions options = {}, int64_t seed = 0) : worker(with_data(options)) {
-    worker.begin(seed);
-    record.seed = seed;
-    trial.emplace(worker, seed, "", record);
-  }
-  WorkerOptions with_data(WorkerOptions o) {
-    o.data = &data;
-    o.advanced = [this](double e) { epochs += e; };
-    return o;
-  }
-  Trained train(double lr = 0.01) {
-    const Ensemble start = toy_model(*trial);
-    return trial->train(toy_training(*trial, start, lr));
-  }
-
-  Dataset data = toy_data();
-  Worker worker;
-  SeedRecord record;
-  std::optional<Trial> trial;
-  double epochs = 0;
-};
-
 TEST(Trial, Learns) {
-  Bench b;
+  ToyBench b;
   const Trained t = b.train();
   EXPECT_FALSE(t.diverged_at);
   EXPECT_GT(toy_accuracy(*b.trial, t.model), 0.8);
@@ -52,7 +29,7 @@ TEST(Trial, RunsEqualPhasesOnce) {
   std::atomic<bool> stop = false;
   WorkerOptions o;
   o.stop = &stop;
-  Bench b(o);
+  ToyBench b(o);
   const Ensemble start = toy_model(*b.trial), other_start = toy_model(*b.trial, "other");
   const Training p = toy_training(*b.trial, start);
   const uint64_t first = weights_hash(b.trial->train(p).model[0]);
@@ -91,190 +68,8 @@ TEST(Trial, RunsEqualPhasesOnce) {
   EXPECT_THROW(b.trial->train(p), Interrupted);
 }
 
-TEST(Trial, FindsFinishedPhasesOnDisk) {
-  TestFolder folder;
-  std::atomic<bool> stop = false;
-  WorkerOptions o;
-  o.checkpoints = folder.path();
-  o.checkpoint_every_s = 0;
-  o.stop = &stop;
-  uint64_t hash = 0;
-  {
-    Bench b(o);
-    hash = weights_hash(b.train().model[0]);
-  }
-  stop = true;  // training would throw Interrupted now
-  Bench b(o);
-  const Trained found = b.train();
-  EXPECT_EQ(weights_hash(found.model[0]), hash);
-  // It can be drawn anew as the one that was trained here.
-  Ensemble fresh = found.model.clone();
-  fresh.initialise(0, b.trial->key().fold("init"));
-  EXPECT_EQ(weights_hash(fresh[0]), weights_hash(toy_model(*b.trial)[0]));
-  EXPECT_THROW(b.train(0.02), Interrupted);
-  Bench other(o, 1);
-  EXPECT_THROW(other.train(), Interrupted);
-  WorkerOptions narrow = o;
-  narrow.precision = Precision::bf16;
-  EXPECT_THROW(Bench(narrow).train(), Interrupted);
-  b.worker.end();
-  EXPECT_THROW(b.train(), Interrupted);  // forgotten
-}
-
-// Raises `stop` while the phase takes step `at`; its hash has asked for all rates before.
-std::function<double(int64_t, int64_t)> stopping_at(int64_t at, std::atomic<bool>& stop) {
-  return [at, &stop, asked = 0](int64_t step, int64_t) mutable {
-    if (step + 1 == at && ++asked == 2) stop = true;
-    return 0.01;
-  };
-}
-
-struct Interruptible {
-  TestFolder folder;
-  std::atomic<bool> stop = false;
-  WorkerOptions options() {
-    WorkerOptions o;
-    o.checkpoints = folder.path();
-    o.stop = &stop;
-    return o;
-  }
-  static Training phase(const Trial& t, const Ensemble& start) {
-    Training p = toy_training(t, start);
-    p.probe = toy_probe({0, 6, 7, 12, 20});
-    p.keep_at = {0, 3, 7, 15};
-    return p;
-  }
-  Trained run(double checkpoint_every_s, int64_t stop_at = 0) {
-    WorkerOptions o = options();
-    o.checkpoint_every_s = checkpoint_every_s;
-    Bench b(o);
-    const Ensemble start = toy_model(*b.trial);
-    Training p = phase(*b.trial, start);
-    if (stop_at > 0) p.lr = stopping_at(stop_at, stop);
-    Trained t = b.trial->train(p);
-    EXPECT_DOUBLE_EQ(b.epochs, 5);
-    return t;
-  }
-  int files() const {
-    int count = 0;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path()))
-      count += entry.is_regular_file();
-    return count;
-  }
-};
-
-void expect_same(const Trained& a, const Trained& b) {
-  EXPECT_EQ(weights_hash(a.model[0]), weights_hash(b.model[0]));
-  EXPECT_EQ(a.steps, b.steps);
-  EXPECT_EQ(a.diverged_at, b.diverged_at);
-  ASSERT_EQ(a.probed.size(), b.probed.size());
-  for (size_t i = 0; i < a.probed.size(); ++i) {
-    EXPECT_EQ(a.probed[i].step, b.probed[i].step);
-    EXPECT_EQ(a.probed[i].values, b.probed[i].values);
-  }
-  ASSERT_EQ(a.kept.size(), b.kept.size());
-  for (size_t i = 0; i < a.kept.size(); ++i) {
-    EXPECT_EQ(a.kept[i].step, b.kept[i].step);
-    EXPECT_EQ(weights_hash(a.kept[i].model[0]), weights_hash(b.kept[i].model[0]));
-    EXPECT_EQ(weights_hash((*a.kept[i].optimizer)[0]), weights_hash((*b.kept[i].optimizer)[0]));
-  }
-}
-
-TEST(Trial, AnInterruptedPhaseGoesOnFromItsLastStep) {
-  const Trained whole = Interruptible().run(1e9);
-  for (const int64_t stop_at : {1, 2, 4, 7, 8, 13, 19}) {
-    Interruptible i;
-    EXPECT_THROW(i.run(1e9, stop_at), Interrupted);
-    EXPECT_EQ(i.files(), 1);
-    i.stop = false;
-    // From the checkpoint: the program has no chance to take the steps before again.
-    expect_same(i.run(1e9, stop_at), whole);
-    EXPECT_FALSE(i.stop) << "step " << stop_at << " was taken again";
-  }
-}
-
-TEST(Trial, TheCheckpointBeforeTheLastServesWhereTheLastIsDamaged) {
-  const Trained whole = Interruptible().run(1e9);
-  Interruptible i;
-  EXPECT_THROW(i.run(0, 9), Interrupted);
-  ASSERT_EQ(i.files(), 2);
-  Bench b;
-  const std::vector<ParameterSpec> recipes = toy_model(*b.trial).specs();
-  std::map<int64_t, std::filesystem::path> by_steps;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(i.folder.path()))
-    if (const auto p = read_checkpoint(entry.path(), recipes)) by_steps[p->reached.steps] = entry.path();
-  ASSERT_EQ(by_steps.size(), 2u);
-  EXPECT_EQ(by_steps.begin()->first, 8);
-  EXPECT_EQ(by_steps.rbegin()->first, 9);
-  std::filesystem::resize_file(by_steps.at(9), 1000);
-  i.stop = false;
-  EXPECT_THROW(i.run(1e9, 9), Interrupted);  // step 9 is taken again, from step 8
-  i.stop = false;
-  expect_same(i.run(1e9), whole);
-}
-
-TEST(Trial, OfTwoCheckpointsTheLaterServes) {
-  for (const int64_t stop_at : {9, 10}) {
-    Interruptible i;
-    EXPECT_THROW(i.run(0, stop_at), Interrupted);
-    ASSERT_EQ(i.files(), 2);
-    i.stop = false;
-    i.run(1e9, stop_at);
-    EXPECT_FALSE(i.stop) << "step " << stop_at << " was taken again";
-  }
-}
-
-TEST(Trial, ADivergedPhaseOnDiskStaysDiverged) {
-  const TestFolder folder;
-  WorkerOptions o;
-  o.checkpoints = folder.path();
-  o.checkpoint_every_s = 0;
-  const auto diverged_at = Bench(o).train(1e30).diverged_at;
-  ASSERT_TRUE(diverged_at);
-  std::atomic<bool> stop = true;  // training would throw Interrupted now
-  o.stop = &stop;
-  EXPECT_EQ(Bench(o).train(1e30).diverged_at, diverged_at);
-}
-
-// By its first loss a phase tells what an explosion is, before and after an interruption.
-TEST(Trial, AnInterruptedPhaseKnowsItsFirstLoss) {
-  Interruptible i;
-  const auto run = [&] {
-    Bench b(i.options());
-    const Ensemble start = toy_model(*b.trial);
-    Training p = toy_training(*b.trial, start);
-    p.lr = stopping_at(9, i.stop);
-    p.build = [](Step& s) {
-      Net net = s.net("model");
-      const Value loss = cross_entropy(toy_logits(net, s.rows("train.x")), s.rows("train.y"));
-      s.graph().result("loss", loss * 1e8);
-      apply(Adam{}, net, loss, s.lr());
-    };
-    return b.trial->train(p);
-  };
-  EXPECT_THROW(run(), Interrupted);
-  i.stop = false;
-  EXPECT_FALSE(run().diverged_at);
-}
-
-// In bf16, too: both programs of a phase make their copies of the weights anew.
-TEST(Trial, ForkingAnywhereKeepsTheBits) {
-  for (const Precision precision : {Precision::f32, Precision::bf16}) {
-    const auto train = [&](int64_t fork_at) {
-      WorkerOptions o;
-      o.precision = precision;
-      o.fork_at = fork_at;
-      Bench b(o);
-      const Ensemble start = toy_model(*b.trial);
-      return b.trial->train(Interruptible::phase(*b.trial, start));
-    };
-    const Trained whole = train(0);
-    for (const int64_t at : {1, 4, 5, 19, 20, 99}) expect_same(train(at), whole);
-  }
-}
-
 TEST(Trial, RecordsDivergenceAndLeavesNeighboursAlone) {
-  Bench alone(WorkerOptions{}), b(WorkerOptions{});
+  ToyBench alone(WorkerOptions{}), b(WorkerOptions{});
   const uint64_t wanted = weights_hash(alone.train().model[0]);
   const Trained wild = b.train(1e30);
   ASSERT_TRUE(wild.diverged_at);
@@ -295,7 +90,7 @@ TEST(Trial, RecordsDivergenceAndLeavesNeighboursAlone) {
 
 // The reported loss is `factor` times as large from step 7 on.
 Trained train_exploding(OnDivergence choice, double factor) {
-  Bench b;
+  ToyBench b;
   Trial t(b.worker, 0, "", b.record, choice);
   const Ensemble start = toy_model(t);
   Training p = toy_training(t, start);
@@ -329,7 +124,7 @@ TEST(Trial, WhatFollowsADivergenceIsTheUsersChoice) {
 
 // The loss of the last step is computed before its update.
 TEST(Trial, TheLastUpdateCanDivergeToo) {
-  Bench b;
+  ToyBench b;
   const Ensemble start = toy_model(*b.trial);
   Training p = toy_training(*b.trial, start);
   p.lr = [](int64_t s, int64_t steps) {
@@ -339,7 +134,7 @@ TEST(Trial, TheLastUpdateCanDivergeToo) {
 }
 
 TEST(Trial, ProbesWhereAsked) {
-  Bench b;
+  ToyBench b;
   const Ensemble start = toy_model(*b.trial);
   Training p = toy_training(*b.trial, start);
   p.probe = toy_probe({0, 1, 20});
@@ -350,7 +145,7 @@ TEST(Trial, ProbesWhereAsked) {
   EXPECT_EQ(steps, (std::vector<int64_t>{0, 1, 8, 16, 20}));
   EXPECT_EQ(t.probed.front().values.at("accuracy"), toy_accuracy(*b.trial, start));
   EXPECT_EQ(t.probed.back().values.at("accuracy"), toy_accuracy(*b.trial, t.model));
-  EXPECT_EQ(weights_hash(t.model[0]), weights_hash(Bench().train().model[0]));  // looks only
+  EXPECT_EQ(weights_hash(t.model[0]), weights_hash(ToyBench().train().model[0]));  // looks only
   EXPECT_EQ(b.trial->train(p).probed.size(), 5u);  // found again with what was seen
 }
 
@@ -366,7 +161,7 @@ TEST(Trial, InBf16TheWeightsOfNowAreMeasured) {
   const auto loss = [&](Trial& t, const Ensemble& model) {
     return t.evaluate(build, kToyTest, {{"model", &model}}).at("loss")[0];
   };
-  Bench b(o);
+  ToyBench b(o);
   const Ensemble start = toy_model(*b.trial);
   Training p = toy_training(*b.trial, start);
   p.probe = Probe{.build = build, .rows = kToyTest, .at = {0, 4, 9, 20}};
@@ -375,7 +170,7 @@ TEST(Trial, InBf16TheWeightsOfNowAreMeasured) {
   ASSERT_EQ(t.probed.size(), 4u);
   for (const Probed& seen : t.probed) {
     const Ensemble& model = t.at(seen.step).model;
-    Bench fresh(o), f32;
+    ToyBench fresh(o), f32;
     const double alone = loss(*fresh.trial, model);
     EXPECT_EQ(seen.values.at("loss"), alone) << "step " << seen.step;
     EXPECT_EQ(loss(*b.trial, model), alone) << "step " << seen.step;
@@ -384,7 +179,7 @@ TEST(Trial, InBf16TheWeightsOfNowAreMeasured) {
 }
 
 TEST(Trial, StopsWhereTheRuleSays) {
-  Bench b;
+  ToyBench b;
   const Ensemble start = toy_model(*b.trial);
   Training p = toy_training(*b.trial, start);
   p.probe = toy_probe({});
@@ -405,7 +200,7 @@ TEST(Trial, StopsWhereTheRuleSays) {
 }
 
 TEST(Trial, ForksWithUnchangedKeysFollowTheirTrunk) {
-  Bench b;
+  ToyBench b;
   const Ensemble start = toy_model(*b.trial);
   Training p = toy_training(*b.trial, start);
   p.keep_at = {0, 4, 9, 20};  // an epoch has four steps, the last of them short
@@ -426,7 +221,7 @@ TEST(Trial, ForksWithUnchangedKeysFollowTheirTrunk) {
 }
 
 TEST(Trial, ForksWithAnotherOptimiserStateAreOtherPhases) {
-  Bench b;
+  ToyBench b;
   const Ensemble start = toy_model(*b.trial);
   Training p = toy_training(*b.trial, start);
   p.keep_at = {9};
@@ -444,7 +239,7 @@ TEST(Trial, ForksWithAnotherOptimiserStateAreOtherPhases) {
 TEST(Trial, DryRunsCountCosts) {
   WorkerOptions o;
   o.dry = true;
-  Bench b(o);
+  ToyBench b(o);
   b.train();
   EXPECT_EQ(b.record.model_epochs, 5);
   // Forward 2 (6 * 16 + 16 * 3) per sample, twice that less the input's gradient backward.
@@ -459,7 +254,7 @@ TEST(Trial, DryRunsCountCosts) {
 
 TEST(Trial, PartsAreRunAloneOrTogether) {
   const auto run = [](std::optional<std::string> only) {
-    Bench b;
+    ToyBench b;
     b.worker.begin(0, only);
     const Ensemble start = toy_model(*b.trial);
     for (const char* part : {"one", "two"})
@@ -482,7 +277,7 @@ TEST(Trial, PartsAreRunAloneOrTogether) {
 
 TEST(Trial, ItsKeyIsThatOfItsSeed) {
   for (const int64_t seed : {0, 1, 7}) {
-    const Bench b({}, seed);
+    const ToyBench b({}, seed);
     EXPECT_EQ(b.trial->key().bits, Key::of(static_cast<uint64_t>(seed)).bits);
   }
 }
@@ -494,18 +289,18 @@ TEST(Trial, StopsBeforeAnEvaluationAndKeepsWhatWasDone) {
   o.checkpoints = folder.path();
   o.checkpoint_every_s = 1e9;
   o.stop = &stop;
-  Bench b(o);
+  ToyBench b(o);
   const Trained done = b.train();
   EXPECT_NO_THROW(toy_accuracy(*b.trial, done.model));
   stop = true;
   EXPECT_THROW(toy_accuracy(*b.trial, done.model), Interrupted);
-  EXPECT_EQ(weights_hash(Bench(o).train().model[0]), weights_hash(done.model[0]));
+  EXPECT_EQ(weights_hash(ToyBench(o).train().model[0]), weights_hash(done.model[0]));
 }
 
 // A step writes down which samples it was given: the only parameter becomes the sum of their 2^i.
 TEST(Trial, EveryEpochVisitsEachSampleOnceInAnOrderOfItsOwn) {
   constexpr int64_t kSamples = 20;  // their sum is exact in f32
-  Bench b;
+  ToyBench b;
   std::vector<float> powers;
   for (int64_t i = 0; i < kSamples; ++i) powers.push_back(static_cast<float>(1 << i));
   b.trial->add_table("powers", std::move(powers), {kSamples});
@@ -548,7 +343,7 @@ TEST(Trial, EveryEpochVisitsEachSampleOnceInAnOrderOfItsOwn) {
 }
 
 TEST(Trial, SaysWhatNobodyGave) {
-  Bench b;
+  ToyBench b;
   const Ensemble start = toy_model(*b.trial);
   Training p = toy_training(*b.trial, start);
   const StepBuilder plain = p.build;
@@ -569,7 +364,7 @@ TEST(Trial, SaysWhatNobodyGave) {
 }
 
 TEST(Trial, VariantsNameTheirArms) {
-  Bench b;
+  ToyBench b;
   Trial swept(b.worker, 0, "lr=0.1", b.record);
   swept.record("arm", {toy_model(*b.trial), {}}, {});
   swept.curve("arm", "loss", 3, 0.5);

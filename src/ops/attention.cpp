@@ -32,24 +32,13 @@ AttentionShape AttentionShape::of(const Type& q, const Type& k, const Attrs& att
 
 namespace {
 
-// The first batch axis only: rows do not meet.
+// Rows do not meet as long as the first axis counts them in every operand.
 int batch_of(std::span<const Type> in) {
-  int batch = kNoBatch;
-  for (const Type& t : in) {
-    if (t.batch == kNoBatch) continue;
-    if (t.batch != 0) return kMixedBatch;
-    batch = 0;
-  }
-  return batch;
-}
-
-// Every operand that has rows must have its own, unless there is just one.
-int checked_batch(std::span<const Type> in, int64_t rows) {
-  const int batch = batch_of(in);
-  if (batch == 0 && rows > 1)
-    for (const Type& t : in)
-      if (t.batch == kNoBatch) return kMixedBatch;
-  return batch;
+  const int64_t batched = std::ranges::count(in, 0, &Type::batch);
+  const int64_t plain = std::ranges::count(in, kNoBatch, &Type::batch);
+  if (batched + plain < std::ssize(in)) return kMixedBatch;
+  if (batched == 0) return kNoBatch;
+  return plain == 0 || in[0].shape[0] == 1 ? 0 : kMixedBatch;
 }
 
 void require_heads(const char* op, const Type& t, const char* name, int64_t heads, int64_t width) {
@@ -78,13 +67,13 @@ Type attention_type(std::span<const Type> in, const Attrs& attrs) {
   check_pair("attention", in[0], in[1], attrs);
   require(in[2].shape == in[1].shape && is_float(in[2].dtype),
           "attention: v must have the shape of k, got {} and {}", in[2], in[1]);
-  return {DType::f32, in[0].shape, checked_batch(in, in[0].shape[0])};
+  return {DType::f32, in[0].shape, batch_of(in)};
 }
 
 Type pattern_type(std::span<const Type> in, const Attrs& attrs) {
   check_pair("attention_pattern", in[0], in[1], attrs);
   const AttentionShape s = AttentionShape::of(in[0], in[1], attrs);
-  return {DType::f32, {s.batch, s.heads, s.queries, s.keys}, checked_batch(in, s.batch)};
+  return {DType::f32, {s.batch, s.heads, s.queries, s.keys}, batch_of(in)};
 }
 
 Type mix_type(std::span<const Type> in, const Attrs& attrs) {
@@ -97,7 +86,7 @@ Type mix_type(std::span<const Type> in, const Attrs& attrs) {
           v.shape[1], p);
   return {DType::f32,
           {p.shape[0], p.shape[2], v.shape[2] / kv_heads * heads},
-          checked_batch(in, p.shape[0])};
+          batch_of(in)};
 }
 
 // dq, dk and dv side by side along the last axis.
@@ -109,7 +98,7 @@ Type grad_type(std::span<const Type> in, const Attrs& attrs) {
   require(in[3].shape == in[0].shape, "attention_grad: dy must be {}, got {}", in[0].shape, in[3]);
   return {DType::f32,
           {in[0].shape[0], in[0].shape[1], in[0].shape[2] + 2 * in[1].shape[2]},
-          checked_batch(in, in[0].shape[0])};
+          batch_of(in)};
 }
 
 AttentionOptions options_of(const Attrs& a) {

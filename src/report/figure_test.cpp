@@ -6,10 +6,10 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/test_folder.h"
 #include "report/drawing.h"
 #include "report/sample.h"
 #include "report/test_run.h"
-#include "store/test_folder.h"
 
 namespace omni {
 namespace {

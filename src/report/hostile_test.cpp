@@ -7,12 +7,12 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/test_folder.h"
 #include "report/figure.h"
 #include "report/report.h"
 #include "report/test_run.h"
 #include "report/text.h"
 #include "store/sqlite.h"
-#include "store/test_folder.h"
 
 namespace omni {
 namespace {

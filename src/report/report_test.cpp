@@ -6,11 +6,11 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/test_folder.h"
 #include "report/figure.h"
 #include "report/gnuplot.h"
 #include "report/test_run.h"
 #include "report/text.h"
-#include "store/test_folder.h"
 
 namespace omni {
 namespace {

@@ -10,7 +10,7 @@
 #include <set>
 
 #include "base/error.h"
-#include "store/test_folder.h"
+#include "base/test_folder.h"
 
 namespace omni {
 namespace {

@@ -8,10 +8,10 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/test_folder.h"
 #include "store/files.h"
 #include "store/png.h"
 #include "store/sqlite.h"
-#include "store/test_folder.h"
 
 namespace omni {
 namespace {

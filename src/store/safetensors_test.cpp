@@ -5,8 +5,8 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/test_folder.h"
 #include "store/files.h"
-#include "store/test_folder.h"
 
 namespace omni::safetensors {
 namespace {

@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "base/error.h"
-#include "store/test_folder.h"
+#include "base/test_folder.h"
 
 namespace omni {
 namespace {

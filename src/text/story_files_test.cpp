@@ -7,7 +7,7 @@
 #include <map>
 
 #include "base/error.h"
-#include "store/test_folder.h"
+#include "base/test_folder.h"
 #include "text/lines.h"
 #include "text/unicode.h"
 

@@ -2,11 +2,11 @@
 
 #include <set>
 
+#include "base/test_folder.h"
 #include "disk_log.h"
 #include "power_losses.h"
 #include "small_run.h"
 #include "store/files.h"
-#include "store/test_folder.h"
 
 namespace omni::faults {
 namespace {

@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <string>
 
+#include "base/test_folder.h"
 #include "program.h"
-#include "store/test_folder.h"
 
 namespace omni::faults {
 

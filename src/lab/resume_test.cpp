@@ -1,0 +1,204 @@
+// Phases that were interrupted, killed or forked go on to the same bits.
+#include "lab/trial.h"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <set>
+
+#include "base/statistics.h"
+#include "base/test_folder.h"
+#include "lab/checkpoint.h"
+#include "lab/test_support.h"
+#include "ops/random.h"
+#include "ops/reduce.h"
+
+namespace omni {
+namespace {
+
+using namespace testing;  // NOLINT: the toy problem
+
+TEST(Resume, FindsFinishedPhasesOnDisk) {
+  TestFolder folder;
+  std::atomic<bool> stop = false;
+  WorkerOptions o;
+  o.checkpoints = folder.path();
+  o.checkpoint_every_s = 0;
+  o.stop = &stop;
+  uint64_t hash = 0;
+  {
+    ToyBench b(o);
+    hash = weights_hash(b.train().model[0]);
+  }
+  stop = true;  // training would throw Interrupted now
+  ToyBench b(o);
+  const Trained found = b.train();
+  EXPECT_EQ(weights_hash(found.model[0]), hash);
+  // It can be drawn anew as the one that was trained here.
+  Ensemble fresh = found.model.clone();
+  fresh.initialise(0, b.trial->key().fold("init"));
+  EXPECT_EQ(weights_hash(fresh[0]), weights_hash(toy_model(*b.trial)[0]));
+  EXPECT_THROW(b.train(0.02), Interrupted);
+  ToyBench other(o, 1);
+  EXPECT_THROW(other.train(), Interrupted);
+  WorkerOptions narrow = o;
+  narrow.precision = Precision::bf16;
+  EXPECT_THROW(ToyBench(narrow).train(), Interrupted);
+  b.worker.end();
+  EXPECT_THROW(b.train(), Interrupted);  // forgotten
+}
+
+// Raises `stop` while the phase takes step `at`; its hash has asked for all rates before.
+std::function<double(int64_t, int64_t)> stopping_at(int64_t at, std::atomic<bool>& stop) {
+  return [at, &stop, asked = 0](int64_t step, int64_t) mutable {
+    if (step + 1 == at && ++asked == 2) stop = true;
+    return 0.01;
+  };
+}
+
+struct Interruptible {
+  TestFolder folder;
+  std::atomic<bool> stop = false;
+  WorkerOptions options() {
+    WorkerOptions o;
+    o.checkpoints = folder.path();
+    o.stop = &stop;
+    return o;
+  }
+  static Training phase(const Trial& t, const Ensemble& start) {
+    Training p = toy_training(t, start);
+    p.probe = toy_probe({0, 6, 7, 12, 20});
+    p.keep_at = {0, 3, 7, 15};
+    return p;
+  }
+  Trained run(double checkpoint_every_s, int64_t stop_at = 0) {
+    WorkerOptions o = options();
+    o.checkpoint_every_s = checkpoint_every_s;
+    ToyBench b(o);
+    const Ensemble start = toy_model(*b.trial);
+    Training p = phase(*b.trial, start);
+    if (stop_at > 0) p.lr = stopping_at(stop_at, stop);
+    Trained t = b.trial->train(p);
+    EXPECT_DOUBLE_EQ(b.epochs, 5);
+    return t;
+  }
+  int files() const {
+    int count = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path()))
+      count += entry.is_regular_file();
+    return count;
+  }
+};
+
+void expect_same(const Trained& a, const Trained& b) {
+  EXPECT_EQ(weights_hash(a.model[0]), weights_hash(b.model[0]));
+  EXPECT_EQ(a.steps, b.steps);
+  EXPECT_EQ(a.diverged_at, b.diverged_at);
+  ASSERT_EQ(a.probed.size(), b.probed.size());
+  for (size_t i = 0; i < a.probed.size(); ++i) {
+    EXPECT_EQ(a.probed[i].step, b.probed[i].step);
+    EXPECT_EQ(a.probed[i].values, b.probed[i].values);
+  }
+  ASSERT_EQ(a.kept.size(), b.kept.size());
+  for (size_t i = 0; i < a.kept.size(); ++i) {
+    EXPECT_EQ(a.kept[i].step, b.kept[i].step);
+    EXPECT_EQ(weights_hash(a.kept[i].model[0]), weights_hash(b.kept[i].model[0]));
+    EXPECT_EQ(weights_hash((*a.kept[i].optimizer)[0]), weights_hash((*b.kept[i].optimizer)[0]));
+  }
+}
+
+TEST(Resume, AnInterruptedPhaseGoesOnFromItsLastStep) {
+  const Trained whole = Interruptible().run(1e9);
+  for (const int64_t stop_at : {1, 2, 4, 7, 8, 13, 19}) {
+    Interruptible i;
+    EXPECT_THROW(i.run(1e9, stop_at), Interrupted);
+    EXPECT_EQ(i.files(), 1);
+    i.stop = false;
+    // From the checkpoint: the program has no chance to take the steps before again.
+    expect_same(i.run(1e9, stop_at), whole);
+    EXPECT_FALSE(i.stop) << "step " << stop_at << " was taken again";
+  }
+}
+
+TEST(Resume, TheCheckpointBeforeTheLastServesWhereTheLastIsDamaged) {
+  const Trained whole = Interruptible().run(1e9);
+  Interruptible i;
+  EXPECT_THROW(i.run(0, 9), Interrupted);
+  ASSERT_EQ(i.files(), 2);
+  ToyBench b;
+  const std::vector<ParameterSpec> recipes = toy_model(*b.trial).specs();
+  std::map<int64_t, std::filesystem::path> by_steps;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(i.folder.path()))
+    if (const auto p = read_checkpoint(entry.path(), recipes)) by_steps[p->reached.steps] = entry.path();
+  ASSERT_EQ(by_steps.size(), 2u);
+  EXPECT_EQ(by_steps.begin()->first, 8);
+  EXPECT_EQ(by_steps.rbegin()->first, 9);
+  std::filesystem::resize_file(by_steps.at(9), 1000);
+  i.stop = false;
+  EXPECT_THROW(i.run(1e9, 9), Interrupted);  // step 9 is taken again, from step 8
+  i.stop = false;
+  expect_same(i.run(1e9), whole);
+}
+
+TEST(Resume, OfTwoCheckpointsTheLaterServes) {
+  for (const int64_t stop_at : {9, 10}) {
+    Interruptible i;
+    EXPECT_THROW(i.run(0, stop_at), Interrupted);
+    ASSERT_EQ(i.files(), 2);
+    i.stop = false;
+    i.run(1e9, stop_at);
+    EXPECT_FALSE(i.stop) << "step " << stop_at << " was taken again";
+  }
+}
+
+TEST(Resume, ADivergedPhaseOnDiskStaysDiverged) {
+  const TestFolder folder;
+  WorkerOptions o;
+  o.checkpoints = folder.path();
+  o.checkpoint_every_s = 0;
+  const auto diverged_at = ToyBench(o).train(1e30).diverged_at;
+  ASSERT_TRUE(diverged_at);
+  std::atomic<bool> stop = true;  // training would throw Interrupted now
+  o.stop = &stop;
+  EXPECT_EQ(ToyBench(o).train(1e30).diverged_at, diverged_at);
+}
+
+// By its first loss a phase tells what an explosion is, before and after an interruption.
+TEST(Resume, AnInterruptedPhaseKnowsItsFirstLoss) {
+  Interruptible i;
+  const auto run = [&] {
+    ToyBench b(i.options());
+    const Ensemble start = toy_model(*b.trial);
+    Training p = toy_training(*b.trial, start);
+    p.lr = stopping_at(9, i.stop);
+    p.build = [](Step& s) {
+      Net net = s.net("model");
+      const Value loss = cross_entropy(toy_logits(net, s.rows("train.x")), s.rows("train.y"));
+      s.graph().result("loss", loss * 1e8);
+      apply(Adam{}, net, loss, s.lr());
+    };
+    return b.trial->train(p);
+  };
+  EXPECT_THROW(run(), Interrupted);
+  i.stop = false;
+  EXPECT_FALSE(run().diverged_at);
+}
+
+// In bf16, too: both programs of a phase make their copies of the weights anew.
+TEST(Resume, ForkingAnywhereKeepsTheBits) {
+  for (const Precision precision : {Precision::f32, Precision::bf16}) {
+    const auto train = [&](int64_t fork_at) {
+      WorkerOptions o;
+      o.precision = precision;
+      o.fork_at = fork_at;
+      ToyBench b(o);
+      const Ensemble start = toy_model(*b.trial);
+      return b.trial->train(Interruptible::phase(*b.trial, start));
+    };
+    const Trained whole = train(0);
+    for (const int64_t at : {1, 4, 5, 19, 20, 99}) expect_same(train(at), whole);
+  }
+}
+
+}  // namespace
+}  // namespace omni
