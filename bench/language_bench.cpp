@@ -12,31 +12,40 @@ namespace {
 
 constexpr int64_t kBatch = 64;  // rows of 128 tokens
 
-TrainingSide training_side(int workers) {
-  return TrainingSide(language_step, kBatch, Precision::f32, workers, 1, random_text());
+TrainingSide training_side(int workers, Build build = language_step) {
+  return TrainingSide(build, kBatch, Precision::f32, workers, 1, random_text());
+}
+
+double arena_MB(TrainingSide& side) {
+  return static_cast<double>(side.program().arena_bytes()) / 1e6;
 }
 
 }  // namespace
 
 void language(Bench& b) {
   TrainingSide all = training_side(b.cores), one = training_side(1);
+  TrainingSide again = training_side(b.cores, recomputed_language_step);
   Graph step, products;
   Step s(step, kBatch, random_text());
   language_step(s);
   keep_products(step, products);
   std::deque<GraphSide> bare;
   for (int w = 0; w < b.cores; ++w) bare.emplace_back(products);
-  const Side sides[] = {all.side(), {b.cores, [&](int worker) { bare[worker].run(); }}, one.side()};
+  const Side sides[] = {all.side(), {b.cores, [&](int worker) { bare[worker].run(); }}, one.side(),
+                        again.side()};
   const Rates rates = alternate(sides, b.repetitions, b.window_s(), b.warm_up_s());
   b.add_ratio("language.product_share.f32.M", quotients(rates[0], rates[1]), 0.6,
               "of the step's own products, attention among them");
   b.add_ratio("language.workers.f32.M", quotients(rates[0], rates[2]), {},
               fmt::format("{} workers, a model each, over one", b.cores));
   b.add({"language.rate.f32.M", median(rates[0]) * kBatch * kTokens, "tokens/s", {}, false, ""});
-  b.add({"language.activations.f32.M", static_cast<double>(all.program().arena_bytes()) / 1e6,
-         "MB", {}, false,
+  b.add({"language.activations.f32.M", arena_MB(all), "MB", {}, false,
          fmt::format("of one worker, for all activations and gradients of {} rows of {} tokens",
                      kBatch, kTokens)});
+  b.add({"language.recomputed_activations.f32.M", arena_MB(again), "MB", {}, false,
+         "the same where blocks are computed again in the backward pass"});
+  b.add_ratio("language.recomputed_rate.f32.M", quotients(rates[3], rates[0]), {},
+              "computing blocks again over keeping them");
   if (b.quick) return;
   over_torch_best(b, "language.over_torch_best.f32.M", 1, all, "torch_language.py", kBatch,
                   [](const PeerRate& peer) {

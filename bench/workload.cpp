@@ -73,7 +73,9 @@ const DataTable& random_text() {
   return tables;
 }
 
-Parameters language_step(Step& s) {
+namespace {
+
+Parameters step_of_language(Step& s, bool recompute) {
   Net net = s.net("model");
   TransformerOptions o;
   o.vocabulary = kVocabulary;
@@ -81,12 +83,18 @@ Parameters language_step(Step& s) {
   o.layers = o.heads = 4;
   o.width = 128;
   o.tied = true;
+  o.recompute = recompute;
   const Value loss = next_token_loss(transformer(net, s.rows("text.x"), o), s.rows("text.y"),
                                      s.rows("text.weight"));
   s.graph().result("loss", loss);
   const Applied applied = apply(AdamW{}, net, loss, s.lr());
   return {net.parameters(), applied.state};
 }
+
+}  // namespace
+
+Parameters language_step(Step& s) { return step_of_language(s, false); }
+Parameters recomputed_language_step(Step& s) { return step_of_language(s, true); }
 
 Models::Models(const Parameters& p, int64_t count)
     : weights(p.weights, count), state(p.state, count) {

@@ -9,12 +9,16 @@ namespace omni {
 
 std::vector<Experiment> catalogue();
 
-// One per file of this folder.
+Experiment era_unlearning();
 Experiment subliminal_learning();
+Experiment subliminal_language();
 Experiment gradient_routing();
 Experiment gradient_routing_vae();
 Experiment path_dependence();
 Experiment unlearning_relearning();
 Experiment undo();
+Experiment steering_scalar();
+Experiment token_routing_unlearning();
+Experiment arithmetic_unlearning();
 
 }  // namespace omni

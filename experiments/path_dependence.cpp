@@ -159,10 +159,13 @@ struct PathDependence : ImageTask {
     }
     if (vary == "dropout")
       for (int64_t layer = 0; layer < (arch == "cnn" ? 2 : depth); ++layer) {
-        const std::string name = fmt::format("{}.{}", arch == "cnn" ? "features" : "hidden", layer);
-        net.hook(name, [&s, step, name, amount](Value h) {
-          return dropout(h, amount, s.key(), step, s.index(), "dropout " + name);
-        });
+        const bool cnn = arch == "cnn";
+        const std::string draws = fmt::format("dropout {}.{}", cnn ? "features" : "hidden", layer);
+        net.hook(cnn ? fmt::format("conv.{}.hook_pooled", layer)
+                     : fmt::format("layers.{}.hook_post", layer),
+                 [&s, step, draws, amount](Value h) {
+                   return dropout(h, amount, s.key(), step, s.index(), draws);
+                 });
       }
     const Value loss = cross_entropy(logits(net, x, kClasses), y);
     s.graph().result("loss", loss);

@@ -10,11 +10,9 @@
 #include <cmath>
 
 #include "experiments/catalogue.h"
-#include "lab/distillation.h"
+#include "lab/forgetting.h"
 #include "lab/image_task.h"
-#include "lab/relearning.h"
 #include "nn/losses.h"
-#include "nn/optimizers.h"
 #include "ops/elementwise.h"
 #include "ops/reduce.h"
 
@@ -138,55 +136,31 @@ struct UnlearningRelearning : ImageTask {
 
     finish(t, kBase, base, oracle, 1, controls == "full");
     finish(t, kOracle, oracle, oracle, by_oracle);
-    finish(t, kSuppressed, distil(t, kSuppressed, base.model, oracle), oracle,
+    finish(t, kSuppressed, match(t, kSuppressed, base.model, oracle), oracle,
            1 + by_oracle + by_student);
-    finish(t, kStudent, distil(t, kStudent, other, oracle), oracle, by_oracle + by_student);
+    finish(t, kStudent, match(t, kStudent, other, oracle), oracle, by_oracle + by_student);
     finish(t, kFresh, {other.clone()}, oracle, 0);
-    finish(t, kPlacebo, distil(t, kPlacebo, base.model, {nobody.clone()}), oracle, 1 + by_student);
+    finish(t, kPlacebo, match(t, kPlacebo, base.model, {nobody.clone()}), oracle, 1 + by_student);
     if (controls == "full")
-      finish(t, kPlaceboStudent, distil(t, kPlaceboStudent, other, {nobody.clone()}), oracle,
+      finish(t, kPlaceboStudent, match(t, kPlaceboStudent, other, {nobody.clone()}), oracle,
              by_student);
   }
 
-  StepBuilder labelled_step(const std::string& subset) const {
-    return [this, subset](Step& s) {
-      Net net = s.net("model");
-      const Value loss = cross_entropy(logits(net, images(s, subset)), labels(s, subset));
-      s.graph().result("loss", loss);
-      apply(Adam{}, net, loss, s.lr());
-    };
-  }
-
   Training phase(Trial& t, const char* name, const Ensemble& start, const std::string& subset,
-                 int64_t epochs) const {
-    Training p;
-    p.name = name;
-    p.start = &start;
-    p.samples = t.tables().at(subset).type.count();
-    p.batch = batch;
+                 StepBuilder build, int64_t epochs) const {
+    Training p = phase_on(t, learning(), name, start, subset, std::move(build), batch, lr);
     p.epochs = epochs;
-    p.lr = [rate = lr](int64_t, int64_t) { return rate; };
     return p;
   }
 
   Trained learn(Trial& t, const char* name, const Ensemble& start, const std::string& subset,
                 int64_t epochs) const {
-    Training p = phase(t, name, start, subset, epochs);
-    p.build = labelled_step(subset);
-    p.order = t.key().fold(name).fold("order");
-    return t.train(p);
+    return t.train(phase(t, name, start, subset, labelled_step(learning(), subset), epochs));
   }
 
-  // All students of a seed see the same batches in the same order.
-  Trained distil(Trial& t, const char* name, const Ensemble& start, const Trained& teacher) const {
-    Training p = phase(t, name, start, "all.train", distil_epochs);
-    p.frozen = {{"teacher", &teacher.model}};
-    p.build = distillation({.inputs = [this](Step& s) { return images(s, "all.train"); },
-                            .logits = [this](Net& net, Value x) { return logits(net, x); }});
-    p.order = t.key().fold("distillation").fold("order");
-    Trained student = t.train(p);
-    if (!student.diverged_at) student.diverged_at = teacher.diverged_at;
-    return student;
+  Trained match(Trial& t, const char* name, const Ensemble& start, const Trained& teacher) const {
+    return distil(t, learning(), "all.train",
+                  phase(t, name, start, "all.train", nullptr, distil_epochs), teacher);
   }
 
   void finish(Trial& t, const char* arm, const Trained& m, const Trained& oracle, double cost,
@@ -229,21 +203,12 @@ struct UnlearningRelearning : ImageTask {
   }
 
   RelearningAttack attack(Trial& t, const Regime& r) const {
-    RelearningAttack a;
-    a.name = "relearn " + r.id;
-    a.build = labelled_step(r.subset);
-    a.samples = t.tables().at(r.subset).type.count();
+    RelearningAttack a = attack_on(t, learning(), r.subset, "forget.test");
+    a.name += " " + r.id;
     a.batch = attack_batch;
     a.steps = attack_at.back();
     a.rates = rates;
-    a.probe = [this](Step& s) {
-      Net net = s.net("model");
-      const Value z = logits(net, images(s, "forget.test"));
-      s.graph().result("forget", accuracy(z, labels(s, "forget.test")));
-    };
-    a.rows = t.tables().at("forget.test").type.count();
     a.at = attack_at;
-    a.result = "forget";
     a.key = t.key().fold("attack").fold(r.id);
     if (r.new_output) a.fresh = {output_layer() + ".weight", output_layer() + ".bias"};
     return a;

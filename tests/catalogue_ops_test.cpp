@@ -19,6 +19,7 @@
 #include "ops/norm.h"
 #include "ops/pool.h"
 #include "ops/random.h"
+#include "ops/recompute.h"
 #include "ops/reduce.h"
 #include "ops/rotary.h"
 #include "ops/route.h"
@@ -79,6 +80,8 @@ std::vector<Sample> samples() {
                      f32(g, "c2", {}), f32(g, "eps", {}));
   });
   more(ops::route, [](Graph& g) { return route(rows(g), f32(g, "w", {4, 1}, 0)); });
+  more(ops::recompute, [](Graph& g) { return recompute(exp(rows(g)), rows(g)); });
+  more(ops::after, [](Graph& g) { return after(rows(g), rows(g, "y")); });
   const auto heads = [](Graph& g, const char* name) { return f32(g, name, {2, 3, 4}, 0); };
   more(ops::attention, [=](Graph& g) {
     return attention(heads(g, "q"), heads(g, "k"), heads(g, "v"), {.heads = 2});

@@ -118,7 +118,9 @@ inline std::map<int64_t, Outcome> train(const Way& w, const std::vector<int64_t>
   const TestFolder folder;
   // Signals where they will do: they need no pictures to be drawn.
   const bool draws = w.experiment == "gradient-routing-vae";
-  RunRequest r = smoke_request(folder.path() / "run", {draws ? "data=digits" : "data=mnist1d"});
+  std::vector<std::string> data;
+  if (!e.settings()->data().empty()) data = {draws ? "data=digits" : "data=mnist1d"};
+  RunRequest r = smoke_request(folder.path() / "run", data);
   r.seeds = seeds;
   r.precision = w.precision;
   r.threads = w.threads;

@@ -21,6 +21,7 @@ std::vector<std::string> nearest(std::string_view name, std::span<const std::str
 
 // A clause to end an error with: `; did you mean "a" or "b"?`, or, if nothing is near,
 // `; known: a, b, c`.
+// It takes its time: on paths that are often taken, ask for it only once there is an error.
 std::string suggest(std::string_view name, std::span<const std::string> candidates);
 
 }  // namespace omni

@@ -207,7 +207,8 @@ int sample(const Context& context, const std::vector<std::string>& words) {
   SampleArguments a;
   Parser p(context, "sample", "FOLDER \"PROMPT\" [options]",
            "Lets a language model go on with a text. The folder is as on the Hugging Face hub, of a "
-           "GPT-2, GPT-Neo or Qwen2: config.json, model.safetensors, vocab.json and merges.txt.",
+           "GPT-2, GPT-Neo or Qwen2: config.json, model.safetensors, vocab.json and merges.txt, or "
+           "words.txt.",
            {{"models/tiny \"One day\"", ""},
             {"models/tiny \"One day\" --samples 5 --top-k 40", "five, from likelier tokens"},
             {"models/tiny \"One day\" --temperature 0", "always the likeliest token"}});
@@ -218,6 +219,27 @@ int sample(const Context& context, const std::vector<std::string>& words) {
   p.option("--seed", a.seed, "S", "another seed, other texts; default: 0");
   p.option("--samples", a.samples, "N", "texts; the first ones stay the same; default: 1");
   return p.parse(words) ? sample_command(a) : 0;
+}
+
+int ask(const Context& context, const std::vector<std::string>& words) {
+  AskArguments a;
+  std::string to;
+  Parser p(context, "ask", "FOLDER QUESTIONS.jsonl [options]",
+           "Asks a language model multiple-choice questions, one per line: {\"question\": \"...\", "
+           "\"choices\": [\"...\", ...], \"answer\": 0}. It sees question, lettered choices and "
+           "\"Answer:\", and chooses the likeliest letter. The folder is as for sample.",
+           {{"models/tiny wmdp-bio.jsonl", ""},
+            {"models/tiny facts.jsonl --continuations", "the likeliest text after the question"}});
+  p.words(a.words);
+  p.flag("--continuations", a.continuations,
+         "score each choice's text after the question, not its letter");
+  p.option("--preface", a.preface, "TEXT", "what stands before every question");
+  p.flag("--end-of-text", a.end_of_text,
+         "begin with <|endoftext|>, for models that always did in training");
+  p.option("--to", to, "FILE", "a new CSV file for the likelihood of every choice, in nats");
+  if (!p.parse(words)) return 0;
+  a.to = to;
+  return ask_command(a);
 }
 
 int bench(const Context& context, const std::vector<std::string>& words) {
@@ -246,6 +268,7 @@ std::span<const Command> commands() {
       {"doctor", "is everything in order here?", doctor},
       {"debug", "one step on the reference interpreter, value by value", debug},
       {"sample", "let a language model go on with a text", sample},
+      {"ask", "multiple-choice questions to a language model", ask},
   };
   return all;
 }

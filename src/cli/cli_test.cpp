@@ -21,6 +21,7 @@
 #include "nn/optimizers.h"
 #include "text/bpe_files.h"
 #include "text/byte_letters.h"
+#include "text/tokenizer_files.h"
 
 namespace omni {
 namespace {
@@ -142,7 +143,7 @@ TEST_F(Cli, OverviewNamesEveryCommand) {
     const Output o = omni(words);
     EXPECT_EQ(o.code, 0);
     for (const char* c : {"run", "list", "report", "compare", "export", "data", "bench", "doctor",
-                          "debug", "sample"})
+                          "debug", "sample", "ask"})
       EXPECT_NE(o.out.find(std::string("\n  ") + c + " "), std::string::npos) << c;
   }
   EXPECT_NE(omni({"--version"}).out.find("omniscale 0."), std::string::npos);
@@ -234,6 +235,45 @@ TEST_F(Cli, SampleSaysWhatIsWrong) {
   expect_refused({"sample", "tiny", "x", "--temperature", "-1"}, {"temperature"});
   fs::remove("tiny/vocab.json");
   expect_refused({"sample", "tiny", "x"}, {"vocab.json"});
+}
+
+TEST_F(Cli, AskCountsRightAnswers) {
+  make_model("tiny");
+  std::ofstream("facts.jsonl") << R"({"question": "Is", "choices": ["x", "y"], "answer": 0})" "\n"
+                               << R"({"question": "Is", "choices": ["x", "y"], "answer": 1})" "\n";
+  const Output found =
+      omni({"ask", "tiny", "facts.jsonl", "--continuations", "--end-of-text", "--to", "all.csv"});
+  EXPECT_EQ(found.code, 0) << found.err;
+  EXPECT_EQ(found.out,
+            "questions  2\n"
+            "accuracy   0.500 [0.095, 0.905]  (95 % Wilson interval)\n"
+            "chance     0.500\n");
+  std::stringstream all;
+  all << std::ifstream("all.csv").rdbuf();
+  EXPECT_TRUE(all.str().starts_with("question,choice,log_likelihood,chosen,right\n1,1,-"))
+      << all.str();
+  expect_refused({"ask", "tiny", "facts.jsonl", "--to", "all.csv"}, {"all.csv", "already"});
+  expect_refused({"ask", "tiny"}, {"file of questions", "got 1"});
+  expect_refused({"ask", "tiny", "nowhere.jsonl"}, {"nowhere.jsonl"});
+  expect_refused({"ask", "tiny", "facts.jsonl"}, {"question 1", "\" A\" is not a token"});
+  std::ofstream("facts.jsonl", std::ios::app) << "{\"question\": ";
+  expect_refused({"ask", "tiny", "facts.jsonl"}, {"facts.jsonl:3", "one JSON object per line"});
+}
+
+TEST_F(Cli, ModelsOfWords) {
+  const WordTokenizer words({"One", " day", " night", " A", " B"});
+  TransformerOptions o = transformer_preset("S", words.size());
+  o.layers = 1;
+  Ensemble e(transformer_parameters(o), 1);
+  e.initialise(0, Key::of(1));
+  save_hub_folder("words", {TransformerFamily::gpt2, o}, e[0]);
+  std::ofstream("words/words.txt") << word_file(words);
+  const Output text = omni({"sample", "words", "One day", "--tokens", "4"});
+  EXPECT_EQ(text.code, 0) << text.err;
+  std::ofstream("letters.jsonl") << R"({"question": "One", "choices": ["a", "b"], "answer": 0})";
+  EXPECT_EQ(omni({"ask", "words", "letters.jsonl"}).code, 0);
+  std::ofstream("words/words.txt", std::ios::app) << "\" more\"\n";
+  expect_refused({"sample", "words", "One"}, {"words.txt", "expected 7 tokens, found 8"});
 }
 
 TEST_F(Cli, FoldersThatAreNoRuns) {
@@ -345,8 +385,9 @@ TEST_F(Cli, DebugShowsValuesAndTheFirstInfinity) {
       omni({"debug", "toy-steps", "--phase", "trained", "--print", "loss", "--graph"});
   EXPECT_NE(one.out.find("loss : f32[]"), std::string::npos) << one.out;
   EXPECT_NE(one.out.find("result loss = %"), std::string::npos) << one.out;
-  EXPECT_NE(omni({"debug", "toy-steps", "--print", "model/hidden.9"}).err.find("hidden.0"),
-            std::string::npos);
+  const Output misspelt = omni({"debug", "toy-steps", "--print", "model/layers.0.hook_past"});
+  EXPECT_NE(misspelt.err.find("model/layers.0.hook_post"), std::string::npos) << misspelt.err;
+  EXPECT_EQ(omni({"debug", "toy-steps", "--print", "model/layers.0.hook_pre"}).code, 0);
   const Output bad = omni({"debug", "toy-steps", "spoil=true", "--phase", "trained"});
   EXPECT_NE(bad.out.find("no finite f32: -inf at [] of\n    %"), std::string::npos) << bad.out;
   EXPECT_NE(bad.out.find(" = log %"), std::string::npos) << bad.out;

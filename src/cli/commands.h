@@ -54,6 +54,13 @@ struct SampleArguments {
   uint64_t seed = 0;
 };
 
+struct AskArguments {
+  std::vector<std::string> words;  // the model's folder and the file of questions
+  bool continuations = false, end_of_text = false;
+  std::string preface;
+  std::filesystem::path to;        // where likelihoods go, if anywhere
+};
+
 int run_command(const Context& context, const RunArguments& arguments);
 int list_command(const Context& context, const std::string& name);
 int report_command(const Context& context, const std::filesystem::path& run);
@@ -64,6 +71,7 @@ int doctor_command(const Context& context, const std::string& data_dir);
 int bench_command(const std::vector<std::string>& words);
 int debug_command(const Context& context, const DebugArguments& arguments);
 int sample_command(const SampleArguments& arguments);
+int ask_command(const AskArguments& arguments);
 
 // A command's name, what it is for in a few words, and how to run it with the words after its name.
 struct Command {

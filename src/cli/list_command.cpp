@@ -34,13 +34,22 @@ std::string preset_line(const Preset& p, bool is_default) {
                      p.what);
 }
 
-// What a preset takes on this machine with all its cores.
+// What a preset takes on this machine with all its cores. UserError for one whose data are the
+// user's, where they are not there.
 Cost cost_of_preset(const Experiment& e, const Preset& p) {
   RunRequest request;
   request.preset = p.name;
   const Resolved resolved = resolve(e, request);
   return cost_of(resolved, blank_dataset(resolved.variants.front().settings->data()),
                        available_cores(), Precision::f32);
+}
+
+std::string time_of(const Experiment& e, const Preset& p) {
+  try {
+    return rough_duration(cost_of_preset(e, p).seconds);
+  } catch (const UserError&) {
+    return "on data of yours";
+  }
 }
 
 void list_all(const Context& context) {
@@ -54,7 +63,7 @@ void list_all(const Context& context) {
     std::string presets;
     for (const Preset& p : e.presets)
       presets += fmt::format("{}{} ({}, {})", presets.empty() ? "" : ", ", p.name, seeds_text(p),
-                             rough_duration(cost_of_preset(e, p).seconds));
+                             time_of(e, p));
     write_out(wrapped(fmt::format("Presets: {}. Claims: {}.", presets, claims), kIndent));
   }
   say("\nTimes are estimates for the {} cores of this machine.\n", available_cores());
@@ -87,10 +96,14 @@ void show_presets(const Experiment& e) {
   say("\nPresets\n");
   for (const Preset& p : e.presets) {
     write_out(wrapped(preset_line(p, &p == &e.presets.front()), kIndent));
-    const Cost cost = cost_of_preset(e, p);
-    say("{}{} model-epochs, {} TFLOP, {} on {} cores\n", std::string(kIndent + 2, ' '),
-        quantity(cost.model_epochs), quantity(cost.matmul_flops / 1e12),
-        rough_duration(cost.seconds), available_cores());
+    try {
+      const Cost cost = cost_of_preset(e, p);
+      say("{}{} model-epochs, {} TFLOP, {} on {} cores\n", std::string(kIndent + 2, ' '),
+          quantity(cost.model_epochs), quantity(cost.matmul_flops / 1e12),
+          rough_duration(cost.seconds), available_cores());
+    } catch (const UserError& error) {
+      write_out(wrapped(fmt::format("not ready here: {}", error.what()), kIndent + 2));
+    }
   }
 }
 

@@ -4,10 +4,9 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cli/language_model.h"
 #include "cli/screen.h"
-#include "lab/hub_weights.h"
 #include "lab/sampling.h"
-#include "text/bpe_files.h"
 
 namespace omni::cli {
 namespace {
@@ -31,10 +30,9 @@ int sample_command(const SampleArguments& a) {
   require(a.samples >= 1, "sample: --samples must be at least 1, got {}", a.samples);
   require(!a.tokens || *a.tokens >= 1, "sample: --tokens must be at least 1, got {}",
           a.tokens.value_or(0));
-  const std::filesystem::path folder = a.words[0];
-  const HubFolder loaded = load_hub_folder(folder);
-  const TransformerOptions& options = loaded.hub.options;
-  const BpeTokenizer tokenizer = read_bpe(folder, static_cast<int32_t>(options.vocabulary));
+  const LanguageModel model = load_language_model(a.words[0]);
+  const TransformerOptions& options = model.options();
+  const Tokenizer& tokenizer = *model.tokenizer;
 
   Tokens prompt = tokenizer.encode(a.words[1]);
   if (prompt.empty()) prompt.push_back(tokenizer.end_of_text());  // what stands before every text
@@ -44,7 +42,7 @@ int sample_command(const SampleArguments& a) {
   s.stop = tokenizer.end_of_text();
   const std::vector<Tokens> prompts(static_cast<size_t>(a.samples), prompt);
   const std::vector<Tokens> found =
-      sample(options, loaded.model[0], prompts, Key::of(a.seed).fold("sample"), s);
+      sample(options, model.view(), prompts, Key::of(a.seed).fold("sample"), s);
   for (size_t i = 0; i < found.size(); ++i) {
     std::span<const int32_t> text = found[i];
     if (!text.empty() && text.back() == s.stop) text = text.first(text.size() - 1);

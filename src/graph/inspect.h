@@ -13,7 +13,7 @@ namespace omni {
 // as updates, the shape of an input. `when` says after what.
 void verify(const Graph& g, const char* when);
 
-// One line per node: "%7 = matmul %3 %5 {transpose_b=1} : f32[128*, 256]  # hidden.0".
+// One line per node: "%7 = matmul %3 %5 {transpose_b=1} : f32[128*, 256]  # logits".
 std::string to_string(const Graph& g);
 
 // Equal for graphs that compute the same list of ops on inputs of the same names.

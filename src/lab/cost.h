@@ -31,7 +31,7 @@ class Work {
 };
 
 // How fast this machine does some work: graphs that make up most of its FLOPs are planned and run a
-// few times on zeros, by one thread.
+// few times on zeros, by one thread. What would take many seconds is taken to run at a usual rate.
 struct Speed {
   double flops_per_s = 0;  // of matrix products, everything else of the graphs included
   double planning_s = 0;   // of all its graphs

@@ -6,31 +6,12 @@
 #include "nn/layers.h"
 #include "nn/losses.h"
 #include "ops/elementwise.h"
-#include "ops/gather.h"
-#include "ops/random.h"
 #include "ops/shape_ops.h"
 
 namespace omni {
 namespace {
 
-// "train" of "forget.train".
-std::string split_of(const std::string& subset) {
-  const size_t dot = subset.rfind('.');
-  const std::string split = dot == std::string::npos ? "" : subset.substr(dot + 1);
-  require(split == "train" || split == "test",
-          "subset '{}': its name must end in .train or .test, such as forget.train", subset);
-  return split;
-}
-
-int64_t rows_of(Trial& t, const std::string& subset) {
-  const auto it = t.tables().find(subset);
-  require(it != t.tables().end(), "there is no subset '{}'; add_subset makes one", subset);
-  return it->second.type.count();
-}
-
-Value sample_numbers(Step& s, const std::string& subset, Value positions) {
-  return gather(s.table(subset), positions);
-}
+const std::vector<std::string> kSplits = {"train", "test"};
 
 }  // namespace
 
@@ -47,7 +28,7 @@ void ImageTask::check() const {
 }
 
 int64_t ImageTask::add_subset(Trial& t, const std::string& name, const Subset& which) const {
-  const std::string split = split_of(name);
+  const std::string split = split_of(name, kSplits);
   const std::vector<int32_t>& y = split == "train" ? t.data().train.y : t.data().test.y;
   const int64_t limit = split == "train" ? train : test;
   const int64_t most = std::min(limit, static_cast<int64_t>(y.size()));
@@ -77,8 +58,7 @@ Value ImageTask::images(Step& s, const std::string& subset) const {
 }
 
 Value ImageTask::images(Step& s, const std::string& subset, Value positions) const {
-  const Value raw =
-      gather(s.table(split_of(subset) + ".x"), sample_numbers(s, subset, positions));
+  const Value raw = subset_rows(s, subset, "x", positions);
   const Value x = raw.type().dtype == DType::u8 ? raw * (1 / 127.5) - 1.0 : raw;
   if (arch == "mlp") return flatten(x);
   require(x.type().shape.rank() == 3,
@@ -93,7 +73,7 @@ Value ImageTask::labels(Step& s, const std::string& subset) const {
 }
 
 Value ImageTask::labels(Step& s, const std::string& subset, Value positions) const {
-  return gather(s.table(split_of(subset) + ".y"), sample_numbers(s, subset, positions));
+  return subset_rows(s, subset, "y", positions);
 }
 
 Value ImageTask::logits(Net& net, Value images, int64_t outputs) const {
@@ -132,6 +112,21 @@ Ensemble ImageTask::init(Trial& t, Key key,
       key);
 }
 
+LearningTask ImageTask::learning() const {
+  LearningTask task;
+  task.inputs = [it = *this](Step& s, const std::string& subset, Value positions) {
+    return it.images(s, subset, positions);
+  };
+  task.labels = [it = *this](Step& s, const std::string& subset, Value positions) {
+    return it.labels(s, subset, positions);
+  };
+  task.logits = [it = *this](Net& net, Value x) { return it.logits(net, x); };
+  task.score = [it = *this](Step& s, const std::string& subset, Value z) {
+    return accuracy(z, it.labels(s, subset));
+  };
+  return task;
+}
+
 double ImageTask::accuracy_on(Trial& t, const Ensemble& model, const std::string& subset,
                               int64_t outputs) const {
   const Measured m = t.evaluate(
@@ -153,13 +148,6 @@ std::vector<float> ImageTask::logits_on(Trial& t, const Ensemble& model, const s
       },
       rows_of(t, subset), {{"model", &model}});
   return std::move(m.at("logits"));
-}
-
-Value random_positions(Step& s, const std::string& subset, const std::string& purpose) {
-  const auto count = static_cast<double>(s.table(subset).type().count());
-  const Value u = random_uniform(s.key(), convert(s.step(), DType::i32), s.index(), purpose, {});
-  // u * count stays below count in f32: u is at most 1 - 2^-24.
-  return convert(u * count, DType::i32);
 }
 
 }  // namespace omni

@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "lab/learning_task.h"
 #include "lab/options.h"
+#include "lab/subset.h"
 #include "lab/trial.h"
 #include "nn/net.h"
 
@@ -71,6 +73,9 @@ struct ImageTask {
   Ensemble init(Trial& t, Key key,
                 const std::function<void(Net&, Value images)>& define) const;
 
+  // The task for phases of training that know no images: subsets as above, accuracy as the score.
+  LearningTask learning() const;
+
   // --- What a model does on a subset ---
 
   double accuracy_on(Trial& t, const Ensemble& model, const std::string& subset,
@@ -79,9 +84,5 @@ struct ImageTask {
   std::vector<float> logits_on(Trial& t, const Ensemble& model, const std::string& subset,
                                int64_t outputs = 10) const;
 };
-
-// Positions for a second batch beside the one that a phase visits in order, i32 [batch]: uniform
-// over a subset, with replacement, a function of the phase's key, the step and the row's number.
-Value random_positions(Step& s, const std::string& subset, const std::string& purpose);
 
 }  // namespace omni

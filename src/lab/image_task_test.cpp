@@ -153,10 +153,11 @@ TEST(ImageTask, BothNetworksLearnAndAreEvaluated) {
 TEST(ImageTask, SecondBatchesAreUniformAndRepeatable) {
   Bench b;
   const int64_t count = b.task.add_subset(b.trial, "some.train", {.per_class = 2});
+  const LearningTask task = b.task.learning();
   const auto draw = [&](int64_t rows, const char* purpose) {
     return b.trial
         .evaluate(
-            [&](Step& s) { s.graph().result("p", random_positions(s, "some.train", purpose)); },
+            [&](Step& s) { s.graph().result("p", task.random_positions(s, "some.train", purpose)); },
             rows, {})
         .at("p");
   };

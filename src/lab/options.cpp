@@ -1,6 +1,6 @@
 #include "lab/options.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -182,8 +182,9 @@ void Option::check(std::string_view where) const {
   if (const auto* p = std::get_if<std::vector<double>*>(&field_)) fits = all_in_range(**p);
   if (const auto* p = std::get_if<std::string*>(&field_); p && !allowed_.choices.empty()) {
     fits = std::ranges::find(allowed_.choices, **p) != allowed_.choices.end();
-    require(fits, "{}: '{}' expects {}, got '{}'{}", where, name_, expects(), **p,
-            suggest(**p, allowed_.choices));
+    if (!fits)
+      fail_user("{}: '{}' expects {}, got '{}'{}", where, name_, expects(), **p,
+                suggest(**p, allowed_.choices));
   }
   require(fits, "{}: '{}' expects {}, got {}", where, name_, expects(), text());
 }
@@ -199,6 +200,23 @@ Option& OptionList::find(std::string_view name, std::string_view where) {
     if (o.name() == name) return o;
   const std::vector<std::string> known = names();
   fail_user("{}: there is no option '{}'{}", where, name, suggest(name, known));
+}
+
+std::vector<std::string> parts_of(std::string_view text, std::string_view option,
+                                  std::span<const std::string> known) {
+  std::vector<std::string> parts;
+  for (size_t from = 0; from <= text.size();) {
+    const size_t to = std::min(text.find('+', from), text.size());
+    const std::string part(text.substr(from, to - from));
+    require(known.empty() || std::ranges::find(known, part) != known.end(),
+            "{}={}: there is no '{}'; wanted are {}, joined by +", option, text, part,
+            fmt::join(known, ", "));
+    require(std::ranges::find(parts, part) == parts.end(), "{}={}: '{}' is there twice", option,
+            text, part);
+    parts.push_back(part);
+    from = to + 1;
+  }
+  return parts;
 }
 
 Assignment parse_assignment(std::string_view argument) {

@@ -89,6 +89,11 @@ class OptionList {
   std::vector<Option> options_;
 };
 
+// The parts of a text such as "maxent+rmu", in order. UserError, naming the option, for one that is
+// there twice or, unless `known` is empty, is not among those.
+std::vector<std::string> parts_of(std::string_view text, std::string_view option,
+                                  std::span<const std::string> known = {});
+
 // A value given to an option: one, or several to sweep over.
 struct Assignment {
   std::string key;

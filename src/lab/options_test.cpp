@@ -101,6 +101,19 @@ TEST(Option, WritesTomlThatReadsBack) {
   EXPECT_EQ(list.find("lr", "").toml(), "2.0");
 }
 
+TEST(Option, PartsAreJoinedByPlus) {
+  const std::vector<std::string> known = {"maxent", "rmu"};
+  EXPECT_EQ(parts_of("rmu+maxent", "methods", known), (std::vector<std::string>{"rmu", "maxent"}));
+  EXPECT_EQ(parts_of("any", "words"), std::vector<std::string>{"any"});
+  for (const char* wrong : {"", "rmu+", "hope", "rmu+rmu", "+rmu"})
+    EXPECT_THROW(parts_of(wrong, "methods", known), UserError) << wrong;
+  try {
+    parts_of("rmu+hope", "methods", known);
+  } catch (const UserError& e) {
+    EXPECT_STREQ(e.what(), "methods=rmu+hope: there is no 'hope'; wanted are maxent, rmu, joined by +");
+  }
+}
+
 TEST(Assignments, AreReadFromArguments) {
   const Assignment one = parse_assignment("lr=0.1"), more = parse_assignment(" width = 64, 128");
   EXPECT_EQ(one.key, "lr");

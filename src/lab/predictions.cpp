@@ -20,15 +20,14 @@ std::span<const float> row_of(std::span<const float> logits, size_t row, int64_t
   return logits.subspan(row * static_cast<size_t>(classes), static_cast<size_t>(classes));
 }
 
-// log of the sum of exp, without overflow.
+}  // namespace
+
 double log_sum_exp(std::span<const float> z) {
   const double largest = std::ranges::max(z);
   double sum = 0;
   for (const float x : z) sum += std::exp(x - largest);
   return largest + std::log(sum);
 }
-
-}  // namespace
 
 std::vector<int32_t> chosen_classes(std::span<const float> logits, int64_t classes) {
   std::vector<int32_t> chosen(rows_of(logits, classes));

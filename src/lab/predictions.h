@@ -8,6 +8,9 @@
 
 namespace omni {
 
+// The logarithm of the sum of exp of a row of logits, in double precision, without overflow.
+double log_sum_exp(std::span<const float> logits);
+
 // The class of the largest logit of each row, the first of equals.
 std::vector<int32_t> chosen_classes(std::span<const float> logits, int64_t classes);
 

@@ -163,12 +163,14 @@ class Jobs {
   std::exception_ptr error_;
 };
 
-void store(Results& results, const SeedRecord& record, bool with_images) {
+void store(Results& results, const SeedRecord& record, bool with_pictures) {
   results.transaction([&] {
     for (const auto& [arm, model] : record.models) results.record_model(model);
-    if (!with_images) return;
+    if (!with_pictures) return;
     for (const RecordedImage& image : record.images)
       results.record_image(image.figure, record.seed, image.place, image.label, image.png);
+    for (const RecordedText& text : record.texts)
+      results.record_text(text.figure, record.seed, text.place, text.text);
   });
 }
 

@@ -38,9 +38,11 @@ Value new_past(const Net& net, int64_t layer, const char* kind) {
 // Keys and values of a sequence's beginning, all positions at once, in the layout of the past.
 class Reading {
  public:
-  Reading(const TransformerOptions& o, ModelView model, int64_t length) {
+  Reading(const TransformerOptions& o, ModelView model, int64_t length,
+          const std::function<void(Net&)>& hooks) {
     Graph g;
     Net net(g, kSet);
+    if (hooks) hooks(net);
     transformer(net, input(g, "tokens", {DType::i32, {1, length}, 0}, Role::data), o);
     const int64_t heads = o.kv_heads > 0 ? o.kv_heads : o.heads;
     for (int64_t layer = 0; layer < o.layers; ++layer)
@@ -98,6 +100,7 @@ int32_t draw_token(std::span<const float> logits, const Drawing& d, double unifo
 struct Decoder::Impl {
   TransformerOptions options;
   ModelView model = {};
+  std::function<void(Net&)> hooks;
   int64_t rows = 0, length = 0, kv_heads = 0;
   int64_t row_floats = 0;  // of one layer's keys
   std::unique_ptr<Program> program;
@@ -109,16 +112,19 @@ struct Decoder::Impl {
   }
 };
 
-Decoder::Decoder(const TransformerOptions& o, ModelView model, int64_t rows, int64_t length)
+Decoder::Decoder(const TransformerOptions& o, ModelView model, int64_t rows, int64_t length,
+                 std::function<void(Net&)> hooks)
     : impl_(std::make_unique<Impl>()) {
   Impl& d = *impl_;
   d.options = o;
   d.model = model;
   d.rows = rows;
   d.length = length;
+  d.hooks = std::move(hooks);
   require(rows >= 1, "sampling: at least one row is needed, got {}", rows);
   Graph g;
   Net net(g, kSet);
+  if (d.hooks) d.hooks(net);
   const Type row{DType::i32, {rows}, 0};
   g.result("logits", transformer_step(net, input(g, "tokens", row, Role::data),
                                       input(g, "positions", row, Role::data), length, o));
@@ -152,7 +158,7 @@ void Decoder::read(int64_t row, std::span<const int32_t> tokens) {
   if (count == 0) return;
   auto it = d.readings.find(count);
   if (it == d.readings.end())
-    it = d.readings.emplace(count, Reading(d.options, d.model, count)).first;
+    it = d.readings.emplace(count, Reading(d.options, d.model, count, d.hooks)).first;
   it->second.run(tokens);
   const int64_t width = d.options.width / d.options.heads;
   for (auto& [name, memory] : d.past) {
@@ -271,7 +277,7 @@ std::vector<Tokens> sample(const TransformerOptions& o, ModelView model,
           s.tokens, s.rows);
   std::vector<Tokens> all;
   if (prompts.empty()) return all;
-  Decoder decoder(o, model, s.rows, length_for(o, prompts, s.tokens));
+  Decoder decoder(o, model, s.rows, length_for(o, prompts, s.tokens), s.hooks);
   const auto rows = static_cast<size_t>(s.rows);
   for (size_t first = 0; first < prompts.size(); first += rows) {
     const auto these = prompts.subspan(first, std::min(rows, prompts.size() - first));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -29,9 +30,11 @@ int32_t draw_token(std::span<const float> logits, const Drawing& drawing, double
 // The model must outlive it.
 class Decoder {
  public:
-  // Memory for the past is 8 * rows * length * layers * (width of all keys) bytes. UserError if
+  // `hooks` are set before the model is emitted; they see one token of each row at a time, and a
+  // prompt's tokens at once. Memory for the past is 8 * rows * length * layers * (width of all keys) bytes. UserError if
   // the options do not fit the model or the length.
-  Decoder(const TransformerOptions& options, ModelView model, int64_t rows, int64_t length);
+  Decoder(const TransformerOptions& options, ModelView model, int64_t rows, int64_t length,
+          std::function<void(Net&)> hooks = {});
   ~Decoder();
   Decoder(const Decoder&) = delete;
   Decoder& operator=(const Decoder&) = delete;
@@ -54,6 +57,7 @@ struct SamplingOptions {
   Drawing drawing = {};
   std::optional<int32_t> stop = {};  // ends a sample and is its last token
   int64_t rows = 8;                  // samples side by side
+  std::function<void(Net&)> hooks = {};  // as Decoder takes them: steering, say
 };
 
 // For each prompt what follows it, without the prompt. Prompts may have different lengths, at least

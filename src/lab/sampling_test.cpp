@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "base/error.h"
 #include "engine/program.h"
+#include "ops/elementwise.h"
 #include "ops/leaf.h"
 
 namespace omni {
@@ -52,10 +54,12 @@ Ensemble drawn(const TransformerOptions& o) {
 
 // Logits after the last of these tokens, all computed anew.
 std::vector<float> logits_after(const TransformerOptions& o, const Ensemble& e,
-                                const Tokens& tokens) {
+                                const Tokens& tokens,
+                                const std::function<void(Net&)>& hooks = {}) {
   const auto length = static_cast<int64_t>(tokens.size());
   Graph g;
   Net net(g, "model");
+  if (hooks) hooks(net);
   const Value row = input(g, "tokens", {DType::i32, {1, length}, 0}, Role::data);
   g.result("logits", transformer(net, row, o));
   Program p(g);
@@ -111,6 +115,28 @@ TEST(Sampling, StepsGiveTheLogitsOfTheWhole) {
       }
     }
   }
+}
+
+TEST(Sampling, HooksReachThePromptAndEveryStep) {
+  const TransformerOptions o = tiny();
+  const Ensemble e = drawn(o);
+  const auto steer = [](Net& net) {
+    net.hook("blocks.0.hook_resid_post", [](Value v) { return v * 0.5 + 1.0; });
+  };
+  const Tokens text = {3, 1, 4, 1, 5, 9, 2, 6};
+  Decoder d(o, e[0], 1, 16, steer);
+  d.read(0, std::span(text).first(7));
+  const auto logits = d.step(std::span(text).last(1), Tokens{7});
+  const std::vector<float> wanted = logits_after(o, e, text, steer), plain = logits_after(o, e, text);
+  double apart = 0;
+  for (int64_t w = 0; w < kWords; ++w) {
+    EXPECT_NEAR(logits[w], wanted[w], 2e-5);
+    apart += std::abs(wanted[w] - plain[w]);
+  }
+  EXPECT_GT(apart, 0.1);
+  const SamplingOptions steered{.tokens = 9, .hooks = steer};
+  EXPECT_NE(sample(o, e[0], std::vector<Tokens>{{4, 2}}, Key::of(5), steered),
+            sample(o, e[0], std::vector<Tokens>{{4, 2}}, Key::of(5), {.tokens = 9}));
 }
 
 TEST(Sampling, ASampleDoesNotDependOnHowManyThereAre) {

@@ -41,6 +41,10 @@ Value Step::table(const std::string& name) {
   }
   return input(graph_, name, it->second.type, Role::data);
 }
+void Step::check_hooks() const {
+  if (!unmet_hooks_.empty()) fail_user("{}", unmet_hooks_.front());
+}
+
 Value Step::rows(const std::string& name) { return gather(table(name), index()); }
 
 }  // namespace omni

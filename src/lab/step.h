@@ -31,7 +31,8 @@ class Step {
   Graph& graph() { return graph_; }
   int64_t batch() const { return batch_; }      // rows of this graph; the last batch may be short
 
-  Net net(const std::string& set) { return Net(graph_, set); }  // a model's parameters by set
+  // A model's parameters by set. The step must outlive the net.
+  Net net(const std::string& set) { return Net(graph_, set, &unmet_hooks_); }
   Value index();                                // i32 [batch*]: sample numbers of this batch
   Value key();                                  // i32 [2]: the model's random key of this phase
   Value step();                                 // f32: counted from 1
@@ -40,10 +41,14 @@ class Step {
   Value table(const std::string& name);         // a whole array of the data table
   Value rows(const std::string& name);          // its rows of this batch: gather(table, index)
 
+  // UserError if a net that was made here and has ended had a hook on a name that it did not emit.
+  void check_hooks() const;
+
  private:
   Graph& graph_;
   int64_t batch_;
   const DataTable& data_;
+  std::vector<std::string> unmet_hooks_;
 };
 
 }  // namespace omni

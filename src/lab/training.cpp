@@ -78,10 +78,12 @@ TrainingRun::TrainingRun(Worker& worker, const Training& p, OnDivergence on_dive
 
   Step step(*graph_, batch_, worker.tables());
   p.build(step);
+  step.check_hooks();
   require(has_result(*graph_, "loss"), "phase {}: its graph has no result called 'loss'", p.name);
   if (rest_ > 0) {
     Step last(*last_graph_, rest_, worker.tables());
     p.build(last);
+    last.check_hooks();
   }
   require(p.probe || !p.stop, "phase {}: a stop rule needs a probe", p.name);
   if (p.probe) build_probe();
@@ -93,6 +95,7 @@ void TrainingRun::build_probe() {
   require(p.probe->rows >= 1, "phase {}: its probe has no rows", p.name);
   Step probe(*probe_graph_, p.probe->rows, worker_.tables());
   p.probe->build(probe);
+  probe.check_hooks();
   for (const Output& o : probe_graph_->outputs()) {
     const Type& t = probe_graph_->node(o.id).type;
     require(!o.update && t.shape.count() == 1 && t.dtype == DType::f32,

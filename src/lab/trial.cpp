@@ -1,12 +1,11 @@
 #include "lab/trial.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "base/sha256.h"
 #include "graph/inspect.h"
 #include "lab/arrays.h"
-#include "lab/phase_inputs.h"
+#include "lab/evaluation.h"
 #include "lab/training.h"
 #include "lab/worker.h"
 #include "store/files.h"
@@ -103,35 +102,17 @@ Measured Trial::evaluate(const StepBuilder& build, int64_t rows, const FrozenSet
   Graph& graph = *owned;
   Step step(graph, rows, tables());
   build(step);
-  Measured out;
+  step.check_hooks();
   if (dry()) {
-    for (const Output& o : graph.outputs())
-      out[o.name].assign(graph.node(o.id).type.count(), 0);
+    Measured zeros;
+    for (const Output& o : graph.outputs()) zeros[o.name].assign(graph.node(o.id).type.count(), 0);
     record_.work[in_part_.value_or("")].add(owned, 1);
-    return out;
+    return zeros;
   }
   worker_.stop_if_asked();
-  const auto program = worker_.program(graph);
-  PhaseInputs inputs(key().fold("evaluate"), scalars);
-  inputs.bind(*program, tables());
-  for (const auto& [name, e] : sets) e->bind(*program, name, 0);
-  require_bound(*program, "evaluation");
-  program->refresh();
-  std::vector<int32_t> index(rows);
-  std::iota(index.begin(), index.end(), 0);
-  if (program->has_input("index")) program->bind("index", index.data());
-  program->run();
-  for (const Output& o : graph.outputs()) {
-    if (o.update) continue;
-    if (graph.node(o.id).type.dtype == DType::i32) {
-      const auto r = program->result<int32_t>(o.name);
-      out[o.name].assign(r.begin(), r.end());
-    } else {
-      const auto r = program->result(o.name);
-      out[o.name].assign(r.begin(), r.end());
-    }
-  }
-  return out;
+  Evaluation e{build, rows, {}, scalars, key().fold("evaluate")};
+  for (const auto& [name, ensemble] : sets) e.sets.emplace(name, (*ensemble)[0]);
+  return run_evaluation(e, graph, *worker_.program(graph), tables());
 }
 
 std::string Trial::arm_name(const std::string& arm) const {
@@ -162,6 +143,11 @@ void Trial::image(const std::string& figure, int64_t place, const std::string& l
                   std::span<const float> greys, int64_t height, int64_t width) {
   if (dry() || !variant_.empty()) return;  // a sweep shows its own figure
   record_.images.push_back({figure, place, label, encode_png(greys, height, width)});
+}
+
+void Trial::text(const std::string& figure, int64_t place, const std::string& text) {
+  if (dry() || !variant_.empty()) return;
+  record_.texts.push_back({figure, place, text});
 }
 
 void Trial::curve(const std::string& arm, const std::string& metric, int64_t step, double value) {

@@ -140,6 +140,9 @@ class Trial {
   void image(const std::string& figure, int64_t place, const std::string& label,
              std::span<const float> greys, int64_t height, int64_t width);
 
+  // The same for a figure of kind "texts", in place of a picture. UTF-8.
+  void text(const std::string& figure, int64_t place, const std::string& text);
+
   // A dry run builds graphs and counts costs, but computes nothing: measurements are zeros.
   bool dry() const;
 

@@ -44,11 +44,18 @@ struct RecordedImage {
   std::string label, png;
 };
 
+struct RecordedText {
+  std::string figure;
+  int64_t place = 0;
+  std::string text;
+};
+
 // What one seed's run found, written to the store in one piece.
 struct SeedRecord {
   int64_t seed = 0;
   std::map<std::string, ModelResult> models;  // by arm
   std::vector<RecordedImage> images = {};
+  std::vector<RecordedText> texts = {};
   double model_epochs = 0;                          // counted by dry runs, as is
   std::map<std::string, Work> work = {};            // by part
   std::vector<std::string> parts = {};              // in the order they were met; none: undivided

@@ -90,7 +90,7 @@ int64_t Ensemble::bytes() const {
 size_t Ensemble::find(std::string_view name) const {
   const auto it =
       std::find_if(specs_.begin(), specs_.end(), [&](auto& s) { return s.name == name; });
-  require(it != specs_.end(), "no parameter '{}'{}", name, suggest(name, names_of(specs_)));
+  if (it == specs_.end()) fail_user("no parameter '{}'{}", name, suggest(name, names_of(specs_)));
   return static_cast<size_t>(it - specs_.begin());
 }
 

@@ -31,12 +31,13 @@ Value mlp(Net& net, Value x, std::span<const int64_t> widths, const MlpOptions& 
   require(!widths.empty(), "mlp: needs at least the number of outputs");
   const std::string& prefix = options.prefix;
   for (size_t i = 0; i < widths.size(); ++i) {
-    x = linear(net, fmt::format("{}layers.{}", prefix, i), x, widths[i], options.linear);
-    const bool last = i + 1 == widths.size();
-    x = last ? net.activation(prefix + "logits", x)
-             : net.activation(fmt::format("{}hidden.{}", prefix, i), options.activation(x));
+    const std::string name = fmt::format("{}layers.{}", prefix, i);
+    x = linear(net, name, x, widths[i], options.linear);
+    if (i + 1 == widths.size()) break;
+    x = net.activation(name + ".hook_pre", x);
+    x = net.activation(name + ".hook_post", options.activation(x));
   }
-  return x;
+  return net.activation(prefix + "logits", x);
 }
 
 Value mlp(Net& net, Value x, std::initializer_list<int64_t> widths, const MlpOptions& options) {
@@ -82,8 +83,10 @@ Value small_convnet(Net& net, Value images, int64_t classes, const ConvNetOption
   const ConvOptions conv = {.geometry = {.padding = {1, 1}}, .parameters = options.parameters};
   Value x = images;
   for (size_t i = 0; i < options.channels.size(); ++i) {
-    x = relu(conv2d(net, fmt::format("conv.{}", i), x, options.channels[i], 3, conv));
-    x = net.activation(fmt::format("features.{}", i), max_pool2d(x));
+    const std::string name = fmt::format("conv.{}", i);
+    x = net.activation(name + ".hook_pre", conv2d(net, name, x, options.channels[i], 3, conv));
+    x = net.activation(name + ".hook_post", relu(x));
+    x = net.activation(name + ".hook_pooled", max_pool2d(x));
   }
   x = linear(net, "head", flatten_channels_first(x), classes, options.parameters);
   return net.activation("logits", x);

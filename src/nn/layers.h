@@ -31,7 +31,8 @@ struct MlpOptions {
 };
 
 // x [B, in] through linear layers of these output widths: parameters "layers.0.weight", ...;
-// activations "hidden.0", ... (after the activation function) and "logits" (the last layer's).
+// activations "layers.0.hook_pre" and "layers.0.hook_post" (before and after the activation
+// function), ..., and "logits" (the last layer's).
 Value mlp(Net& net, Value x, std::span<const int64_t> widths, const MlpOptions& options = {});
 Value mlp(Net& net, Value x, std::initializer_list<int64_t> widths, const MlpOptions& options = {});
 
@@ -62,8 +63,8 @@ struct ConvNetOptions {
 };
 
 // Images [B, H, W, C] through 3x3 convolutions with padding 1, each with ReLU and 2x2 max-pooling,
-// and one linear layer: parameters "conv.0.weight", ..., "head.weight"; activations "features.0",
-// ..., "logits".
+// and one linear layer: parameters "conv.0.weight", ..., "head.weight"; activations
+// "conv.0.hook_pre", "conv.0.hook_post" (after ReLU), "conv.0.hook_pooled", ..., "logits".
 Value small_convnet(Net& net, Value images, int64_t classes, const ConvNetOptions& options = {});
 
 }  // namespace omni

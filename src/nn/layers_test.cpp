@@ -61,7 +61,7 @@ TEST(Mlp, HasAnActivationBetweenLayersOnly) {
                         {"m/head.layers.0.weight", numbers({2, 1}, {1, -1})},
                         {"m/head.layers.1.weight", numbers({1, 2}, {-3, 5})}});
   EXPECT_EQ(out, (std::vector<double>{-6}));  // relu(2) * -3 + relu(-2) * 5, no relu at the end
-  EXPECT_EQ(net.value("head.hidden.0").shape(), (Shape{1, 2}));
+  EXPECT_EQ(net.value("head.layers.0.hook_post").shape(), (Shape{1, 2}));
 }
 
 TEST(Conv2dLayer, AddsABiasPerChannel) {
@@ -121,7 +121,7 @@ TEST(SmallConvnet, HasTheShapesOfItsPyTorchTwin) {
   EXPECT_EQ(net.parameters()[2].shape, (Shape{32, 16, 3, 3}));
   EXPECT_EQ(net.parameters()[4].name, "head.weight");
   EXPECT_EQ(net.parameters()[4].shape, (Shape{10, 1568}));
-  EXPECT_EQ(net.value("features.1").shape(), (Shape{2, 7, 7, 32}));
+  EXPECT_EQ(net.value("conv.1.hook_pooled").shape(), (Shape{2, 7, 7, 32}));
 }
 
 }  // namespace

@@ -36,9 +36,15 @@ std::optional<double> Scalar::number() const {
 Value scalar_input(Graph& g, const std::string& name) { return input(g, name, {}, Role::scalar); }
 Value step_input(Graph& g) { return scalar_input(g, "step"); }
 
-Net::Net(Graph& g, std::string set) : graph_(g), set_(std::move(set)) {
+Net::Net(Graph& g, std::string set, std::vector<std::string>* unmet)
+    : graph_(g), set_(std::move(set)), unmet_(unmet) {
   require(!set_.empty() && set_.find('/') == std::string::npos,
           "a parameter set needs a name without '/', got '{}'", set_);
+}
+
+Net::~Net() {
+  if (!unmet_) return;
+  if (std::optional<std::string> wrong = unmet_hook()) unmet_->push_back(std::move(*wrong));
 }
 
 Value Net::parameter(const std::string& name, const Shape& shape, const Init& init) {
@@ -83,21 +89,28 @@ void Net::hook(const std::string& name, std::function<Value(Value)> f) {
 }
 
 void Net::check_hooks() const {
+  if (const std::optional<std::string> wrong = unmet_hook()) fail_user("{}", *wrong);
+}
+
+std::optional<std::string> Net::unmet_hook() const {
   for (const auto& [name, hooks] : hooks_)
-    require(values_.contains(name), "hook on '{}/{}', which the model does not have{}", set_, name,
-            suggest(name, keys_of(values_)));
+    if (!values_.contains(name))
+      return fmt::format("hook on '{}/{}', which the model does not have{}", set_, name,
+                         suggest(name, keys_of(values_)));
+  return std::nullopt;
 }
 
 Value Net::raw_parameter(const std::string& name) const {
   const auto it = raw_.find(name);
-  require(it != raw_.end(), "no parameter '{}/{}'{}", set_, name, suggest(name, keys_of(raw_)));
+  if (it == raw_.end())
+    fail_user("no parameter '{}/{}'{}", set_, name, suggest(name, keys_of(raw_)));
   return it->second;
 }
 
 Value Net::value(const std::string& name) const {
   const auto it = values_.find(name);
-  require(it != values_.end(), "no parameter or activation '{}/{}'{}", set_, name,
-          suggest(name, keys_of(values_)));
+  if (it == values_.end())
+    fail_user("no parameter or activation '{}/{}'{}", set_, name, suggest(name, keys_of(values_)));
   return it->second;
 }
 

@@ -39,7 +39,9 @@ Value step_input(Graph& g);
 // different sets may share a graph (a frozen teacher beside its student).
 class Net {
  public:
-  Net(Graph& g, std::string set);
+  // `unmet`, which must outlive the net, gets what check_hooks() has to say when the net ends.
+  Net(Graph& g, std::string set, std::vector<std::string>* unmet = nullptr);
+  ~Net();
   Net(const Net&) = delete;
   Net& operator=(const Net&) = delete;
 
@@ -60,7 +62,7 @@ class Net {
   bool has_hook(const std::string& name) const { return hooks_.contains(name); }
 
   // UserError if a hook's name was never emitted (a misspelt name would pass unnoticed otherwise).
-  // apply() in optimizers.h calls it.
+  // apply() in optimizers.h calls it, and the lab for nets that a Step made.
   void check_hooks() const;
 
   Graph& graph() const { return graph_; }
@@ -71,9 +73,11 @@ class Net {
 
  private:
   Value hooked(const std::string& name, Value v);
+  std::optional<std::string> unmet_hook() const;  // what is wrong with the first
 
   Graph& graph_;
   std::string set_;
+  std::vector<std::string>* unmet_;
   std::vector<ParameterSpec> specs_;
   std::map<std::string, Value> raw_, values_;
   std::map<std::string, std::vector<std::function<Value(Value)>>> hooks_;

@@ -24,7 +24,7 @@ TEST(Net, NamesParametersAndActivations) {
                                              "layers.1.bias"}));
   EXPECT_EQ(net.parameters()[2].shape, (Shape{5, 4}));
   EXPECT_TRUE(g.find_input("student/layers.0.weight"));
-  EXPECT_EQ(g.find("student/hidden.0")->shape(), (Shape{2, 4}));
+  EXPECT_EQ(g.find("student/layers.0.hook_post")->shape(), (Shape{2, 4}));
   EXPECT_EQ(net.value("logits").id, g.find("student/logits")->id);
   verify(g, "test");
 }
@@ -43,11 +43,12 @@ TEST(Net, SameNameIsTheSameWeight) {
 TEST(Net, HooksReachActivationsAndParameters) {
   Graph g;
   Net net(g, "m");
-  net.hook("hidden.0", [](Value v) { return v * 2; });
-  net.hook("hidden.0", [](Value v) { return v + 1; });
+  net.hook("layers.0.hook_post", [](Value v) { return v * 2; });
+  net.hook("layers.0.hook_post", [](Value v) { return v + 1; });
   net.hook("layers.0.weight", stop_gradient);
   const Value out = mlp(net, image_input(g), {4, 5});
-  EXPECT_EQ(net.value("hidden.0").node().op, &ops::add);  // the last hook's result bears the name
+  // The last hook's result bears the name.
+  EXPECT_EQ(net.value("layers.0.hook_post").node().op, &ops::add);
   EXPECT_EQ(net.value("layers.0.weight").node().op, &ops::stop_gradient);
   EXPECT_TRUE(is_input(net.raw_parameter("layers.0.weight").node()));
   net.check_hooks();
@@ -64,12 +65,12 @@ TEST(Net, ALateOrMisspeltHookIsAnError) {
   Net net(g, "m");
   net.hook("hiden.0", [](Value v) { return v; });
   mlp(net, image_input(g), {4, 5});
-  EXPECT_THROW(net.hook("hidden.0", [](Value v) { return v; }), UserError);
+  EXPECT_THROW(net.hook("layers.0.hook_post", [](Value v) { return v; }), UserError);
   try {
     net.check_hooks();
     FAIL();
   } catch (const UserError& e) {
-    EXPECT_NE(std::string(e.what()).find("hidden.0"), std::string::npos) << e.what();
+    EXPECT_NE(std::string(e.what()).find("layers.0.hook_post"), std::string::npos) << e.what();
   }
 }
 
@@ -78,10 +79,10 @@ TEST(Net, PatchingKeepsTheNamesOfBoth) {
   Net teacher(g, "teacher"), student(g, "student");
   const Value x = image_input(g);
   mlp(teacher, x, {4, 5});
-  student.hook("hidden.0", [&](Value) { return teacher.value("hidden.0"); });
+  student.hook("layers.0.hook_post", [&](Value) { return teacher.value("layers.0.hook_post"); });
   mlp(student, x, {4, 5});
-  EXPECT_EQ(teacher.value("hidden.0").node().name, "teacher/hidden.0");
-  EXPECT_EQ(student.value("hidden.0").node().name, "student/hidden.0");
+  EXPECT_EQ(teacher.value("layers.0.hook_post").node().name, "teacher/layers.0.hook_post");
+  EXPECT_EQ(student.value("layers.0.hook_post").node().name, "student/layers.0.hook_post");
   EXPECT_TRUE(g.find_input("x"));
 }
 

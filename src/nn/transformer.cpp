@@ -9,6 +9,7 @@
 #include "ops/gather.h"
 #include "ops/iota.h"
 #include "ops/matmul.h"
+#include "ops/recompute.h"
 #include "ops/reduce.h"
 #include "ops/shape_ops.h"
 #include "ops/softmax.h"
@@ -171,7 +172,10 @@ Value logits_of(Net& net, Value tokens, const TransformerOptions& o, const Past*
                             : slice(all, 0, 0, tokens.dim(1));
     x = x + net.activation("hook_pos_embed", mine);
   }
-  for (int64_t i = 0; i < o.layers; ++i) x = Block(net, o, i, past)(x);
+  for (int64_t i = 0; i < o.layers; ++i) {
+    const Value y = Block(net, o, i, past)(x);
+    x = o.recompute ? recompute(y, x) : y;
+  }
   x = o.norm == NormKind::layer ? layer_norm(net, "ln_final", x, o.norm_eps)
                                 : rms_norm(net, "ln_final", x, o.norm_eps);
   x = net.activation("ln_final.hook_normalized", x);

@@ -41,6 +41,10 @@ struct TransformerOptions {
   Init weight = init::normal(0, 0.02);  // Radford et al. 2019
   bool scaled_residual = false;  // outputs of branches start 1 / sqrt(2 * layers) as large (GPT-2)
 
+  // Of each block only the input is kept for the backward pass, which computes the rest of it again
+  // (ops/recompute.h): a forward pass more, less memory, the same bits.
+  bool recompute = false;
+
   int64_t mlp_width_of(int64_t layer) const;
 };
 

@@ -22,6 +22,7 @@ constexpr int64_t kGpt2Vocabulary = 50'257;
 const std::vector<Preset>& presets() {
   using enum TransformerFamily;
   static const std::vector<Preset> all = {
+      {"XS", gpt2, 2, 32, 2, 128, 128, 0, false},
       {"S", gpt2, 4, 96, 4, 384, 128, 0, false},
       {"M", gpt2, 4, 128, 4, 512, 128, 0, true},
       {"L", gpt2, 6, 192, 6, 768, 128, 0, true},

@@ -29,7 +29,7 @@ TEST(TransformerPresets, HaveTheirPublishedSizes) {
 }
 
 TEST(TransformerPresets, AreAskedForByName) {
-  EXPECT_EQ(transformer_presets().size(), 7u);
+  EXPECT_EQ(transformer_presets().size(), 8u);
   EXPECT_EQ(transformer_preset("gpt2", 100).vocabulary, 100);
   EXPECT_THROW(transformer_preset("M"), UserError);
   EXPECT_THROW(transformer_preset("M", -1), UserError);

@@ -5,11 +5,13 @@
 
 #include <numeric>
 
+#include "engine/passes.h"
 #include "engine/program.h"
 #include "nn/ensemble.h"
 #include "nn/optimizers.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
+#include "ops/route.h"
 
 namespace omni {
 namespace {
@@ -206,6 +208,72 @@ TEST(Transformer, AStepSeesOnlyWhatIsBeforeIt) {
     const std::vector<float> whole = run(o, std::vector<int32_t>(kBatch * kLength, 4)).logits;
     for (int64_t w = 0; w < kWords; ++w) EXPECT_NEAR(p.result("logits")[w], whole[w], 2e-5);
   }
+}
+
+// A step of gradients for texts [rows, length]: its results' bits, and its memory.
+struct Stepped {
+  std::map<std::string, std::vector<float>> results;
+  int64_t arena_bytes;
+};
+
+Stepped step(const TransformerOptions& o, int64_t rows, int64_t length, const Hooks& hooks = {}) {
+  Graph g;
+  Net net(g, "model");
+  for (const auto& [name, f] : hooks) net.hook(name, f);
+  const Type type{DType::i32, {rows, length}, 0};
+  const Value x = input(g, "x", type, Role::data), y = input(g, "y", type, Role::data);
+  const Value weights = not_equal(convert(x, DType::f32), 0);
+  const Value loss = next_token_loss(transformer(net, x, o), y, weights);
+  g.result("loss", loss);
+  std::vector<Value> wrt;
+  for (const ParameterSpec& p : net.parameters()) wrt.push_back(net.raw_parameter(p.name));
+  const std::vector<Value> d = gradients(loss, wrt);
+  for (size_t i = 0; i < d.size(); ++i) g.result(net.parameters()[i].name, d[i]);
+  Ensemble e(net.parameters(), 1);
+  e.initialise(0, Key::of(1));
+  Program p(g);
+  e.bind(p, "model", 0);
+  std::vector<int32_t> tokens(static_cast<size_t>(rows * length) + 1);
+  for (size_t i = 0; i < tokens.size(); ++i)
+    tokens[i] = static_cast<int32_t>(i * i % static_cast<size_t>(o.vocabulary));
+  p.bind("x", tokens.data());
+  p.bind("y", tokens.data() + 1);
+  p.refresh();
+  p.run();
+  Stepped out{{}, p.arena_bytes()};
+  for (const Output& r : g.outputs()) {
+    const auto values = p.result(r.name);
+    out.results[r.name].assign(values.begin(), values.end());
+  }
+  return out;
+}
+
+TEST(Transformer, RecomputedGradientsKeepTheirBits) {
+  const Hooks changed = {
+      {"blocks.0.hook_resid_post", [](Value v) { return route(v, 0.5); }},
+      {"blocks.1.attn.hook_pattern", [](Value v) { return v * 1.5; }},
+      {"blocks.1.mlp.hook_post", [](Value v) { return v + 0.25; }}};
+  for (TransformerOptions o : {tiny(), modern()})
+    for (const Hooks& hooks : {Hooks{}, changed})
+      for (const int64_t rows : {3, 70}) {  // as a whole, and cut into slices
+        o.recompute = false;
+        const Stepped usual = step(o, rows, 8, hooks);
+        o.recompute = true;
+        EXPECT_EQ(step(o, rows, 8, hooks).results, usual.results) << rows << " rows";
+      }
+}
+
+TEST(Transformer, RecomputingSavesMemory) {
+  if (!resolve_passes_off({}).empty()) GTEST_SKIP() << "memory is shared by a pass";
+  TransformerOptions o = tiny();
+  o.layers = 8;
+  o.width = 48;
+  o.context = 64;
+  const Stepped usual = step(o, 8, 64);
+  o.recompute = true;
+  const Stepped less = step(o, 8, 64);
+  EXPECT_EQ(less.results, usual.results);
+  EXPECT_LT(3 * less.arena_bytes, usual.arena_bytes);
 }
 
 TEST(Transformer, AStepSaysWhatDoesNotFit) {

@@ -2,6 +2,7 @@
 
 #include "ops/elementwise.h"
 #include "ops/leaf.h"
+#include "ops/recompute.h"
 #include "ops/reduce.h"
 #include "ops/shape_ops.h"
 
@@ -26,11 +27,16 @@ std::vector<Value> pullback(Value y, Value dy, std::span<const Value> wrt) {
   const std::vector<bool> wanted = depends_on(g, wrt);
   std::vector<std::optional<Value>> adjoint(g.size());
   adjoint[y.id] = dy;
+  StandIns stand_ins;
   for (int id = y.id; id >= 0; --id) {
     if (!adjoint[id] || !wanted[id] || g.node(id).in.empty()) continue;
     const Node n = g.node(id);  // a copy: rules append, and the list may move
     require(n.op->grad, "gradients: op {} has no gradient rule", n.op->name);
-    GradContext c(g, id, *adjoint[id], n.in.size());
+    int read = id;  // a stand-in may have one itself
+    for (auto it = stand_ins.find(read); it != stand_ins.end(); it = stand_ins.find(read))
+      read = it->second;
+    if (n.op == &ops::recompute) compute_again(g, read, *adjoint[id], stand_ins);
+    GradContext c(g, read, *adjoint[id], n.in.size());
     n.op->grad(c);
     for (size_t i = 0; i < n.in.size(); ++i) {
       if (!c.d[i] || !wanted[n.in[i]]) continue;

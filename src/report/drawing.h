@@ -110,5 +110,6 @@ DrawnFigure draw_groups(const Results& results, const FigureRow& figure);
 DrawnFigure draw_lines(const Results& results, const FigureRow& figure);
 DrawnFigure draw_scatter(const Results& results, const FigureRow& figure);
 DrawnFigure draw_images(const Results& results, const FigureRow& figure);
+DrawnFigure draw_texts(const Results& results, const FigureRow& figure);
 
 }  // namespace omni

@@ -18,7 +18,7 @@ struct Kind {
 
 constexpr std::array kKinds = {Kind{"bars", draw_bars}, Kind{"groups", draw_groups},
                                Kind{"lines", draw_lines}, Kind{"scatter", draw_scatter},
-                               Kind{"images", draw_images}};
+                               Kind{"images", draw_images}, Kind{"texts", draw_texts}};
 
 std::string empty_picture(const std::string& reason) {
   return fmt::format(

@@ -18,7 +18,7 @@ struct DrawnFigure {
 // bars: one horizontal bar per arm with its 95 % interval, every seed as a dot, and the published
 // value as a diamond. groups: clusters of upright bars, one of each series, with intervals. lines:
 // mean and 95 % band over steps or over a swept option. scatter: means with intervals in both
-// directions, arms named beside them, series joined. images: the recorded ones in a grid.
+// directions, arms named beside them, series joined. images, texts: the recorded ones in a grid.
 // Values that are missing are left out. UserError when the figure names a kind or an arm that is
 // not there, or a series has not one point for each group.
 DrawnFigure draw_figure(const Results& results, const FigureRow& figure);

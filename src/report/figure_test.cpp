@@ -156,6 +156,18 @@ TEST_F(FigureTest, ImagesStandInTheirCells) {
   EXPECT_NE(draw_figure(results(), {"none", "", "", figure("digits").spec}).empty_because, "");
 }
 
+TEST_F(FigureTest, TextsStandSideBySide) {
+  const DrawnFigure drawn = draw_figure(results(), figure("samples"));
+  EXPECT_TRUE(drawn.csv.starts_with("row,column,text\n0,0,One day & \"then\""
+                                    ) || drawn.csv.starts_with("row,column,text\n0,0,\"One day"));
+  EXPECT_NE(drawn.svg.find("One day &amp; "), std::string::npos);
+  EXPECT_NE(drawn.svg.find(">steered<"), std::string::npos);
+  EXPECT_NE(drawn.svg.find(">a prompt<"), std::string::npos);
+  EXPECT_GT(count(drawn.svg, "a long text"), 3u) << "in several lines";
+  EXPECT_EQ(drawn.svg.find("of another seed"), std::string::npos);
+  EXPECT_NE(draw_figure(results(), {"none", "", "", figure("samples").spec}).empty_because, "");
+}
+
 TEST_F(FigureTest, SaysWhyNothingIsDrawn) {
   FigureRow f = figure("groups");
   for (const char* kind : {"bars", "groups", "lines", "scatter"}) {

@@ -78,7 +78,7 @@ void make_hostile_run(const std::filesystem::path& path) {
   r.set_arms(arms);
   r.set_claims(claims);
   std::vector<FigureRow> figures;
-  for (const char* kind : {"bars", "groups", "lines", "scatter", "images"}) {
+  for (const char* kind : {"bars", "groups", "lines", "scatter", "images", "texts"}) {
     FigureRow f{kind, all, all, {}};
     f.spec.kind = kind;
     f.spec.metric = kHostile[0];
@@ -94,8 +94,10 @@ void make_hostile_run(const std::filesystem::path& path) {
   }
   r.set_figures(figures);
   const std::vector<float> pixels(49);
-  for (size_t i = 0; i < kHostile.size(); ++i)
+  for (size_t i = 0; i < kHostile.size(); ++i) {
     r.record_image("images", 0, static_cast<int64_t>(i), kHostile[i], encode_png(pixels, 7, 7));
+    r.record_text("texts", 0, static_cast<int64_t>(i), kHostile[i]);
+  }
 }
 
 struct Tag {
@@ -209,7 +211,8 @@ TEST(HostileRun, GivesAPageThatIsTextAlone) {
       "run/figures/bars.csv",    "run/figures/bars.svg",   "run/figures/groups.csv",
       "run/figures/groups.svg",  "run/figures/lines.csv",  "run/figures/lines.svg",
       "run/figures/scatter.csv", "run/figures/scatter.svg", "run/figures/images.csv",
-      "run/figures/images.svg",  "run/report.html",        "run/summary.csv"};
+      "run/figures/images.svg",  "run/figures/texts.csv",   "run/figures/texts.svg",
+      "run/report.html",         "run/summary.csv"};
   EXPECT_EQ(added, wanted);
   // Each picture is a document of its own, which a browser may be given alone.
   for (const std::string& file : wanted) {

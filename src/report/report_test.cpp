@@ -77,8 +77,8 @@ TEST_F(ReportTest, PageHoldsEverythingEscaped) {
   EXPECT_EQ(page.find("<others>"), std::string::npos);
   EXPECT_EQ(page.find("http://www.w3.org/1999/xlink\" href"), std::string::npos);
   EXPECT_EQ(count(page, "src="), 0u) << "nothing may be loaded";
-  EXPECT_EQ(count(page, "<figure "), 7u);
-  EXPECT_EQ(count(page, "<svg role"), 6u) << "a figure of nothing has no picture";
+  EXPECT_EQ(count(page, "<figure "), 8u);
+  EXPECT_EQ(count(page, "<svg role"), 7u) << "a figure of nothing has no picture";
   EXPECT_NE(page.find("Nothing to draw: no model has a value of &#39;&lt;none&gt;&#39;."),
             std::string::npos);
   EXPECT_NE(page.find("Subliminal learning &lt;script&gt;"), std::string::npos);
@@ -94,8 +94,8 @@ TEST_F(ReportTest, PageHoldsEverythingEscaped) {
   EXPECT_NE(page.find("chip not-judged"), std::string::npos);
   EXPECT_NE(page.find("00112233"), std::string::npos) << "hash of the data";
   EXPECT_NE(page.find("&lt;/pre&gt;&lt;script&gt;"), std::string::npos) << "configuration";
-  for (const char* id : {"accuracy", "learning", "sweep", "digits", "groups", "scatter",
-                         "nothing"}) {
+  for (const char* id : {"accuracy", "learning", "sweep", "digits", "samples", "groups",
+                         "scatter", "nothing"}) {
     EXPECT_NE(read_file(run / "figures" / (std::string(id) + ".svg")).find("</svg>"),
               std::string::npos);
     EXPECT_FALSE(read_file(run / "figures" / (std::string(id) + ".csv")).empty());

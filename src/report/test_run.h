@@ -149,6 +149,16 @@ inline void make_test_run(const std::filesystem::path& path, int seeds = 8, doub
   r.record_image("digits", 0, 0, "<1>", encode_png(pixels, 7, 7));
   r.record_image("digits", 0, 4, "", encode_png(pixels, 7, 7));
   r.record_image("digits", 1, 0, "of another seed", encode_png(pixels, 7, 7));
+  FigureRow written{"samples", "What models write", "Side by side.", {}};
+  written.spec.kind = "texts";
+  written.spec.columns = 2;
+  written.spec.row_labels = {"a prompt"};
+  written.spec.column_labels = {"plain", "steered"};
+  r.record_text("samples", 0, 0, "One day & \"then\"");
+  std::string repeated;
+  for (int i = 0; i < 20; ++i) repeated += "a long text ";
+  r.record_text("samples", 0, 1, repeated);
+  r.record_text("samples", 1, 0, "of another seed");
   FigureRow groups{"groups", "Loss by digit", "Of one arm & of another.", {}};
   groups.spec.kind = "groups";
   groups.spec.y_label = "loss";
@@ -167,7 +177,8 @@ inline void make_test_run(const std::filesystem::path& path, int seeds = 8, doub
                          {"never run", {{.arm = "all", .metric = "nothing"}}}};
   FigureRow nothing{"nothing", "A figure of what was not measured", "Of 'none'.", {}};
   nothing.spec.metric = "<none>";
-  r.set_figures(std::vector{bars, lines, sweep, images, groups, scatter, nothing});
+  r.set_figures(std::vector{bars, lines, sweep, images, written, groups, scatter,
+                                   nothing});
   run.set_status(RunStatus::finished, 12.5);
 }
 

@@ -38,6 +38,7 @@ struct Group {
 // scatter  y against x, means with intervals in both directions; a series' points are joined in
 //          their order. Without series a point per arm.
 // images   What Results::record_image keeps under the figure's id.
+// texts    What Results::record_text keeps, side by side in columns.
 struct FigureSpec {
   std::string kind = "bars";
   std::string metric = {};             // along y (of bars, which lie: along x)
@@ -51,8 +52,8 @@ struct FigureSpec {
   std::string level_label = {};
   bool log_x = false, log_y = false;
   std::optional<double> y_low = {}, y_high = {};  // axis limits; absent: chosen from the values
-  int columns = 8;                                // of images
-  std::vector<std::string> row_labels = {}, column_labels = {};  // of images; may be fewer
+  int columns = 8;                                // of images and texts
+  std::vector<std::string> row_labels = {}, column_labels = {};  // of these; may be fewer
   bool operator==(const FigureSpec&) const = default;
 };
 

@@ -43,10 +43,13 @@ CREATE TABLE figures(
 
 // Younger than the rest, and so made wherever it is absent; programs that do not know it read the
 // others as ever.
-constexpr const char* kImagesTable = R"(
+constexpr const char* kYoungTables = R"(
 CREATE TABLE IF NOT EXISTS images(
   figure TEXT NOT NULL, seed INTEGER NOT NULL, position INTEGER NOT NULL, label TEXT NOT NULL,
   png BLOB NOT NULL, PRIMARY KEY(figure, seed, position));
+CREATE TABLE IF NOT EXISTS texts(
+  figure TEXT NOT NULL, seed INTEGER NOT NULL, position INTEGER NOT NULL, text TEXT NOT NULL,
+  PRIMARY KEY(figure, seed, position));
 )";
 
 ModelStatus model_status_from_name(std::string_view name) {
@@ -60,6 +63,26 @@ bool is_plain(std::string_view id) {
   return !id.empty() && id.size() <= 100 && std::ranges::all_of(id, [](unsigned char c) {
     return std::isalnum(c) || c == '-' || c == '_';
   });
+}
+
+// Where in a figure something is recorded.
+void check_place(std::string_view figure_id, int64_t position) {
+  check(is_plain(figure_id), "part of figure '{}': ids consist of letters, digits, - and _",
+        figure_id);
+  check(position >= 0, "part of figure '{}' at position {}", figure_id, position);
+}
+
+// The parts of a figure that are kept in a table, of the lowest seed that has any.
+Statement parts_of(sqlite::Database& db, const char* table, const char* columns,
+                   std::string_view figure_id) {
+  Statement there = db.prepare("SELECT 1 FROM sqlite_master WHERE name = ?");
+  there.bind(table);
+  if (!there.step()) return db.prepare("SELECT 1 WHERE 0");
+  Statement q = db.prepare(fmt::format("SELECT position, {0} FROM {1} WHERE figure = ?1 AND seed = "
+                                       "(SELECT min(seed) FROM {1} WHERE figure = ?1) "
+                                       "ORDER BY position", columns, table));
+  q.bind(figure_id);
+  return q;
 }
 
 }  // namespace
@@ -100,7 +123,7 @@ struct Results::State {
               path.string(), version.integer(0), kRunFormat);
     }
     if (write) {
-      db.run(kImagesTable);
+      db.run(kYoungTables);
       // Statements still open would keep the transaction from ending.
       version = db.prepare("SELECT 1");
       tables = db.prepare("SELECT 1");
@@ -199,13 +222,20 @@ void Results::set_figures(std::span<const FigureRow> figures) {
 
 void Results::record_image(std::string_view figure_id, int64_t seed, int64_t position,
                            std::string_view label, std::string_view png) {
-  check(is_plain(figure_id), "image of figure '{}': ids consist of letters, digits, - and _",
-        figure_id);
-  check(position >= 0, "image of figure '{}' at position {}", figure_id, position);
+  check_place(figure_id, position);
   check(png_size(png).width > 0, "image {} of figure '{}' is no PNG", position, figure_id);
   transaction([&] {
     state_->db.prepare("INSERT OR REPLACE INTO images VALUES(?, ?, ?, ?, ?)")
         .run(figure_id, seed, position, label, sqlite::Bytes{png});
+  });
+}
+
+void Results::record_text(std::string_view figure_id, int64_t seed, int64_t position,
+                          std::string_view text) {
+  check_place(figure_id, position);
+  transaction([&] {
+    state_->db.prepare("INSERT OR REPLACE INTO texts VALUES(?, ?, ?, ?)")
+        .run(figure_id, seed, position, text);
   });
 }
 
@@ -358,14 +388,17 @@ std::vector<FigureRow> Results::figures() const {
 std::vector<StoredImage> Results::images(std::string_view figure_id) const {
   const std::lock_guard lock(state_->mutex);
   std::vector<StoredImage> images;
-  Statement table = state_->db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'images'");
-  if (!table.step()) return images;
-  Statement q = state_->db.prepare(
-      "SELECT position, label, png FROM images WHERE figure = ?1 AND "
-      "seed = (SELECT min(seed) FROM images WHERE figure = ?1) ORDER BY position");
-  q.bind(figure_id);
+  Statement q = parts_of(state_->db, "images", "label, png", figure_id);
   while (q.step()) images.push_back({q.integer(0), q.text(1), q.bytes(2)});
   return images;
+}
+
+std::vector<StoredText> Results::texts(std::string_view figure_id) const {
+  const std::lock_guard lock(state_->mutex);
+  std::vector<StoredText> texts;
+  Statement q = parts_of(state_->db, "texts", "text", figure_id);
+  while (q.step()) texts.push_back({q.integer(0), q.text(1)});
+  return texts;
 }
 
 std::string Results::summary_csv() const {

@@ -85,6 +85,10 @@ struct StoredImage {
   std::string label;
   std::string png;  // the bytes of the file
 };
+struct StoredText {
+  int64_t position = 0;
+  std::string text;
+};
 
 struct SeedValue {
   int64_t seed = 0;
@@ -113,6 +117,9 @@ class Results {
   // What a figure of kind `images` shows at `position`, counted by rows from 0.
   void record_image(std::string_view figure_id, int64_t seed, int64_t position,
                     std::string_view label, std::string_view png);
+  // What a figure of kind `texts` shows there.
+  void record_text(std::string_view figure_id, int64_t seed, int64_t position,
+                   std::string_view text);
   void transaction(const std::function<void()>& work);  // all writes in `work`, or none
   // Moves the write-ahead log into the file; call once at the end. Where somebody else reads the
   // file just then the log stays, which is as good.
@@ -134,6 +141,7 @@ class Results {
   std::vector<FigureRow> figures() const;
   // Those of the lowest seed that has any, by position; none in files older than this table.
   std::vector<StoredImage> images(std::string_view figure_id) const;
+  std::vector<StoredText> texts(std::string_view figure_id) const;
 
   // CSV with one row per model: arm, seed, status, status_step, weights_hash, final metrics.
   std::string summary_csv() const;

@@ -123,6 +123,26 @@ TEST(Results, ImagesOfTheLowestSeedReadBackByPosition) {
   EXPECT_EQ(images[1].png, white);
 }
 
+TEST(Results, TextsOfTheLowestSeedReadBackByPosition) {
+  const TestFolder folder;
+  const auto path = folder.path() / "r.sqlite";
+  {
+    Results r(path, Access::write);
+    EXPECT_TRUE(r.texts("samples").empty());
+    r.record_text("samples", 3, 0, "of another seed");
+    r.record_text("samples", 2, 5, "later");
+    r.record_text("samples", 2, 1, "replaced");
+    r.record_text("samples", 2, 1, "first \u00e9");
+    EXPECT_THROW(r.record_text("../escape", 0, 0, ""), Bug);
+    EXPECT_THROW(r.record_text("samples", 0, -1, ""), Bug);
+  }
+  const auto texts = Results(path, Access::read).texts("samples");
+  ASSERT_EQ(texts.size(), 2u);
+  EXPECT_EQ(texts[0].position, 1);
+  EXPECT_EQ(texts[0].text, "first \u00e9");
+  EXPECT_EQ(texts[1].text, "later");
+}
+
 // Files written before images were kept have no table for them; opening for writing makes it.
 TEST(Results, FilesWithoutATableOfImagesHaveNone) {
   const TestFolder folder;

@@ -116,6 +116,7 @@ class Statement {
   void bind_one(int i, bool v) { sqlite3_bind_int64(statement_.get(), i, v); }
   void bind_one(int i, double v) { sqlite3_bind_double(statement_.get(), i, v); }  // NaN: NULL
   void bind_one(int i, const std::string& v) { bind_one(i, std::string_view(v)); }
+  void bind_one(int i, const char* v) { bind_one(i, std::string_view(v)); }  // or it would be a bool
 
   struct Finalize {
     void operator()(sqlite3_stmt* s) const { sqlite3_finalize(s); }

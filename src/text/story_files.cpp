@@ -76,9 +76,10 @@ std::vector<std::string> split_stories(std::string_view text, StorySeparator sep
 StorySet read_stories(const fs::path& path, const KeywordRule& rule, Key key,
                       const StoryFileOptions& options) {
   const double held_out = options.validation_share + options.test_share;
-  require(options.validation_share > 0 && options.test_share > 0 && held_out < 1,
-          "text '{}': expected shares above 0 for validation and test that sum to less than 1, "
-          "found {} and {}", path.string(), options.validation_share, options.test_share);
+  require(options.validation_share > 0 && options.test_share >= 0 && held_out < 1,
+          "text '{}': expected a share above 0 for validation and one of 0 or more for test that "
+          "sum to less than 1, found {} and {}", path.string(), options.validation_share,
+          options.test_share);
   require(options.characters >= 0, "text '{}': expected stories cut to 1 character or more, or 0 "
           "for whole stories, found {}", path.string(), options.characters);
   std::vector<Story> stories;
@@ -103,8 +104,9 @@ StorySet read_stories(const fs::path& path, const KeywordRule& rule, Key key,
   for (const auto& [name, split] : {std::pair{"training", &set.train},
                                     {"validation", &set.validation}, {"test", &set.test}})
     for (const bool forget : {false, true})
-      require(std::any_of(split->begin(), split->end(),
-                          [&](const Story& story) { return story.forget == forget; }),
+      require((split == &set.test && options.test_share == 0) ||
+                  std::any_of(split->begin(), split->end(),
+                              [&](const Story& story) { return story.forget == forget; }),
               "text '{}': the {} split has no stories to {}; it holds {} of {} stories. Give more "
               "text or larger shares", path.string(), name, forget ? "forget" : "retain",
               split->size(), stories.size());

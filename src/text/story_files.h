@@ -20,7 +20,8 @@ enum class StorySeparator {
 struct StoryFileOptions {
   StorySeparator separator = StorySeparator::automatic;
   int64_t characters = 0;  // stories are cut to so many, before anything else; 0: kept whole
-  // Of the retain stories and of the forget stories each; the rest is for training.
+  // Of the retain stories and of the forget stories each; the rest is for training. A test share
+  // of 0 makes no such split.
   double validation_share = 0.15, test_share = 0.15;
 };
 

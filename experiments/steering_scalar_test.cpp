@@ -1,0 +1,49 @@
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "experiments/catalogue.h"
+#include "experiments/testing.h"
+
+namespace omni {
+namespace {
+
+using testing::SmokeRun;
+using testing::smoke_request;
+
+TEST(SteeringScalar, RunsEverywhere) {
+  const SmokeRun run(steering_scalar(), {});
+  EXPECT_EQ(run.outcome.failed, 0);
+  for (const char* arm : {"routed", "unrouted", "by-lot"}) {
+    for (const char* metric : {"rank", "companions", "others", "loss", "word@1", "word@-2",
+                               "companions@2", "perplexity@-1", "opposite_gain"})
+      EXPECT_EQ(run.results.values(metric, arm).size(), 2u) << arm << " " << metric;
+    for (const SeedValue& v : run.results.values("rank", arm)) {
+      EXPECT_GE(v.value, 1);
+      EXPECT_LE(v.value, 400);
+    }
+  }
+  EXPECT_EQ(run.results.texts("samples").size(), 6u);  // two of each of three kinds
+  EXPECT_EQ(run.results.texts("ranking").size(), 2u);
+  for (const ClaimRow& claim : run.outcome.claims)
+    EXPECT_EQ(claim.judgement.verdict, Verdict::not_judged) << claim.id;
+}
+
+TEST(SteeringScalar, RefusesWhatCannotBe) {
+  for (const char* wrong : {"word=Marlow", "text=stories.txt", "first_layer=2", "last_layer=2",
+                            "steered_layer=2", "pushes=2,1", "pushes=0", "length=200"})
+    EXPECT_THROW(resolve(steering_scalar(), smoke_request("", {wrong})), UserError) << wrong;
+}
+
+TEST(SteeringScalar, JudgesWhereTheThresholdsHold) {
+  const auto judged = [](const std::string& preset, const std::vector<std::string>& arguments) {
+    return testing::judged_claims(steering_scalar(), preset, "",
+                                  smoke_request("", arguments).assignments);
+  };
+  EXPECT_EQ(judged("quick", {}), "S1a S1b S1c S2 S3a S3b S3c T1 ");
+  EXPECT_EQ(judged("middle", {}), "S1a S1b S1c S2 S3a S3b S3c T1 ");
+  EXPECT_EQ(judged("smoke", {}), "");
+  EXPECT_EQ(judged("paper", {}), "");
+}
+
+}  // namespace
+}  // namespace omni

@@ -1,0 +1,41 @@
+#include "lab/activations.h"
+
+#include <memory>
+
+#include "base/error.h"
+#include "base/sha256.h"
+
+namespace omni {
+
+Activations read_activations(const Reading& reading, ModelView model, const DataTable& tables,
+                             const ProgramOptions& options) {
+  require(!reading.names.empty(), "activations: no names are given");
+  Activations out;
+  const auto build = [&](Step& s) {
+    Net net = s.net("model");
+    if (reading.changes) intervene(net, reading.changes(s));
+    // A hook asks for what is only there when somebody looks, such as attention's pattern.
+    for (const std::string& name : reading.names) net.hook(name, [](Value v) { return v; });
+    reading.define(s, net);
+    net.check_hooks();
+    for (const std::string& name : reading.names) {
+      const Value v = net.value(name);
+      if (out.try_emplace(name, v.shape()).second) s.graph().result(name, v);
+    }
+  };
+  Measured found = evaluate({build, reading.rows, {{"model", model}}}, tables, options);
+  for (auto& [name, values] : found) out.at(name).values = std::move(values);
+  return out;
+}
+
+DataTable tables_of(Activations activations, const std::string& prefix) {
+  DataTable tables;
+  for (auto& [name, a] : activations) {
+    const auto owner = std::make_shared<std::vector<float>>(std::move(a.values));
+    tables[prefix + "/" + name] = {
+        {DType::f32, a.shape}, owner->data(), sha256_hex(std::as_bytes(std::span(*owner))), owner};
+  }
+  return tables;
+}
+
+}  // namespace omni

@@ -1,0 +1,28 @@
+// A graph run once over rows of tables, inside of a trial or on its own.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "engine/program.h"
+#include "lab/trial.h"
+
+namespace omni {
+
+struct Evaluation {
+  StepBuilder build;
+  int64_t rows = 0;                       // 0..rows-1
+  std::map<std::string, ModelView> sets;  // what it reads: {"model", ensemble[3]}
+  std::map<std::string, double> scalars = {};
+  Key key = {};  // of random values in the graph
+};
+
+// The results by name. UserError for what the graph reads and nobody gives, and for hooks on what
+// no model has.
+Measured evaluate(const Evaluation& e, const DataTable& tables, const ProgramOptions& options = {});
+
+// The second half: `graph` was built from e, and `program` from it.
+Measured run_evaluation(const Evaluation& e, const Graph& graph, Program& program,
+                        const DataTable& tables);
+
+}  // namespace omni

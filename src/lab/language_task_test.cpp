@@ -1,0 +1,151 @@
+#include "lab/language_task.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+
+#include "base/error.h"
+#include "base/test_folder.h"
+#include "lab/worker.h"
+
+namespace omni {
+namespace {
+
+struct TaskBench {
+  explicit TaskBench(int64_t seed = 0) : trial(worker, seed, "", record) {
+    task.stories = 120;
+    task.held_out = 60;
+    task.length = 40;
+    task.batch = 16;
+    task.steps = 60;
+    task.warmup = 5;
+    task.lr = 3e-3;
+    worker.begin(seed);
+  }
+  std::span<const int32_t> rows(const std::string& subset) const {
+    const DataArray& a = trial.tables().at(subset);
+    return {static_cast<const int32_t*>(a.data), static_cast<size_t>(a.type.count())};
+  }
+  std::span<const float> values(const std::string& table) const {
+    const DataArray& a = trial.tables().at(table);
+    return {static_cast<const float*>(a.data), static_cast<size_t>(a.type.count())};
+  }
+
+  Worker worker{WorkerOptions{}};
+  SeedRecord record;
+  Trial trial;
+  LanguageTask task;
+};
+
+TEST(LanguageTask, SubsetsSplitStoriesByTopic) {
+  TaskBench b;
+  const Corpus c = b.task.prepare(b.trial);
+  EXPECT_TRUE(c.world);
+  for (const std::string split : {"train", "validation"}) {
+    const auto forget = b.values(split + ".forget");
+    EXPECT_EQ(b.rows("all." + split).size(), forget.size());
+    for (const int32_t row : b.rows("forget." + split)) EXPECT_EQ(forget[row], 1);
+    for (const int32_t row : b.rows("retain." + split)) EXPECT_EQ(forget[row], 0);
+    EXPECT_EQ(b.rows("forget." + split).size() + b.rows("retain." + split).size(), forget.size());
+  }
+  EXPECT_EQ(b.rows("forget.train").size(), 24u);  // one in five
+  // Two facts in each story that is not cut before them.
+  float facts = 0;
+  for (const float w : b.values("validation.fact")) facts += w;
+  EXPECT_GT(facts, 60);
+  EXPECT_LE(facts, 120);
+}
+
+TEST(LanguageTask, ModelsLearnAndAreMeasuredOnHeldOutText) {
+  TaskBench b;
+  const Corpus c = b.task.prepare(b.trial);
+  const LanguageTask::Model model = LanguageTask::plain(c.model);
+  const Ensemble start = LanguageTask::init(b.trial, c.model, b.trial.key().fold("init"));
+  const double before = LanguageTask::loss_on(b.trial, start, "all.validation", model);
+  EXPECT_NEAR(before, std::log(c.tokenizer->size()), 0.6);
+  const Trained m = b.trial.train(b.task.pretraining(b.trial, "base", start, "all.train",
+                                                     b.task.learn("all.train", model)));
+  EXPECT_LT(LanguageTask::loss_on(b.trial, m.model, "all.validation", model), before - 2);
+  // The mean over all is that over both topics, by tokens.
+  const auto tokens = [&](const std::string& subset) {
+    const auto weights = b.values("validation.weight");
+    double n = 0;
+    for (const int32_t row : b.rows(subset))
+      for (int64_t i = 0; i < b.task.length; ++i) n += weights[row * b.task.length + i];
+    return n;
+  };
+  double sum = 0, count = 0;
+  for (const std::string subset : {"forget.validation", "retain.validation"}) {
+    sum += tokens(subset) * LanguageTask::loss_on(b.trial, m.model, subset, model);
+    count += tokens(subset);
+  }
+  EXPECT_NEAR(sum / count, LanguageTask::loss_on(b.trial, m.model, "all.validation", model), 1e-4);
+}
+
+TEST(LanguageTask, LearningRatesRiseAndFall) {
+  TaskBench b;
+  const Corpus c = b.task.prepare(b.trial);
+  const Ensemble start = LanguageTask::init(b.trial, c.model, Key::of(1));
+  const Training p = b.task.pretraining(b.trial, "base", start, "all.train", {});
+  EXPECT_NEAR(p.lr(0, 60), 3e-3 / 5, 1e-9);
+  EXPECT_NEAR(p.lr(4, 60), 3e-3, 1e-9);
+  EXPECT_NEAR(p.lr(59, 60), 3e-4, 1e-5);
+}
+
+TEST(LanguageTask, ReadsTheUsersText) {
+  const TestFolder folder;
+  const auto path = folder.path() / "stories.txt";
+  {
+    std::ofstream out(path);
+    for (int i = 0; i < 300; ++i)
+      out << "Story " << i << " is about a " << (i % 4 ? "house" : "tree") << " by the river.\n";
+  }
+  setenv("XDG_CACHE_HOME", (folder.path() / "cache").c_str(), 1);
+  TaskBench b, other(1);
+  for (TaskBench* bench : {&b, &other}) {
+    bench->task.text = path.string();
+    bench->task.vocabulary = 300;
+    bench->task.stories = 1000;
+  }
+  const Corpus c = b.task.prepare(b.trial), same = other.task.prepare(other.trial);
+  EXPECT_FALSE(c.world);
+  EXPECT_EQ(c.tokenizer->kind(), "byte-pair");
+  EXPECT_EQ(c.validation.tokens, same.validation.tokens);  // seeds share what is held out
+  EXPECT_GT(b.rows("forget.train").size(), 40u);
+
+  b.task.keywords = "house+barn";
+  b.task.tokenizer = "words";
+  b.task.prepare(b.trial);
+  EXPECT_GT(b.rows("forget.train").size(), 120u);
+  b.task.keywords = "castle";
+  EXPECT_THROW(b.task.prepare(b.trial), UserError);
+  b.task.text = (folder.path() / "nothing.txt").string();
+  EXPECT_THROW(b.task.prepare(b.trial), UserError);
+}
+
+TEST(LanguageTask, RefusesWhatCannotBe) {
+  const auto refused = [](auto change) {
+    LanguageTask task;
+    change(task);
+    EXPECT_THROW(task.check(), UserError);
+  };
+  LanguageTask().check();
+  refused([](LanguageTask& t) { t.keywords = "house"; });
+  refused([](LanguageTask& t) { t.characters = 100; });
+  refused([](LanguageTask& t) { t.warmup = t.steps; });
+  refused([](LanguageTask& t) { t.text = "stories.txt", t.keywords = "house+house"; });
+  refused([](LanguageTask& t) { t.length = 129; });  // longer than the context
+}
+
+TEST(Subset, NamesEndInASplit) {
+  EXPECT_EQ(split_of("forget.train", {"train", "test"}), "train");
+  EXPECT_THROW(split_of("forget", {"train", "test"}), UserError);
+  EXPECT_THROW(split_of("forget.all", {"train", "test"}), UserError);
+  TaskBench b;
+  EXPECT_THROW(rows_of(b.trial, "nothing.train"), UserError);
+  EXPECT_THROW(add_subset(b.trial, "none.train", {}), UserError);
+}
+
+}  // namespace
+}  // namespace omni

@@ -1,0 +1,130 @@
+#include "lab/story_unlearning.h"
+
+#include <algorithm>
+
+#include "lab/relearning.h"
+#include "ops/elementwise.h"
+
+namespace omni {
+namespace {
+
+constexpr const char* kRepair = "coherence.train";
+constexpr const char* kRepairTest = "coherence-test.train";
+
+std::string trained_on(int64_t repeat, int64_t size) {
+  return fmt::format("attack-{}-{}.validation", repeat, size);
+}
+std::string tested_on(int64_t repeat) { return fmt::format("attacked-{}.validation", repeat); }
+
+}  // namespace
+
+std::vector<int32_t> rows_with(const TokenRows& rows, bool forget) {
+  std::vector<int32_t> out;
+  for (int64_t i = 0; i < rows.count(); ++i)
+    if ((rows.forget[static_cast<size_t>(i)] != 0) == forget) out.push_back(static_cast<int32_t>(i));
+  return out;
+}
+
+std::vector<int32_t> picked(std::span<const int32_t> from, Key key, int64_t count) {
+  std::vector<int32_t> out;
+  for (const int32_t i : permutation(key, std::ssize(from))) out.push_back(from[i]);
+  if (std::ssize(out) > count) out.resize(static_cast<size_t>(count));
+  return out;
+}
+
+void StoryUnlearning::check() const {
+  LanguageTask::check();
+  require(!attack_sizes.empty() && std::ranges::is_sorted(attack_sizes, std::ranges::less_equal{}),
+          "attack_sizes: they must ascend, such as attack_sizes=4,16");
+  require(!attack_at.empty() && std::ranges::is_sorted(attack_at) && attack_at.back() > 0,
+          "attack_at: the steps must ascend and end above 0");
+}
+
+Corpus StoryUnlearning::prepare(Trial& t) const {
+  Corpus c = LanguageTask::prepare(t);
+  const std::vector<int32_t> kept = picked(rows_with(c.train, false), t.key().fold("coherence"),
+                                           coherence_batch + coherence_test);
+  require(std::ssize(kept) > coherence_batch,
+          "coherence_batch={}: there are only {} retain stories to learn from", coherence_batch,
+          kept.size());
+  add_subset(t, kRepair, {kept.begin(), kept.begin() + coherence_batch});
+  add_subset(t, kRepairTest, {kept.begin() + coherence_batch, kept.end()});
+
+  const std::vector<int32_t> lost = rows_with(c.validation, true);
+  require(std::ssize(lost) > most_stories(),
+          "attack_sizes: {} forget stories are wanted and some to test on, {} are held out; raise "
+          "held_out or attack with fewer", most_stories(), lost.size());
+  for (int64_t r = 0; r < attack_repeats; ++r) {
+    const std::vector<int32_t> drawn = picked(lost, t.key().fold("attack").fold(r),
+                                              most_stories() + attack_test);
+    for (const int64_t n : attack_sizes)
+      add_subset(t, trained_on(r, n), {drawn.begin(), drawn.begin() + n});
+    add_subset(t, tested_on(r), {drawn.begin() + most_stories(), drawn.end()});
+  }
+  return c;
+}
+
+Trained StoryUnlearning::repair(Trial& t, const std::string& name, const Ensemble& start,
+                                const Model& model) const {
+  Training p = pretraining(t, name + ", repaired", start, kRepair, learn(kRepair, model));
+  p.steps = coherence_steps;
+  p.lr = [this](int64_t, int64_t) { return tuning_lr * lr; };
+  p.probe = Probe{.build =
+                      [model](Step& s) {
+                        Net net = s.net("model");
+                        const Batch b = batch_of(s, kRepairTest);
+                        s.graph().result("loss",
+                                         next_token_loss(model(net, b), b.targets, b.weights));
+                      },
+                  .rows = rows_of(t, kRepairTest),
+                  .at = {0},
+                  .every = 1};
+  const Trained all = t.train(p);
+  const auto best = std::ranges::min_element(
+      all.probed, {}, [](const Probed& x) { return x.values.at("loss"); });
+  if (best == all.probed.end() || best->step == 0) return {start.clone(), all.diverged_at};
+  p.steps = best->step;  // the same steps again, and no further
+  return t.train(p);
+}
+
+Attacked StoryUnlearning::attack(Trial& t, const Ensemble& weights, const Model& model,
+                                 int64_t size, const std::vector<AttackLoss>& measured) const {
+  Attacked out;
+  for (int64_t r = 0; r < attack_repeats; ++r) {
+    RelearningAttack a;
+    a.name = fmt::format("relearn from {}", size);
+    a.build = [=, this, with = trained_on(r, size)](Step& s) {
+      Net net = s.net("model");
+      const Batch b = batch_of(s, with);
+      const Value loss = next_token_loss(model(net, b), b.targets, b.weights);
+      s.graph().result("loss", loss);
+      apply(AdamW{.beta2 = beta2, .weight_decay = 0.01}, net, loss, s.lr());
+    };
+    a.samples = a.batch = size;
+    a.steps = attack_at.back();
+    a.rates = {tuning_lr * lr};
+    a.at = attack_at;
+    a.key = t.key().fold("attack").fold(r).fold(size);
+    for (const AttackLoss& m : measured) {
+      const std::string on = m.subset.empty() ? tested_on(r) : m.subset;
+      // The attacker wants a small loss: the largest of its negative.
+      a.probe = [=](Step& s) {
+        Net net = s.net("model");
+        const Batch b = batch_of(s, on);
+        s.graph().result(
+            "gain", -next_token_loss(model(net, b), b.targets, subset_rows(s, on, m.where)));
+      };
+      a.rows = rows_of(t, on);
+      a.result = "gain";
+      const Relearned found = relearn(t, weights, a);
+      std::vector<double>& mean = out.losses[m.name];
+      mean.resize(attack_at.size());
+      for (size_t i = 0; i < mean.size(); ++i)
+        mean[i] -= found.by_rate[0][i] / static_cast<double>(attack_repeats);
+    }
+  }
+  for (const auto& [name, mean] : out.losses) out.lowest[name] = *std::ranges::min_element(mean);
+  return out;
+}
+
+}  // namespace omni

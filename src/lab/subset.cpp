@@ -1,0 +1,51 @@
+#include "lab/subset.h"
+
+#include <algorithm>
+
+#include "ops/elementwise.h"
+#include "ops/gather.h"
+#include "ops/random.h"
+
+namespace omni {
+namespace {
+
+std::string ending(const std::string& subset) { return subset.substr(subset.rfind('.') + 1); }
+
+}  // namespace
+
+std::string split_of(const std::string& subset, const std::vector<std::string>& splits) {
+  const bool known = subset.find('.') != std::string::npos &&
+                     std::ranges::find(splits, ending(subset)) != splits.end();
+  require(known, "subset '{}': its name must end in .{}, such as forget.{}", subset,
+          fmt::join(splits, " or ."), splits.front());
+  return ending(subset);
+}
+
+int64_t rows_of(const Trial& t, const std::string& subset) {
+  const auto it = t.tables().find(subset);
+  require(it != t.tables().end(), "there is no subset '{}'; add_subset makes one", subset);
+  return it->second.type.shape[0];
+}
+
+void add_subset(Trial& t, const std::string& name, std::vector<int32_t> rows) {
+  require(!rows.empty(), "subset '{}': there are no rows in it", name);
+  const auto count = static_cast<int64_t>(rows.size());
+  t.add_table(name, std::move(rows), Shape{count});
+}
+
+Value subset_rows(Step& s, const std::string& subset, const std::string& what, Value positions) {
+  return gather(s.table(ending(subset) + "." + what), gather(s.table(subset), positions));
+}
+
+Value subset_rows(Step& s, const std::string& subset, const std::string& what) {
+  return subset_rows(s, subset, what, s.index());
+}
+
+Value random_positions(Step& s, const std::string& subset, const std::string& purpose) {
+  const auto count = static_cast<double>(s.table(subset).dim(0));
+  const Value u = random_uniform(s.key(), convert(s.step(), DType::i32), s.index(), purpose, {});
+  // u * count stays below count in f32: u is at most 1 - 2^-24.
+  return convert(u * count, DType::i32);
+}
+
+}  // namespace omni

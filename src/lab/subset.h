@@ -1,0 +1,31 @@
+// Subsets of a split: tables of row numbers such as "forget.train", through which a phase reads the
+// arrays of that split ("train.x", "train.y").
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lab/trial.h"
+
+namespace omni {
+
+// "train" of "forget.train". UserError unless it is one of `splits`.
+std::string split_of(const std::string& subset, const std::vector<std::string>& splits);
+
+// How many rows a subset has: of its table along the first axis. UserError if there is none.
+int64_t rows_of(const Trial& t, const std::string& subset);
+
+// Makes a subset of these rows of its split. UserError if there are none.
+void add_subset(Trial& t, const std::string& name, std::vector<int32_t> rows);
+
+// Rows of the array "<split>.<what>" at these positions (i32 [..]) of the subset; without positions
+// at those of this batch.
+Value subset_rows(Step& s, const std::string& subset, const std::string& what, Value positions);
+Value subset_rows(Step& s, const std::string& subset, const std::string& what);
+
+// Positions for a second batch beside the one that a phase visits in order, i32 [batch]: uniform
+// over a subset, with replacement, a function of the phase's key, the step and the row's number.
+Value random_positions(Step& s, const std::string& subset, const std::string& purpose);
+
+}  // namespace omni
