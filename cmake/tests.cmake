@@ -46,6 +46,9 @@ add_dependencies(omni_faults omniscale omni_failing_files)
 set(passes_folders ops engine nn)
 
 function(add_tests name label timeout)
+  if(OMNI_SANITIZE)  # each step takes many times as long
+    math(EXPR timeout "5 * ${timeout}")
+  endif()
   add_executable(test_${name} EXCLUDE_FROM_ALL ${ARGN})
   target_link_libraries(test_${name} PRIVATE omni_testing)
   if(name MATCHES "^faults")
