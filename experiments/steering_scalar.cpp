@@ -43,7 +43,11 @@ struct SteeringScalar : LanguageTask {
   bool rotary = false;
   int64_t samples = 4, sample_length = 60;
 
-  SteeringScalar() { size = "M"; }
+  SteeringScalar() {
+    size = "M";
+    steps = 300;
+    held_out = 500;
+  }
 
   void visit(auto&& option) {
     LanguageTask::visit(option);
@@ -465,9 +469,9 @@ Experiment steering_scalar() {
   e.metric = "word_gain";
   e.metric_label = "how much likelier the word becomes";
   e.presets = {
-      {"quick", "preset M on generated stories, 5 seeds (the source: 303 million parameters)", {}, 5},
+      {"quick", "preset M on generated stories, 4 seeds (the source: 303 million parameters)", {}, 4},
       {"middle", "preset L, longer, 10 seeds",
-       {{"size", "L"}, {"steps", "2000"}, {"first_layer", "2"}, {"last_layer", "5"},
+       {{"size", "L"}, {"steps", "2000"}, {"held_out", "1000"}, {"first_layer", "2"}, {"last_layer", "5"},
         {"steered_layer", "3"}, {"pushes", "0.5,1,2,4,8,16"}}, 10},
       {"paper", "as the source, for several GPUs: 20 layers of 1,024 on your text "
                 "(text=FOLDER, tokenizer=FOLDER of GPT-2)",

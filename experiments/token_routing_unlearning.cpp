@@ -35,8 +35,7 @@ struct TokenRouting : StoryUnlearning {
 
   TokenRouting() {
     attack_sizes = {2};
-    attack_at = {0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20};
-    attack_repeats = 3;
+    attack_at = {0, 4, 8, 12, 16, 20};
   }
 
   void visit(auto&& option) {
@@ -267,8 +266,8 @@ Experiment token_routing_unlearning() {
   e.metric = "forget_lasting";
   e.metric_label = "lost of the topic for good, nats";
   e.presets = {
-      {"quick", "preset S on generated stories, 4 tokens, 5 seeds (the source: 0.7 billion "
-                "parameters, 20 tokens)", {}, 5},
+      {"quick", "preset S on generated stories, 4 tokens, 4 seeds (the source: 0.7 billion "
+                "parameters, 20 tokens)", {}, 4},
       {"middle", "longer, more attacks, 10 seeds",
        {{"steps", "2000"}, {"attack_repeats", "10"}, {"held_out", "2000"}}, 10},
       {"paper", "as the source as far as its data can be had, for several GPUs: your text "
