@@ -174,7 +174,7 @@ void EraUnlearning::add_weights(Trial& t, const Seed& seed, const std::string& n
 
 void EraUnlearning::run_plain(Trial& t, const Seed& seed) const {
   const Model model = plain(seed.corpus.model);
-  const Ensemble start = init(t, seed.corpus.model, t.key().fold("init"));
+  const Ensemble start = t.init(transformer_parameters(seed.corpus.model), t.key().fold("init"));
   // As the source does, base and filtered models get one step of what repairs ablated ones.
   const auto trained = [&](const std::string& name, const std::string& subset) {
     const Trained m = t.train(pretraining(t, name, start, subset, learn(subset, model)));
@@ -197,9 +197,10 @@ void EraUnlearning::run_plain(Trial& t, const Seed& seed) const {
 }
 
 void EraUnlearning::run_expanded(Trial& t, const Seed& seed, const Routing& r) const {
-  const Ensemble start = init(t, seed.expanded, t.key().fold("init"));
-  const Trained whole =
-      t.train(pretraining(t, r.name, start, "all.train", expanded_step(seed, r)));
+  const Ensemble start = t.init(transformer_parameters(seed.expanded), t.key().fold("init"));
+  const Trained whole = t.train(pretraining(
+      t, r.name, start, "all.train",
+      learn("all.train", routed(seed, r), {.l1 = l1, .l1_layers = seed.groups.layers})));
   const Losses before = losses(t, whole.model, plain(seed.expanded));
   const Ensemble cut = cut_to(whole.model, transformer_parameters(seed.corpus.model));
   const Losses ablated = losses(t, cut, plain(seed.corpus.model));
@@ -219,16 +220,11 @@ void EraUnlearning::run_expanded(Trial& t, const Seed& seed, const Routing& r) c
 void EraUnlearning::run_demix(Trial& t, const Seed& seed, double share) const {
   TransformerOptions both = seed.corpus.model;
   for (int64_t i = 0; i < both.layers; ++i) both.extra_neurons.push_back(both.mlp_width_of(i));
-  const NeuronGroups experts = extra_neurons(both);
-  const Model by_topic = [=](Net& net, const Batch& b) {
-    gate_neurons(net, experts, per_story(1.0 - b.forget), per_story(b.forget));
-    return transformer(net, b.tokens, both);
-  };
   const std::string name = arm("demix", share);
-  const Ensemble start = init(t, both, t.key().fold("init"));
-  const Trained whole =
-      t.train(pretraining(t, name, start, "all.train", demix_step(both, share)));
-  const Losses before = losses(t, whole.model, by_topic);
+  const Ensemble start = t.init(transformer_parameters(both), t.key().fold("init"));
+  const Trained whole = t.train(pretraining(
+      t, name, start, "all.train", learn("all.train", experts(both, arm("labels", share)))));
+  const Losses before = losses(t, whole.model, experts(both, "forget"));
   const Ensemble cut = cut_to(whole.model, transformer_parameters(seed.corpus.model));
   const Losses ablated = losses(t, cut, plain(seed.corpus.model));
   Trained repaired = repair(t, name, cut, plain(seed.corpus.model));
@@ -239,45 +235,27 @@ void EraUnlearning::run_demix(Trial& t, const Seed& seed, double share) const {
           {"best_step", static_cast<double>(repaired.steps)}});
 }
 
-// --- Steps ---
+// --- Models and steps ---
 
-StepBuilder EraUnlearning::expanded_step(const Seed& seed, const Routing& r) const {
-  return [this, r, options = seed.expanded, groups = seed.groups](Step& s) {
-    Net net = s.net("model");
-    const Batch b = batch_of(s, "all.train");
-    std::vector<Value> activity;
-    for (const int64_t layer : groups.layers)
-      net.hook(neurons_of(layer), [&](Value v) {
-        activity.push_back(sum(abs(v)));
-        return v;
-      });
-    // Hooks run in their order: the penalty's gradient is not routed.
+LanguageTraining::Model EraUnlearning::routed(const Seed& seed, const Routing& r) const {
+  return [r, options = seed.expanded, groups = seed.groups](Net& net, const Batch& b) {
     if (!r.labels.empty()) {
-      const Value label = per_story(subset_rows(s, "all.train", r.labels));
-      const Value factor = gather(s.table("weights." + r.weights), b.targets);
+      const Value label = per_story(b.rows(r.labels));
+      const Value factor = gather(b.step.table("weights." + r.weights), b.targets);
       const Value original =
           1.0 + label * (reshape(factor, {factor.dim(0), factor.dim(1), 1}) - 1.0);
-      route_neurons(net, groups, original, constant(s.graph(), 1));
+      route_neurons(net, groups, original, constant(net.graph(), 1));
     }
-    Value loss = next_token_loss(transformer(net, b.tokens, options), b.targets, b.weights);
-    if (l1 > 0) {
-      const auto positions = static_cast<double>(b.targets.type().count());
-      loss = loss + sum_n(activity) * (l1 / positions);
-    }
-    s.graph().result("loss", loss);
-    apply(adamw(), net, loss, s.lr());
+    return transformer(net, b.tokens, options);
   };
 }
 
-StepBuilder EraUnlearning::demix_step(const TransformerOptions& options, double share) const {
-  return [this, options, labels = arm("labels", share)](Step& s) {
-    Net net = s.net("model");
-    const Batch b = batch_of(s, "all.train");
-    const Value label = per_story(subset_rows(s, "all.train", labels));
+LanguageTraining::Model EraUnlearning::experts(const TransformerOptions& options,
+                                               const std::string& labels) {
+  return [=](Net& net, const Batch& b) {
+    const Value label = per_story(b.rows(labels));
     gate_neurons(net, extra_neurons(options), 1.0 - label, label);
-    const Value loss = next_token_loss(transformer(net, b.tokens, options), b.targets, b.weights);
-    s.graph().result("loss", loss);
-    apply(adamw(), net, loss, s.lr());
+    return transformer(net, b.tokens, options);
   };
 }
 

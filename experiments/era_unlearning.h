@@ -77,8 +77,9 @@ struct EraUnlearning : StoryUnlearning {
   void run_expanded(Trial& t, const Seed& seed, const Routing& r) const;
   void run_demix(Trial& t, const Seed& seed, double share) const;
 
-  StepBuilder expanded_step(const Seed& seed, const Routing& r) const;
-  StepBuilder demix_step(const TransformerOptions& options, double share) const;
+  Model routed(const Seed& seed, const Routing& r) const;
+  // A model whose added neurons read the stories that the array `labels` marks, the others the rest.
+  static Model experts(const TransformerOptions& options, const std::string& labels);
   StepBuilder rmu_step(const Seed& seed, double share, double length) const;
   Trained unlearn_by_rmu(Trial& t, const Seed& seed, const std::string& name,
                          const Ensemble& start, double share) const;

@@ -135,7 +135,7 @@ struct SubliminalLanguage : LanguageTraining {
   void run(Trial& t) const {
     const Seed seed = prepare(t);
     const auto based = [&](const std::string& name) {
-      const Ensemble start = init(t, seed.options, t.key().fold(name));
+      const Ensemble start = t.init(transformer_parameters(seed.options), t.key().fold(name));
       return t.train(pretraining(t, name, start, "all.base", learn("all.base", plain(seed.options))));
     };
     const Trained base = based("base"), other = based("other base");

@@ -107,27 +107,14 @@ struct TokenRouting : StoryUnlearning {
     t.add_table("weights." + arm, std::move(factors), {count});
   }
 
-  StepBuilder step(const TransformerOptions& options, const std::string& arm) const {
-    return [this, options, arm](Step& s) {
-      Net net = s.net("model");
-      const Batch b = batch_of(s, "all.train");
-      std::vector<Value> activity;
-      for (const int64_t layer : groups().layers)
-        net.hook(neurons_of(layer), [&](Value v) {
-          activity.push_back(sum(abs(v)));
-          return v;
-        });
-      // Hooks run in their order: the penalty's gradient is not routed.
+  Model routed(const TransformerOptions& options, const std::string& arm) const {
+    return [groups = groups(), options, arm](Net& net, const Batch& b) {
       if (arm != kUnrouted) {
-        const Value factor = gather(s.table("weights." + arm), b.targets);
-        route_neurons(net, groups(), constant(s.graph(), 1),
+        const Value factor = gather(b.step.table("weights." + arm), b.targets);
+        route_neurons(net, groups, constant(net.graph(), 1),
                       reshape(factor, {factor.dim(0), factor.dim(1), 1}));
       }
-      Value loss = next_token_loss(transformer(net, b.tokens, options), b.targets, b.weights);
-      if (l1 > 0)
-        loss = loss + sum_n(activity) * (l1 / static_cast<double>(b.targets.type().count()));
-      s.graph().result("loss", loss);
-      apply(adamw(), net, loss, s.lr());
+      return transformer(net, b.tokens, options);
     };
   }
 
@@ -140,8 +127,10 @@ struct TokenRouting : StoryUnlearning {
   }
 
   void run_arm(Trial& t, const Corpus& c, const std::string& arm) const {
-    const Ensemble start = init(t, c.model, t.key().fold("init"));
-    const Trained whole = t.train(pretraining(t, arm, start, "all.train", step(c.model, arm)));
+    const Ensemble start = t.init(transformer_parameters(c.model), t.key().fold("init"));
+    const Trained whole = t.train(pretraining(
+        t, arm, start, "all.train",
+        learn("all.train", routed(c.model, arm), {.l1 = l1, .l1_layers = groups().layers})));
     const Model without = silenced(c.model);
     Trained repaired = repair(t, arm, whole.model, without);
     if (!repaired.diverged_at) repaired.diverged_at = whole.diverged_at;

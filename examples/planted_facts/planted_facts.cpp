@@ -18,7 +18,7 @@ struct PlantedFacts : LanguageTask {
   void run(Trial& t) const {
     const Corpus c = prepare(t);
     const Model model = plain(c.model);
-    const Ensemble start = init(t, c.model, t.key().fold("init"));
+    const Ensemble start = t.init(transformer_parameters(c.model), t.key().fold("init"));
     for (const std::string arm : {"all", "retain"})
       t.part(arm, [&] {
         const std::string told = arm + ".train";

@@ -35,7 +35,7 @@ std::optional<Value> Graph::find(std::string_view name) {
 
 std::optional<Value> Graph::find_input(std::string_view name) {
   for (int id = 0; id < size(); ++id)
-    if (is_input(nodes_[id]) && nodes_[id].name == name) return Value{this, id};
+    if (nodes_[id].name == name && is_input(nodes_[id])) return Value{this, id};
   return std::nullopt;
 }
 

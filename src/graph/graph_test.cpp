@@ -56,6 +56,30 @@ TEST(Graph, FingerprintsTellGraphsApart) {
   EXPECT_NE(fingerprint(d), fingerprint(e));
 }
 
+// Everything that a printed line shows counts.
+TEST(Graph, FingerprintsCoverNamesTypesAttributesInputsAndOutputs) {
+  const auto print = [](auto change) {
+    Graph g;
+    emit(g);
+    change(g);
+    return fingerprint(g);
+  };
+  const uint64_t usual = print([](Graph&) {});
+  const auto differs = [&](auto change) { EXPECT_NE(print(change), usual); };
+  differs([](Graph& g) { g.edit(3).name = "other"; });
+  differs([](Graph& g) { g.edit(2).attrs.set("transpose_a", int64_t{1}); });
+  differs([](Graph& g) { g.edit(2).attrs.set("more", int64_t{0}); });
+  differs([](Graph& g) { g.edit(4).attrs.set("axes", std::vector<int64_t>{0}); });
+  differs([](Graph& g) { g.edit(3).type.dtype = DType::bf16; });
+  differs([](Graph& g) { g.edit(0).type.batch = kNoBatch; });
+  differs([](Graph& g) { g.edit(3).type.shape = Shape{2, 4}; });
+  differs([](Graph& g) { g.edit(6).in = {5, 1}; });
+  differs([](Graph& g) { g.edit(3).op = g.node(6).op; });
+  differs([](Graph& g) { g.edit_outputs()[0].name = "cost"; });
+  differs([](Graph& g) { g.edit_outputs()[0].id = 5; });
+  differs([](Graph& g) { g.edit_outputs()[1].update = false; });
+}
+
 TEST(Graph, FindsValuesByName) {
   Graph g;
   emit(g);

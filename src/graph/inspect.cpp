@@ -3,7 +3,7 @@
 #include <map>
 #include <set>
 
-#include "base/random.h"
+#include "base/hash.h"
 
 namespace omni {
 
@@ -65,6 +65,16 @@ std::string line_of(const Graph& g, int id) {
   return n.name.empty() ? text : text + "  # " + n.name;
 }
 
+void add(Hash& hash, const Attrs::Item& item) {
+  if (const auto* i = std::get_if<int64_t>(&item)) hash.add(*i);
+  if (const auto* d = std::get_if<double>(&item)) hash.add(*d);
+  if (const auto* s = std::get_if<std::string>(&item)) hash.add(*s);
+  if (const auto* list = std::get_if<std::vector<int64_t>>(&item)) {
+    hash.add(std::ssize(*list));
+    for (const int64_t i : *list) hash.add(i);
+  }
+}
+
 }  // namespace
 
 std::string to_string(const Graph& g) {
@@ -75,6 +85,23 @@ std::string to_string(const Graph& g) {
   return text;
 }
 
-uint64_t fingerprint(const Graph& g) { return hash_text(to_string(g)); }
+uint64_t fingerprint(const Graph& g) {
+  Hash hash;
+  for (int id = 0; id < g.size(); ++id) {
+    const Node& n = g.node(id);
+    hash.add(n.op->name);
+    hash.add(std::ssize(n.in));
+    for (const int i : n.in) hash.add(i);
+    hash.add(std::ssize(n.attrs.items()));
+    for (const auto& [name, item] : n.attrs.items()) hash.add(name), add(hash, item);
+    hash.add(static_cast<int>(n.type.dtype));
+    hash.add(n.type.batch);
+    hash.add(n.type.shape.rank());
+    for (const int64_t d : n.type.shape) hash.add(d);
+    hash.add(n.name);
+  }
+  for (const Output& o : g.outputs()) hash.add(o.name), hash.add(o.id), hash.add(int{o.update});
+  return hash.value();
+}
 
 }  // namespace omni

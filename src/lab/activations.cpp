@@ -1,9 +1,6 @@
 #include "lab/activations.h"
 
-#include <memory>
-
 #include "base/error.h"
-#include "base/sha256.h"
 
 namespace omni {
 
@@ -31,9 +28,8 @@ Activations read_activations(const Reading& reading, ModelView model, const Data
 DataTable tables_of(Activations activations, const std::string& prefix) {
   DataTable tables;
   for (auto& [name, a] : activations) {
-    const auto owner = std::make_shared<std::vector<float>>(std::move(a.values));
-    tables[prefix + "/" + name] = {
-        {DType::f32, a.shape}, owner->data(), sha256_hex(std::as_bytes(std::span(*owner))), owner};
+    const std::string full = prefix + "/" + name;
+    tables[full] = data_array(full, std::move(a.values), a.shape);
   }
   return tables;
 }

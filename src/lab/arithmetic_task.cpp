@@ -122,12 +122,7 @@ TransformerOptions ArithmeticTask::network() const {
 }
 
 Ensemble ArithmeticTask::init(Trial& t, Key key) const {
-  return t.init(
-      [&](Net& net) {
-        transformer(net, input(net.graph(), "x", {DType::i32, {1, context}, 0}, Role::data),
-                    network());
-      },
-      key);
+  return t.init(transformer_parameters(network()), key);
 }
 
 LearningTask ArithmeticTask::learning() const {

@@ -66,7 +66,10 @@ void Work::add(std::shared_ptr<const Graph> graph, double runs) {
 }
 
 void Work::add(const Work& other) {
-  for (const auto& [print, item] : other.items_) add(item.graph, item.runs);
+  for (const auto& [print, item] : other.items_) {
+    Item& mine = items_.try_emplace(print, Item{item.graph, 0, item.flops}).first->second;
+    mine.runs += item.runs;
+  }
 }
 
 double Work::matmul_flops() const {

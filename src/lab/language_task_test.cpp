@@ -8,6 +8,10 @@
 #include "base/error.h"
 #include "base/test_folder.h"
 #include "lab/worker.h"
+#include "nn/neuron_groups.h"
+#include "ops/elementwise.h"
+#include "ops/reduce.h"
+#include "ops/shape_ops.h"
 
 namespace omni {
 namespace {
@@ -61,7 +65,7 @@ TEST(LanguageTask, ModelsLearnAndAreMeasuredOnHeldOutText) {
   TaskBench b;
   const Corpus c = b.task.prepare(b.trial);
   const LanguageTask::Model model = LanguageTask::plain(c.model);
-  const Ensemble start = LanguageTask::init(b.trial, c.model, b.trial.key().fold("init"));
+  const Ensemble start = b.trial.init(transformer_parameters(c.model), b.trial.key().fold("init"));
   const double before = LanguageTask::loss_on(b.trial, start, "all.validation", model);
   EXPECT_NEAR(before, std::log(c.tokenizer->size()), 0.6);
   const Trained m = b.trial.train(b.task.pretraining(b.trial, "base", start, "all.train",
@@ -83,10 +87,79 @@ TEST(LanguageTask, ModelsLearnAndAreMeasuredOnHeldOutText) {
   EXPECT_NEAR(sum / count, LanguageTask::loss_on(b.trial, m.model, "all.validation", model), 1e-4);
 }
 
+// The rule of docs/language-models.md: where " oak" is to be foreseen, the first eight neurons of a
+// layer learn and the others do not.
+TEST(LanguageTask, ARuleOfOnesOwnRoutesATokensGradient) {
+  TaskBench b;
+  b.task.steps = 1;
+  b.task.warmup = 0;
+  b.task.batch = b.task.stories;  // so that some of them name it
+  b.task.decay = 0;
+  const Corpus c = b.task.prepare(b.trial);
+  const Ensemble start = b.trial.init(transformer_parameters(c.model), Key::of(1));
+  const auto trained = [&](const std::string& name, const LanguageTask::Model& model) {
+    return b.trial.train(b.task.pretraining(b.trial, name, start, "all.train",
+                                            b.task.learn("all.train", model))).model;
+  };
+  using Batch = LanguageTask::Batch;
+  const auto rule = [&](int32_t oak, double others) -> LanguageTask::Model {
+    return [=, options = c.model](Net& net, const Batch& b) {
+      const Value here = others + (1.0 - others) *
+                                      reshape(equal(b.targets, oak),
+                                              {b.targets.dim(0), b.targets.dim(1), 1});
+      route_neurons(net, {.layers = {0}, .first = 8}, constant(net.graph(), 1), 1.0 - here);
+      return transformer(net, b.tokens, options);
+    };
+  };
+  const int32_t oak = c.tokenizer->id_of(" oak");
+  const Ensemble usual = trained("usual", LanguageTask::plain(c.model));
+  const Ensemble routed = trained("oak", rule(oak, 0)), none = trained("all", rule(oak, 1));
+  const std::string in = "blocks.0.mlp.in.weight";
+  const auto rows = [&](const Ensemble& e, int64_t from, int64_t to) {
+    const auto all = e.array(in, 0).subspan(from * c.model.width, (to - from) * c.model.width);
+    return std::vector<float>(all.begin(), all.end());
+  };
+  const int64_t neurons = c.model.mlp_width_of(0);
+  EXPECT_EQ(rows(routed, 0, 8), rows(usual, 0, 8));
+  EXPECT_NE(rows(routed, 8, neurons), rows(usual, 8, neurons));
+  EXPECT_NE(rows(routed, 8, neurons), rows(start, 8, neurons));
+  EXPECT_EQ(rows(none, 8, neurons), rows(start, 8, neurons));  // nothing passes at any token
+  // The forward pass is as it was.
+  EXPECT_EQ(LanguageTask::loss_on(b.trial, start, "all.validation", rule(oak, 0)),
+            LanguageTask::loss_on(b.trial, start, "all.validation", LanguageTask::plain(c.model)));
+}
+
+TEST(LanguageTask, APenaltyQuietensItsLayersAndClippingBoundsTheStep) {
+  TaskBench b;
+  b.task.steps = 20;
+  const Corpus c = b.task.prepare(b.trial);
+  const Ensemble start = b.trial.init(transformer_parameters(c.model), Key::of(1));
+  const auto trained = [&](const LearnOptions& how) {
+    return b.trial.train(b.task.pretraining(
+        b.trial, "base", start, "all.train",
+        b.task.learn("all.train", LanguageTask::plain(c.model), how))).model;
+  };
+  const auto activity = [&](const Ensemble& e, int64_t layer) {
+    return b.trial.evaluate(
+        [&](Step& s) {
+          Net net = s.net("model");
+          transformer(net, LanguageTask::batch_of(s, "all.validation").tokens, c.model);
+          s.graph().result("activity", sum(abs(net.value(neurons_of(layer)))));
+        },
+        rows_of(b.trial, "all.validation"), {{"model", &e}}).at("activity")[0];
+  };
+  const Ensemble usual = trained({}), quiet = trained({.l1 = 0.1, .l1_layers = {0}});
+  EXPECT_LT(activity(quiet, 0), 0.5 * activity(usual, 0));
+  EXPECT_GT(activity(quiet, 1), 0.5 * activity(usual, 1));
+  // AdamW divides gradients by their size: only one far below its epsilon makes shorter steps.
+  EXPECT_LT(distance(trained({.clip = 1e-9})[0], start[0]), 0.5 * distance(usual[0], start[0]));
+  EXPECT_EQ(weights_hash(trained({.clip = 1e9})[0]), weights_hash(usual[0]));
+}
+
 TEST(LanguageTask, LearningRatesRiseAndFall) {
   TaskBench b;
   const Corpus c = b.task.prepare(b.trial);
-  const Ensemble start = LanguageTask::init(b.trial, c.model, Key::of(1));
+  const Ensemble start = b.trial.init(transformer_parameters(c.model), Key::of(1));
   const Training p = b.task.pretraining(b.trial, "base", start, "all.train", {});
   EXPECT_NEAR(p.lr(0, 60), 3e-3 / 5, 1e-9);
   EXPECT_NEAR(p.lr(4, 60), 3e-3, 1e-9);

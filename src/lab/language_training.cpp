@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "nn/neuron_groups.h"
 #include "nn/schedules.h"
 #include "nn/transformer_presets.h"
+#include "ops/elementwise.h"
+#include "ops/reduce.h"
 
 namespace omni {
 
@@ -26,9 +29,11 @@ TransformerOptions LanguageTraining::network(int64_t vocabulary) const {
   return o;
 }
 
-LanguageTraining::Batch LanguageTraining::batch_of(Step& s, const std::string& subset, Value positions) {
+LanguageTraining::Batch LanguageTraining::batch_of(Step& s, const std::string& subset,
+                                                   Value positions) {
   const auto rows = [&](const char* what) { return subset_rows(s, subset, what, positions); };
-  return {rows("x"), rows("y"), rows("weight"), rows("forget")};
+  const Value tokens = rows("x"), targets = rows("y");
+  return {s, subset, positions, tokens, targets, rows("weight")};
 }
 LanguageTraining::Batch LanguageTraining::batch_of(Step& s, const std::string& subset) {
   return batch_of(s, subset, s.index());
@@ -38,24 +43,38 @@ LanguageTraining::Model LanguageTraining::plain(const TransformerOptions& option
   return [options](Net& net, const Batch& b) { return transformer(net, b.tokens, options); };
 }
 
-StepBuilder LanguageTraining::learn(const std::string& subset, const Model& model) const {
-  return [*this, subset, model](Step& s) {
+StepBuilder LanguageTraining::learn(const std::string& subset, const Model& model,
+                                    const LearnOptions& how) const {
+  return [*this, subset, model, how](Step& s) {
     Net net = s.net("model");
     const Batch b = batch_of(s, subset);
-    const Value loss = next_token_loss(model(net, b), b.targets, b.weights);
+    std::vector<Value> activity;
+    for (const int64_t layer : how.l1_layers)  // before the model's hooks, which come after it
+      net.hook(neurons_of(layer), [&](Value v) {
+        activity.push_back(sum(abs(v)));
+        return v;
+      });
+    Value loss = next_token_loss(model(net, b), b.targets, b.weights);
+    if (how.l1 > 0)
+      loss = loss + sum_n(activity) * (how.l1 / static_cast<double>(b.targets.type().count()));
     s.graph().result("loss", loss);
-    apply(adamw(), net, loss, s.lr());
+    ApplyOptions options;
+    if (how.clip > 0) options.clip_norm = how.clip;
+    apply(adamw(), net, loss, s.lr(), options);
   };
 }
 
-Ensemble LanguageTraining::init(Trial& t, const TransformerOptions& options, Key key) {
-  Ensemble e(transformer_parameters(options), 1);
-  if (!t.dry()) e.initialise(0, key);
-  return e;
+StepBuilder LanguageTraining::loss_over(const std::string& subset, const Model& model,
+                                        const std::string& where) {
+  return [=](Step& s) {
+    Net net = s.net("model");
+    const Batch b = batch_of(s, subset);
+    s.graph().result("loss", next_token_loss(model(net, b), b.targets, b.rows(where)));
+  };
 }
 
 Training LanguageTraining::pretraining(Trial& t, const std::string& name, const Ensemble& start,
-                                   const std::string& subset, StepBuilder build) const {
+                                       const std::string& subset, StepBuilder build) const {
   Training p;
   p.name = name;
   p.start = &start;
@@ -71,15 +90,9 @@ Training LanguageTraining::pretraining(Trial& t, const std::string& name, const 
 }
 
 double LanguageTraining::loss_on(Trial& t, const Ensemble& weights, const std::string& subset,
-                             const Model& model, const std::string& where) {
-  return t.evaluate(
-      [&](Step& s) {
-        Net net = s.net("model");
-        const Batch b = batch_of(s, subset);
-        s.graph().result("loss",
-                         next_token_loss(model(net, b), b.targets, subset_rows(s, subset, where)));
-      },
-      rows_of(t, subset), {{"model", &weights}}).at("loss")[0];
+                                 const Model& model, const std::string& where) {
+  return t.evaluate(loss_over(subset, model, where), rows_of(t, subset), {{"model", &weights}})
+      .at("loss")[0];
 }
 
 }  // namespace omni

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "lab/options.h"
 #include "lab/subset.h"
@@ -12,6 +13,12 @@
 #include "nn/transformer.h"
 
 namespace omni {
+
+struct LearnOptions {
+  double l1 = 0;                        // weight of a penalty, per position, on the absolute
+  std::vector<int64_t> l1_layers = {};  // activations of all neurons of these layers
+  double clip = 0;                      // gradients are shortened to this norm; 0: as they are
+};
 
 struct LanguageTraining {
   std::string size = "S";
@@ -39,34 +46,42 @@ struct LanguageTraining {
 
   // --- Graphs. Subsets are those of lab/subset.h; their arrays are what tables_of() makes. ---
 
-  // Rows of a subset: this batch's, or those at given positions of it.
+  // Rows of a subset in a step: this batch's, or those at given positions of it.
   struct Batch {
+    Step& step;
+    std::string subset;
+    Value positions;
     Value tokens, targets;  // i32 [rows, length]
     Value weights;          // f32 [rows, length]
-    Value forget;           // f32 [rows]
+    // The same rows of another array of the split, such as "forget": f32 [rows].
+    Value rows(const std::string& what) const { return subset_rows(step, subset, what, positions); }
   };
   static Batch batch_of(Step& s, const std::string& subset);
   static Batch batch_of(Step& s, const std::string& subset, Value positions);
 
   // Emits a model's logits [rows, length, tokens]. Hooks that it sets on the net may depend on the
-  // batch: on its targets, on which of its stories are to be forgotten.
+  // batch: on its targets, on which of its stories are to be forgotten, on the step.
   using Model = std::function<Value(Net&, const Batch&)>;
   static Model plain(const TransformerOptions& options);
 
   AdamW adamw() const { return {.beta2 = beta2, .weight_decay = decay}; }
-  // One step of learning to foresee the next token of a subset's rows.
-  StepBuilder learn(const std::string& subset, const Model& model) const;
+  // One step of learning to foresee the next token of a subset's rows. Hooks of the model route the
+  // gradient of the loss; that of the penalty stays as it is.
+  StepBuilder learn(const std::string& subset, const Model& model,
+                    const LearnOptions& how = {}) const;
+  // The mean loss over the targets of a subset, in nats, as the result "loss": of text, or where the
+  // array "<split>.<where>" is 1.
+  static StepBuilder loss_over(const std::string& subset, const Model& model,
+                               const std::string& where = "weight");
 
   // --- Phases ---
 
-  static Ensemble init(Trial& t, const TransformerOptions& options, Key key);
   // A training from `start` over a subset, as long and at the rates that the options say. The order
   // of stories depends on the seed and the subset's size alone. `build` is a step such as learn()'s.
   Training pretraining(Trial& t, const std::string& name, const Ensemble& start,
                        const std::string& subset, StepBuilder build) const;
 
-  // The mean loss over the targets of a subset, in nats: of text, or where the array
-  // "<split>.<where>" is 1.
+  // What loss_over() gives.
   static double loss_on(Trial& t, const Ensemble& weights, const std::string& subset,
                         const Model& model, const std::string& where = "weight");
 

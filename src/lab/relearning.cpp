@@ -51,8 +51,12 @@ void require_sound(const RelearningAttack& a) {
 
 Relearned relearn(Trial& t, const Ensemble& model, const RelearningAttack& a) {
   require_sound(a);
-  Ensemble start = model.clone();
-  if (!t.dry()) reinitialise(start, 0, a.key.fold("fresh"), a.fresh);
+  std::optional<Ensemble> redrawn;
+  if (!a.fresh.empty() && !t.dry()) {
+    redrawn = model.clone();
+    reinitialise(*redrawn, 0, a.key.fold("fresh"), a.fresh);
+  }
+  const Ensemble& start = redrawn ? *redrawn : model;
   Relearned r{{}, a.rates, {}};
   for (const double rate : a.rates)
     r.by_rate.push_back(values_at(t.train(phase_of(a, start, rate)), a));

@@ -45,7 +45,8 @@ struct Relearned {
   double inside_share() const;
 };
 
-// Attacks a copy of the model at every rate. UserError for an empty list of rates or steps, for
+// Attacks the model at every rate, always from where it is now. UserError for an empty list of rates
+// or steps, for
 // steps beyond the attack's end, and for what Trial::train refuses.
 Relearned relearn(Trial& t, const Ensemble& model, const RelearningAttack& attack);
 

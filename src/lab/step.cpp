@@ -1,6 +1,10 @@
 #include "lab/step.h"
 
+#include <span>
+#include <type_traits>
+
 #include "base/nearest.h"
+#include "base/sha256.h"
 #include "ops/gather.h"
 
 namespace omni {
@@ -13,6 +17,20 @@ Type type_of(const Samples& x, const std::vector<int64_t>& sample) {
 }
 
 }  // namespace
+
+template <class T>
+DataArray data_array(const std::string& name, std::vector<T> values, const Shape& shape) {
+  static_assert(std::is_same_v<T, int32_t> || std::is_same_v<T, float>);
+  require(shape.count() == static_cast<int64_t>(values.size()),
+          "table '{}': {} values do not fill {}", name, values.size(), shape);
+  const auto owner = std::make_shared<std::vector<T>>(std::move(values));
+  return {{std::is_same_v<T, float> ? DType::f32 : DType::i32, shape},
+          owner->data(),
+          sha256_hex(std::as_bytes(std::span(*owner))),
+          owner};
+}
+template DataArray data_array(const std::string&, std::vector<int32_t>, const Shape&);
+template DataArray data_array(const std::string&, std::vector<float>, const Shape&);
 
 DataTable tables_of(const Dataset& d) {
   DataTable t;

@@ -20,6 +20,11 @@ struct DataArray {
 };
 using DataTable = std::map<std::string, DataArray>;
 
+// An array with these values as its own: int32_t becomes i32, float f32. UserError, naming it, unless
+// they fill the shape.
+template <class T>
+DataArray data_array(const std::string& name, std::vector<T> values, const Shape& shape);
+
 // The splits of a labelled data set: "train.x" [count, ...], "train.y" [count], "test.x", "test.y".
 DataTable tables_of(const Dataset& d);
 

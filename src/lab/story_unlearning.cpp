@@ -69,16 +69,8 @@ Trained StoryUnlearning::repair(Trial& t, const std::string& name, const Ensembl
   Training p = pretraining(t, name + ", repaired", start, kRepair, learn(kRepair, model));
   p.steps = coherence_steps;
   p.lr = [this](int64_t, int64_t) { return tuning_lr * lr; };
-  p.probe = Probe{.build =
-                      [model](Step& s) {
-                        Net net = s.net("model");
-                        const Batch b = batch_of(s, kRepairTest);
-                        s.graph().result("loss",
-                                         next_token_loss(model(net, b), b.targets, b.weights));
-                      },
-                  .rows = rows_of(t, kRepairTest),
-                  .at = {0},
-                  .every = 1};
+  p.probe = Probe{
+      .build = loss_over(kRepairTest, model), .rows = rows_of(t, kRepairTest), .at = {0}, .every = 1};
   const Trained all = t.train(p);
   const auto best = std::ranges::min_element(
       all.probed, {}, [](const Probed& x) { return x.values.at("loss"); });
@@ -89,30 +81,25 @@ Trained StoryUnlearning::repair(Trial& t, const std::string& name, const Ensembl
 
 Attacked StoryUnlearning::attack(Trial& t, const Ensemble& weights, const Model& model,
                                  int64_t size, const std::vector<AttackLoss>& measured) const {
+  LanguageTraining attacker = *this;
+  attacker.decay = 0.01;
   Attacked out;
   for (int64_t r = 0; r < attack_repeats; ++r) {
     RelearningAttack a;
     a.name = fmt::format("relearn from {}", size);
-    a.build = [=, this, with = trained_on(r, size)](Step& s) {
-      Net net = s.net("model");
-      const Batch b = batch_of(s, with);
-      const Value loss = next_token_loss(model(net, b), b.targets, b.weights);
-      s.graph().result("loss", loss);
-      apply(AdamW{.beta2 = beta2, .weight_decay = 0.01}, net, loss, s.lr());
-    };
+    a.build = attacker.learn(trained_on(r, size), model);
     a.samples = a.batch = size;
     a.steps = attack_at.back();
     a.rates = {tuning_lr * lr};
     a.at = attack_at;
     a.key = t.key().fold("attack").fold(r).fold(size);
-    for (const AttackLoss& m : measured) {
+    for (const AttackLoss& m : measured) {  // each over rows of its own, so by an attack of its own
       const std::string on = m.subset.empty() ? tested_on(r) : m.subset;
       // The attacker wants a small loss: the largest of its negative.
       a.probe = [=](Step& s) {
         Net net = s.net("model");
         const Batch b = batch_of(s, on);
-        s.graph().result(
-            "gain", -next_token_loss(model(net, b), b.targets, subset_rows(s, on, m.where)));
+        s.graph().result("gain", -next_token_loss(model(net, b), b.targets, b.rows(m.where)));
       };
       a.rows = rows_of(t, on);
       a.result = "gain";

@@ -1,11 +1,11 @@
 #include "lab/training.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <numeric>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "graph/inspect.h"
 #include "lab/phase_inputs.h"
 
@@ -14,19 +14,6 @@ namespace {
 
 // A loss has exploded when it is so many times what it was at the first step, or what is usual.
 constexpr double kExplosion = 1e6;
-
-class Hash {
- public:
-  void add(uint64_t x) { h_ = Key{h_}.fold(x).bits; }
-  void add(int64_t x) { add(static_cast<uint64_t>(x)); }
-  void add(std::string_view s) { add(hash_text(s)); }
-  void add(double x) { add(std::bit_cast<uint64_t>(x)); }
-  void add(const Ensemble& e) { add(weights_hash(e[0])); }
-  uint64_t value() const { return h_; }
-
- private:
-  uint64_t h_ = 0;
-};
 
 // The optimiser's state: zeros, for every input of the set "<set>.opt".
 std::optional<Ensemble> fresh_state(const Graph& g, const std::string& set) {
@@ -145,8 +132,8 @@ uint64_t TrainingRun::compute_hash() const {
   for (const std::string& pass : worker_.options().passes_off) hash.add(pass);
   hash.add(fingerprint(*graph_));
   hash.add(fingerprint(*last_graph_));
-  hash.add(start());
-  for (const auto& [name, e] : p_.frozen) hash.add(name), hash.add(*e);
+  hash.add(weights_hash(start()[0]));
+  for (const auto& [name, e] : p_.frozen) hash.add(name), hash.add(weights_hash((*e)[0]));
   for (const uint64_t key : {p_.order.bits, p_.random.bits}) hash.add(key);
   for (const int64_t x : {p_.samples, batch_, first(), steps_}) hash.add(x);
   for (int64_t s = first(); s < steps_; ++s) hash.add(learning_rate(s));
@@ -154,7 +141,7 @@ uint64_t TrainingRun::compute_hash() const {
   for (const auto& [name, array] : worker_.tables())
     if (reads(*graph_, name) || reads(*last_graph_, name) || reads(*probe_graph_, name))
       hash.add(name), hash.add(array.hash);
-  if (p_.from && p_.from->optimizer) hash.add(*p_.from->optimizer);
+  if (p_.from && p_.from->optimizer) hash.add(weights_hash((*p_.from->optimizer)[0]));
   for (const int64_t step : p_.keep_at) hash.add(step);
   if (p_.probe) {
     hash.add("probe");
@@ -167,13 +154,14 @@ uint64_t TrainingRun::compute_hash() const {
 }
 
 Trained TrainingRun::untrained() const {
-  Trained out{start().clone()};
+  const auto blank = [&] { return Ensemble(start().specs(), 1); };
+  Trained out{blank()};
   out.steps = usual_end();
   std::map<std::string, double> zeros;
   for (const Output& o : probe_graph_->outputs()) zeros[o.name] = 0;
   for (int64_t step = first(); step <= steps_; ++step) {
     if (probed_after(step)) out.probed.push_back({step, zeros});
-    if (kept_after(step)) out.kept.push_back({step, start().clone(), fresh_state(*graph_, p_.set)});
+    if (kept_after(step)) out.kept.push_back({step, blank(), fresh_state(*graph_, p_.set)});
   }
   return out;
 }

@@ -21,7 +21,7 @@ class TrainingRun {
   void count(Work& work) const;  // adds its graphs with how often each will run, the same
   // Over everything that the outcome depends on; 0 in dry runs, whose weights are not there.
   uint64_t hash() const { return hash_; }
-  // An outcome of the right form, with weights as at the start and measurements of zero.
+  // For dry runs: an outcome of the right form, its weights not written, its measurements zero.
   Trained untrained() const;
   // From the start, or from where an earlier sitting left it.
   Trained run();

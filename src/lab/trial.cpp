@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/sha256.h"
 #include "graph/inspect.h"
 #include "lab/arrays.h"
 #include "lab/evaluation.h"
@@ -28,14 +27,7 @@ const Dataset& Trial::data() const {
 const DataTable& Trial::tables() const { return worker_.tables(); }
 template <class T>
 void Trial::add_table(const std::string& name, std::vector<T> values, const Shape& shape) {
-  static_assert(std::is_same_v<T, int32_t> || std::is_same_v<T, float>);
-  require(shape.count() == static_cast<int64_t>(values.size()),
-          "table '{}': {} values do not fill {}", name, values.size(), shape);
-  const auto owner = std::make_shared<std::vector<T>>(std::move(values));
-  worker_.tables()[name] = {{std::is_same_v<T, float> ? DType::f32 : DType::i32, shape},
-                            owner->data(),
-                            sha256_hex(std::as_bytes(std::span(*owner))),
-                            owner};
+  worker_.tables()[name] = data_array(name, std::move(values), shape);
 }
 template void Trial::add_table(const std::string&, std::vector<int32_t>, const Shape&);
 template void Trial::add_table(const std::string&, std::vector<float>, const Shape&);
@@ -44,13 +36,17 @@ void Trial::add_tables(const DataTable& tables) {
 }
 bool Trial::dry() const { return worker_.options().dry; }
 
+Ensemble Trial::init(std::vector<ParameterSpec> parameters, Key key) {
+  Ensemble e(std::move(parameters), 1);
+  if (!dry()) e.initialise(0, key);
+  return e;
+}
+
 Ensemble Trial::init(const std::function<void(Net&)>& define, Key key) {
   Graph g;
   Net net(g, "model");
   define(net);
-  Ensemble e(net.parameters(), 1);
-  if (!dry()) e.initialise(0, key);
-  return e;
+  return init(net.parameters(), key);
 }
 
 Trained Trained::clone() const {

@@ -115,7 +115,8 @@ class Trial {
   void add_table(const std::string& name, std::vector<T> values, const Shape& shape);
   void add_tables(const DataTable& tables);
 
-  // A fresh model with the parameters that `define` emits, initialised from `key`.
+  // A fresh model of these parameters, or of those that `define` emits, initialised from `key`.
+  Ensemble init(std::vector<ParameterSpec> parameters, Key key);
   Ensemble init(const std::function<void(Net&)>& define, Key key);
 
   // Runs a training phase, or finds it again, or continues it from its last checkpoint.

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
 #include "report/figure.h"
 #include "store/results.h"
 
@@ -61,6 +62,15 @@ std::vector<std::string> arms_of(std::span<const Series> series);
 
 // Why there is nothing to draw of these, in words.
 std::string why_nothing(const Results& results, std::span<const Series> series);
+
+// UserError for a damaged file: a figure's pictures or texts, in their order, stand at positions 0 to
+// most - 1.
+void require_positions(const FigureRow& figure, const char* what, const auto& things,
+                       int64_t most) {
+  require(things.front().position >= 0 && things.back().position < most,
+          "figure '{}': {} stands at position {}; expected 0 to {}", figure.id, what,
+          things.back().position, most - 1);
+}
 
 // One axis: takes in what must be seen, then knows its range.
 class Axis {

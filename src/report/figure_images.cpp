@@ -55,9 +55,7 @@ DrawnFigure draw_images(const Results& results, const FigureRow& figure) {
     out.empty_because = "no image was recorded for it";
     return out;
   }
-  require(images.front().position >= 0 && images.back().position < kMost,
-          "figure '{}': an image stands at position {}; expected 0 to {}", figure.id,
-          images.back().position, kMost - 1);
+  require_positions(figure, "an image", images, kMost);
   const int columns = std::clamp(spec.columns, 1, 100);
   const int rows = static_cast<int>(images.back().position) / columns + 1;
   double widest = 0;

@@ -47,9 +47,7 @@ DrawnFigure draw_texts(const Results& results, const FigureRow& figure) {
     out.empty_because = "no text was recorded for it";
     return out;
   }
-  require(texts.front().position >= 0 && texts.back().position < kMost,
-          "figure '{}': a text stands at position {}; expected 0 to {}", figure.id,
-          texts.back().position, kMost - 1);
+  require_positions(figure, "a text", texts, kMost);
   const int columns = std::clamp(spec.columns, 1, 6);
   const int step = kFigureWidth / columns, width = step - kGap;
 
