@@ -13,7 +13,7 @@ namespace omni::testing {
 class SilentWatcher final : public RunWatcher {
  public:
   void began(int64_t, int64_t, double) override {}
-  void advanced(double) override {}
+  void advanced(const Amount&) override {}
   void seed_done(int64_t, const std::vector<ModelResult>&) override {}
   void note(const std::string&) override {}
 };

@@ -99,7 +99,7 @@ void show_presets(const Experiment& e) {
     try {
       const Cost cost = cost_of_preset(e, p);
       say("{}{} model-epochs, {} TFLOP, {} on {} cores\n", std::string(kIndent + 2, ' '),
-          quantity(cost.model_epochs), quantity(cost.matmul_flops / 1e12),
+          quantity(cost.work.model_epochs), quantity(cost.work.matmul_flops / 1e12),
           rough_duration(cost.seconds), available_cores());
     } catch (const UserError& error) {
       write_out(wrapped(fmt::format("not ready here: {}", error.what()), kIndent + 2));

@@ -31,16 +31,16 @@ std::string bar(double share, size_t cells) {
 }  // namespace
 
 std::string progress_line(const ProgressState& s, size_t width) {
-  // Dry runs count model-epochs exactly, but a model that diverges trains fewer.
+  // Dry runs count exactly, but a model that diverges trains less.
   const bool all = s.seeds_done >= s.seeds;
   const double done = all ? 1
-                      : s.epochs > 0 ? std::clamp(s.epochs_done / s.epochs, 0.0, 0.999)
-                                     : static_cast<double>(s.seeds_done) /
-                                           static_cast<double>(s.seeds);
+                      : s.matmul_flops > 0
+                          ? std::clamp(s.done.matmul_flops / s.matmul_flops, 0.0, 0.999)
+                          : static_cast<double>(s.seeds_done) / static_cast<double>(s.seeds);
   std::string text = fmt::format(" {}/{} seeds", s.seeds_done, s.seeds);
   if (s.diverged > 0) text += fmt::format(", {} of {} models diverged", s.diverged, s.models);
-  if (s.epochs_done > 0 && s.elapsed_s > 0)
-    text += fmt::format("  {} model-epochs/s", quantity(s.epochs_done / s.elapsed_s));
+  if (s.done.model_epochs > 0 && s.elapsed_s > 0)
+    text += fmt::format("  {} model-epochs/s", quantity(s.done.model_epochs / s.elapsed_s));
   text += fmt::format("  {}", duration(s.elapsed_s));
   if (!all && done > 0 && s.elapsed_s > 0.5)
     text += fmt::format(" < {}", duration(s.elapsed_s * (1 - done) / done));
@@ -59,19 +59,20 @@ Progress::Progress(bool terminal, bool quiet, Write write, Write log)
 
 Progress::~Progress() { close(); }
 
-void Progress::began(int64_t seeds, int64_t seeds_done, double model_epochs) {
+void Progress::began(int64_t seeds, int64_t seeds_done, double matmul_flops) {
   const std::lock_guard lock(mutex_);
   clear_line();
   start_ = Clock::now();
   state_.seeds = seeds;
   state_.seeds_done = seeds_done;
-  state_.epochs = model_epochs;
+  state_.matmul_flops = matmul_flops;
   if (!quiet_ && !drawer_.joinable()) drawer_ = std::thread([this] { draw_until_closed(); });
 }
 
-void Progress::advanced(double model_epochs) {
+void Progress::advanced(const Amount& done) {
   const std::lock_guard lock(mutex_);
-  state_.epochs_done += model_epochs;
+  state_.done.model_epochs += done.model_epochs;
+  state_.done.matmul_flops += done.matmul_flops;
 }
 
 void Progress::seed_done(int64_t seed, const std::vector<ModelResult>& models) {

@@ -18,7 +18,8 @@ namespace omni::cli {
 // What a progress line shows.
 struct ProgressState {
   int64_t seeds = 0, seeds_done = 0;
-  double epochs = 0, epochs_done = 0;  // model-epochs of this sitting
+  double matmul_flops = 0;             // of this sitting
+  Amount done = {};
   int models = 0, diverged = 0;        // of the seeds finished in this sitting
   double elapsed_s = 0;
 };
@@ -36,8 +37,8 @@ class Progress final : public RunWatcher {
   Progress(bool terminal, bool quiet, Write write, Write log);
   ~Progress() override;
 
-  void began(int64_t seeds, int64_t seeds_done, double model_epochs) override;
-  void advanced(double model_epochs) override;
+  void began(int64_t seeds, int64_t seeds_done, double matmul_flops) override;
+  void advanced(const Amount& done) override;
   void seed_done(int64_t seed, const std::vector<ModelResult>& models) override;
   void note(const std::string& text) override;
   void downloading(const DownloadProgress& d);

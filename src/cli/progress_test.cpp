@@ -9,23 +9,24 @@ namespace omni::cli {
 namespace {
 
 TEST(Progress, OneLineSaysWhatIsDoneAndWhatIsLeft) {
-  const std::string line = progress_line({.seeds = 32, .seeds_done = 8, .epochs = 960,
-                                          .epochs_done = 240, .elapsed_s = 12}, 100);
+  const std::string line = progress_line({.seeds = 32, .seeds_done = 8, .matmul_flops = 8e12,
+                                          .done = {240, 2e12}, .elapsed_s = 12}, 100);
   EXPECT_TRUE(line.starts_with(" 25% |")) << line;
   EXPECT_TRUE(line.ends_with("8/32 seeds  20 model-epochs/s  0:12 < 0:36")) << line;
 }
 
 TEST(Progress, NeverWiderThanTheScreen) {
-  const ProgressState s{.seeds = 1000, .seeds_done = 999, .epochs = 60000, .epochs_done = 59999,
+  const ProgressState s{.seeds = 1000, .seeds_done = 999, .matmul_flops = 60000,
+                        .done = {59999, 59999},
                         .models = 6000, .diverged = 17, .elapsed_s = 1e5};
   for (size_t width = 20; width < 140; ++width)
     EXPECT_LE(width_of(progress_line(s, width)), width);
 }
 
 TEST(Progress, NotDoneBeforeTheLastSeedIs) {
-  EXPECT_TRUE(progress_line({.seeds = 4, .seeds_done = 3, .epochs = 10, .epochs_done = 10}, 90)
+  EXPECT_TRUE(progress_line({.seeds = 4, .seeds_done = 3, .matmul_flops = 10, .done = {9, 10}}, 90)
                   .starts_with(" 99%"));
-  EXPECT_TRUE(progress_line({.seeds = 4, .seeds_done = 4, .epochs = 10, .epochs_done = 9}, 90)
+  EXPECT_TRUE(progress_line({.seeds = 4, .seeds_done = 4, .matmul_flops = 10, .done = {9, 9}}, 90)
                   .starts_with("100%"));
 }
 
@@ -36,7 +37,7 @@ TEST(Progress, PlainLinesOffTerminals) {
                [&](const std::string& s) { log += s + "\n"; });
     p.began(2, 0, 4);
     p.note("a note");
-    p.advanced(4);
+    p.advanced({4, 4});
     std::vector<ModelResult> models(2);
     p.seed_done(1, models);
     models[0] = {.arm = "a", .seed = 0, .status = ModelStatus::diverged, .status_step = 7,

@@ -70,11 +70,11 @@ class RunProgress : public RunWatcher {
  public:
   RunProgress(Progress& shown, const Interrupts& interrupts)
       : shown_(shown), interrupts_(interrupts) {}
-  void began(int64_t seeds, int64_t seeds_done, double model_epochs) override {
+  void began(int64_t seeds, int64_t seeds_done, double matmul_flops) override {
     interrupts_.ask();
-    shown_.began(seeds, seeds_done, model_epochs);
+    shown_.began(seeds, seeds_done, matmul_flops);
   }
-  void advanced(double model_epochs) override { shown_.advanced(model_epochs); }
+  void advanced(const Amount& done) override { shown_.advanced(done); }
   void seed_done(int64_t seed, const std::vector<ModelResult>& models) override {
     shown_.seed_done(seed, models);
   }

@@ -12,6 +12,14 @@
 
 namespace omni {
 
+// What a run does, or some of it: passes of one model over its data, and all that is computed.
+struct Amount {
+  double model_epochs = 0, matmul_flops = 0;
+};
+inline Amount operator*(double share, const Amount& a) {
+  return {share * a.model_epochs, share * a.matmul_flops};
+}
+
 // Graphs to be run, equal ones counted together.
 class Work {
  public:

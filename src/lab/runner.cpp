@@ -187,12 +187,12 @@ Work work_of_seed(const Resolved& r, const Dataset& data) { return all_work(dry_
 Cost cost_of(const Resolved& r, const Dataset& data, int threads, Precision precision) {
   const SeedRecord dry = dry_run(r, data);
   const Speed speed = measure_speed(all_work(dry), precision);
-  Cost cost{.model_epochs = dry.model_epochs * static_cast<double>(r.seeds.size())};
+  Cost cost{.work = {.model_epochs = dry.model_epochs * static_cast<double>(r.seeds.size())}};
   std::vector<double> jobs_s;
   for (const auto& part : divide(dry).parts)
     for (size_t i = 0; i < r.seeds.size(); ++i) {
       const double flops = matmul_flops(dry, part);
-      cost.matmul_flops += flops;
+      cost.work.matmul_flops += flops;
       if (flops > 0) jobs_s.push_back(flops / speed.flops_per_s);
     }
   cost.seconds = makespan(jobs_s, threads) + speed.planning_s;
@@ -224,16 +224,16 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
   store_texts(results, e, r, data);
 
   std::deque<Job> todo = unfinished_jobs(results, r, division);
-  const auto pending = static_cast<double>(todo.size());
+  double pending = 0;
+  for (const Job& job : todo) pending += matmul_flops(dry, job.part);
   const int workers = std::max(1, std::min(threads, static_cast<int>(todo.size())));
   Jobs jobs(std::move(todo));
   const auto seeds = static_cast<int64_t>(r.seeds.size());
-  watcher.began(seeds, seeds - static_cast<int64_t>(jobs.seeds()),
-                dry.model_epochs * pending / static_cast<double>(division.parts.size()));
+  watcher.began(seeds, seeds - static_cast<int64_t>(jobs.seeds()), pending);
 
   const auto begin = Clock::now();
   RunOutcome outcome{.status = RunStatus::finished, .folder = request.out};
-  std::mutex mutex;  // of the watcher and the counters
+  std::mutex mutex;  // of the watcher
   const auto work = [&] {
     WorkerOptions options;
     options.data = &data;
@@ -245,10 +245,9 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
     options.checkpoint_every_s = request.checkpoint_every_s;
     options.fork_at = request.fork_at;
     if (request.keep_models) options.models = folder.path() / "models";
-    options.advanced = [&](double epochs) {
+    options.advanced = [&](const Amount& done) {
       const std::lock_guard lock(mutex);
-      outcome.model_epochs += epochs;
-      watcher.advanced(epochs);
+      watcher.advanced(done);
     };
     try {
       Worker worker(options);

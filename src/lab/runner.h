@@ -34,8 +34,9 @@ struct RunRequest {
 class RunWatcher {
  public:
   virtual ~RunWatcher() = default;
-  virtual void began(int64_t seeds, int64_t seeds_done, double model_epochs) = 0;
-  virtual void advanced(double model_epochs) = 0;                     // trained since the last call
+  // `matmul_flops`: of what is left to do.
+  virtual void began(int64_t seeds, int64_t seeds_done, double matmul_flops) = 0;
+  virtual void advanced(const Amount& done) = 0;  // since the last call
   virtual void seed_done(int64_t seed, const std::vector<ModelResult>& models) = 0;
   virtual void note(const std::string& text) = 0;
 };
@@ -59,7 +60,7 @@ Resolved resolve(const Experiment& e, const RunRequest& request);
 // What a run will train and compute, from a dry run of one seed, and an estimate of the time on this
 // machine, for which the largest graphs are run a few times.
 struct Cost {
-  double model_epochs = 0, matmul_flops = 0;  // of all seeds
+  Amount work;  // of all seeds
   double seconds = 0;
 };
 Cost cost_of(const Resolved& r, const Dataset& data, int threads, Precision precision);
@@ -72,7 +73,7 @@ struct RunOutcome {
   std::filesystem::path folder;
   std::vector<ClaimRow> claims = {};
   int models = 0, diverged = 0, failed = 0;
-  double busy_s = 0, model_epochs = 0;   // of this sitting
+  double busy_s = 0;  // of this sitting
 };
 
 // Leaves everything in the run folder but the report, which is made from there. Throws UserError

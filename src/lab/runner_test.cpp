@@ -94,11 +94,15 @@ Experiment toy() {
 class Watcher final : public RunWatcher {
  public:
   explicit Watcher(double stop_after = 1e9) : stop_after_(stop_after) {}
-  void advanced(double epochs) override {
-    done_ += epochs;
+  void advanced(const Amount& done) override {
+    flops_left -= done.matmul_flops;
+    done_ += done.model_epochs;
     if (done_ >= stop_after_) stop = true;
   }
-  void began(int64_t, int64_t done, double) override { seeds = done; }
+  void began(int64_t, int64_t done, double matmul_flops) override {
+    seeds = done;
+    flops = flops_left = matmul_flops;
+  }
   void seed_done(int64_t, const std::vector<ModelResult>& models) override {
     ++seeds;
     EXPECT_GE(models.size(), 2u);
@@ -108,6 +112,7 @@ class Watcher final : public RunWatcher {
   std::atomic<bool> stop{false};
   std::string notes;
   int64_t seeds = 0;  // done, those of earlier sittings included
+  double flops = 0, flops_left = 0;  // of this sitting
 
  private:
   double stop_after_, done_ = 0;
@@ -156,6 +161,21 @@ TEST(Runner, PartsAreSharedOutAndEndAsOneSeedWould) {
     EXPECT_EQ(run_toy(out, threads, second, {"parts=true"}).models, 8);
     EXPECT_EQ(summary(out), summary(folder.path() / "whole"));
     EXPECT_EQ(second.seeds, 4);
+  }
+}
+
+TEST(Runner, DoesWhatItAnnounced) {
+  const TestFolder folder;
+  for (const char* parts : {"parts=false", "parts=true"}) {
+    Watcher whole, first(10), second;
+    run_toy(folder.path() / parts, 2, whole, {parts});
+    EXPECT_GT(whole.flops, 0);
+    EXPECT_NEAR(whole.flops_left / whole.flops, 0, 1e-9);
+    const auto out = folder.path() / fmt::format("stopped {}", parts);
+    run_toy(out, 1, first, {parts});
+    run_toy(out, 1, second, {parts});
+    EXPECT_LT(second.flops, whole.flops);  // seeds or parts that are done are not announced again
+    EXPECT_NEAR(second.flops_left / second.flops, 0, 1e-9);
   }
 }
 

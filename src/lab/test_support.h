@@ -90,7 +90,7 @@ struct ToyBench {
   }
   WorkerOptions with_data(WorkerOptions o) {
     o.data = &data;
-    o.advanced = [this](double e) { epochs += e; };
+    o.advanced = [this](const Amount& done) { epochs += done.model_epochs; };
     return o;
   }
   Trained train(double lr = 0.01) {

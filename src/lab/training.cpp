@@ -14,6 +14,7 @@ namespace {
 
 // A loss has exploded when it is so many times what it was at the first step, or what is usual.
 constexpr double kExplosion = 1e6;
+constexpr int64_t kToldEvery = 32;  // steps: how far a phase is
 
 // The optimiser's state: zeros, for every input of the set "<set>.opt".
 std::optional<Ensemble> fresh_state(const Graph& g, const std::string& set) {
@@ -112,15 +113,25 @@ double TrainingRun::epochs() const {
   return static_cast<double>(steps_ - first()) / static_cast<double>(per_epoch_);
 }
 
-void TrainingRun::count(Work& work) const {
+Amount TrainingRun::amount() const {
+  Amount a{epochs(), 0};
+  for (const auto& [graph, times] : runs())
+    if (times > 0) a.matmul_flops += times * worker_.matmul_flops(*graph);
+  return a;
+}
+
+std::vector<std::pair<std::shared_ptr<Graph>, double>> TrainingRun::runs() const {
   double whole = 0, last = 0, probes = probed_after(first()) ? 1 : 0;
   for (int64_t s = first(); s < usual_end(); ++s) {
     ++(s % per_epoch_ < full_ ? whole : last);
     if (probed_after(s + 1)) ++probes;
   }
-  work.add(graph_, whole);
-  if (last > 0) work.add(last_graph_, last);
-  if (probes > 0) work.add(probe_graph_, probes);
+  return {{graph_, whole}, {last_graph_, last}, {probe_graph_, probes}};
+}
+
+void TrainingRun::count(Work& work) const {
+  for (const auto& [graph, times] : runs())
+    if (times > 0) work.add(graph, times);
 }
 
 uint64_t TrainingRun::compute_hash() const {
@@ -242,7 +253,7 @@ bool TrainingRun::train(Progress& now, int64_t end) {
       if (on_divergence_ == OnDivergence::stop_model) return true;
     }
     ended = look(out.steps);
-    if (s + 1 == per_epoch_) advance(out.steps);
+    if (s + 1 == per_epoch_ || out.steps % kToldEvery == 0) advance(out.steps);
   }
   return ended;
 }
@@ -257,13 +268,15 @@ void TrainingRun::save(const Progress& now) {
 
 void TrainingRun::advance(int64_t step) {
   if (worker_.options().advanced && step > told_)
-    worker_.options().advanced(static_cast<double>(step - told_) / static_cast<double>(per_epoch_));
+    worker_.options().advanced(static_cast<double>(step - told_) /
+                               static_cast<double>(steps_ - first()) * amount_);
   told_ = step;
 }
 
 Trained TrainingRun::run() {
   std::optional<Progress> found = worker_.find_running(hash_, start().specs());
   Progress now = found ? std::move(*found) : beginning();
+  if (worker_.options().advanced) amount_ = amount();
   told_ = first();
   advance(now.reached.steps);
   bool ended = false;

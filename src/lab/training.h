@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "lab/trial.h"
@@ -18,6 +19,7 @@ class TrainingRun {
 
   const Graph& graph() const { return *graph_; }
   double epochs() const;        // that it will take, unless it ends early
+  Amount amount() const;        // the same, with what it will compute
   void count(Work& work) const;  // adds its graphs with how often each will run, the same
   // Over everything that the outcome depends on; 0 in dry runs, whose weights are not there.
   uint64_t hash() const { return hash_; }
@@ -31,6 +33,8 @@ class TrainingRun {
  private:
   int64_t first() const { return p_.from ? p_.from->step : 0; }
   const Ensemble& start() const { return p_.from ? p_.from->model : *p_.start; }
+  // Its graphs and how often each will run.
+  std::vector<std::pair<std::shared_ptr<Graph>, double>> runs() const;
   int64_t usual_end() const;  // the step at which it is expected to end
   bool probed_after(int64_t step) const;
   bool kept_after(int64_t step) const;
@@ -50,6 +54,7 @@ class TrainingRun {
   const OnDivergence on_divergence_;
   uint64_t hash_ = 0;
   int64_t batch_ = 0, full_ = 0, rest_ = 0, per_epoch_ = 0, steps_ = 0;
+  Amount amount_;     // of the whole phase
   int64_t told_ = 0;  // the step up to which progress was told
   std::shared_ptr<Graph> graph_ = std::make_shared<Graph>(), last_graph_ = std::make_shared<Graph>(),
                          probe_graph_ = std::make_shared<Graph>();

@@ -74,7 +74,7 @@ Trained Trial::train(const Training& p) {
     return run.untrained();
   }
   if (const Trained* known = run.find()) {
-    if (options.advanced) options.advanced(run.epochs());
+    if (options.advanced) options.advanced(run.amount());
     return known->clone();
   }
   Trained out = run.run();
@@ -108,7 +108,9 @@ Measured Trial::evaluate(const StepBuilder& build, int64_t rows, const FrozenSet
   worker_.stop_if_asked();
   Evaluation e{build, rows, {}, scalars, key().fold("evaluate")};
   for (const auto& [name, ensemble] : sets) e.sets.emplace(name, (*ensemble)[0]);
-  return run_evaluation(e, graph, *worker_.program(graph), tables());
+  Measured found = run_evaluation(e, graph, *worker_.program(graph), tables());
+  if (const auto& advanced = worker_.options().advanced) advanced({0, worker_.matmul_flops(graph)});
+  return found;
 }
 
 std::string Trial::arm_name(const std::string& arm) const {

@@ -35,6 +35,12 @@ std::shared_ptr<Program> Worker::program(const Graph& g) {
              g, ProgramOptions{options_.precision, options_.passes_off, options_.threads});
 }
 
+double Worker::matmul_flops(const Graph& g) {
+  const auto [it, is_new] = flops_.try_emplace(fingerprint(g));
+  if (is_new) it->second = omni::matmul_flops(g);
+  return it->second;
+}
+
 std::filesystem::path Worker::folder() const {
   std::string name = fmt::format("seed-{}", seed_);
   if (options_.part) name += fmt::format("-{:016x}", hash_text(*options_.part));

@@ -28,7 +28,7 @@ struct WorkerOptions {
   bool dry = false;
   std::optional<std::string> part = {};      // of an experiment that has parts: only this one
   const std::atomic<bool>* stop = nullptr;
-  std::function<void(double)> advanced;      // model-epochs trained
+  std::function<void(const Amount&)> advanced;  // what was done since the last call
   std::function<void(const Training&, const Graph&)> saw_graph;  // of every training phase
   std::filesystem::path checkpoints;         // empty: nothing is kept on disk
   double checkpoint_every_s = 20;            // at most this much work is lost by a kill; 0: no step
@@ -71,6 +71,8 @@ class Worker {
 
   // Compiled once per graph and kept.
   std::shared_ptr<Program> program(const Graph& g);
+  // Of one run of the graph; counted once per graph.
+  double matmul_flops(const Graph& g);
   // A seed, or a part of one.
   void begin(int64_t seed, std::optional<std::string> part = {});
   void end();  // forgets its phases, on disk too
@@ -108,6 +110,7 @@ class Worker {
   WorkerOptions options_;
   DataTable tables_;
   std::map<uint64_t, std::shared_ptr<Program>> programs_;
+  std::map<uint64_t, double> flops_;
   std::map<uint64_t, Trained> phases_;
   std::vector<uint64_t> unwritten_;  // of phases_
   std::chrono::steady_clock::time_point saved_ = std::chrono::steady_clock::now();

@@ -120,6 +120,8 @@ std::string read_file(const fs::path& path) {
     if (n < 0) fail("read", path, errno);
     if (n == 0) return text;
     text.append(block, static_cast<size_t>(n));
+    require(text.size() <= kMostRead, "cannot read '{}': it holds more than {} MiB", path.string(),
+            kMostRead >> 20);
   }
 }
 

@@ -17,7 +17,10 @@ void atomic_write(const std::filesystem::path& path, std::span<const std::string
 // Adds to the end of a file, which is made when absent. Not atomic: for logs alone.
 void append(const std::filesystem::path& path, std::string_view bytes);
 
-std::string read_file(const std::filesystem::path& path);  // UserError when it cannot be read
+// A small file as a whole: a configuration, a manifest. UserError when it cannot be read and for more
+// than kMostRead bytes, which is another kind of file, or a device without an end.
+inline constexpr size_t kMostRead = size_t{64} << 20;
+std::string read_file(const std::filesystem::path& path);
 
 // Creates a folder and its parents, and syncs their names; UserError when it cannot.
 void make_folder(const std::filesystem::path& path);

@@ -35,6 +35,7 @@ TEST(Files, FailuresSayWhatAndWhere) {
   }
   EXPECT_THROW(read_file(path), UserError);
   EXPECT_THROW(read_file(folder.path()), UserError);
+  EXPECT_THROW(read_file("/dev/zero"), UserError);  // no end
 }
 
 TEST(Files, AFailedReplacementLeavesNothingBehind) {
