@@ -24,6 +24,7 @@ struct SteeringScalar : LanguageTask {
     size = "M";
     steps = 300;
     held_out = 500;
+    decayed = "matrices";
   }
 
   void visit(auto&& option) {

@@ -60,6 +60,7 @@ StepBuilder LanguageTraining::learn(const std::string& subset, const Model& mode
     s.graph().result("loss", loss);
     ApplyOptions options;
     if (how.clip > 0) options.clip_norm = how.clip;
+    if (decayed == "matrices") options.decays = decay_matrices;
     apply(adamw(), net, loss, s.lr(), options);
   };
 }

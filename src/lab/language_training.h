@@ -24,6 +24,7 @@ struct LanguageTraining {
   std::string size = "S";
   int64_t length = 80, batch = 32, steps = 500, warmup = 50;
   double lr = 1e-3, final_lr = 0.1, beta2 = 0.95, decay = 0.1;
+  std::string decayed = "all";
 
   void visit(auto&& option) {
     option("size", size, "network, by preset", transformer_names());
@@ -36,7 +37,9 @@ struct LanguageTraining {
     option("final_lr", final_lr, "learning rate at the end, as a share of the largest; it falls "
            "along a cosine", between(0, 1));
     option("beta2", beta2, "of AdamW", between(0, 1));
-    option("decay", decay, "weight decay of AdamW, on all parameters", between(0, 10));
+    option("decay", decay, "weight decay of AdamW", between(0, 10));
+    option("decayed", decayed, "what it acts on: all parameters, or matrices and embeddings alone",
+           one_of({"all", "matrices"}));
   }
   void check() const;
 

@@ -29,7 +29,7 @@ class State {
 };
 
 // Each Steps class computes the scalars that parameters share once and then steps each of them:
-// step(spec, w, gradient) updates the state and returns the new w.
+// step(spec, w, gradient, decays) updates the state and returns the new w.
 class SgdSteps {
  public:
   SgdSteps(const Sgd& o, Graph& g, Value lr, State& state) : lr_(lr), state_(state) {
@@ -44,8 +44,8 @@ class SgdSteps {
       share_ = where(less_equal(step_input(g), 1), constant(g, 1), 1 - o.dampening.in(g));
   }
 
-  Value step(const ParameterSpec& spec, Value w, Value gradient) {
-    if (weight_decay_) gradient = gradient + w * *weight_decay_;
+  Value step(const ParameterSpec& spec, Value w, Value gradient, bool decays) {
+    if (weight_decay_ && decays) gradient = gradient + w * *weight_decay_;
     if (!momentum_) return w - lr_ * gradient;
     const Value old = state_.read("momentum", spec);
     const Value next = old * *momentum_ + (share_ ? gradient * *share_ : gradient);
@@ -91,13 +91,13 @@ class AdamSteps {
     if (decay == Decay::of_weights) shrink_ = 1 - lr * weight_decay;
   }
 
-  Value step(const ParameterSpec& spec, Value w, Value gradient) {
-    if (into_gradient_) gradient = gradient + w * *into_gradient_;
+  Value step(const ParameterSpec& spec, Value w, Value gradient, bool decays) {
+    if (into_gradient_ && decays) gradient = gradient + w * *into_gradient_;
     const Value old_m = state_.read("m", spec), old_v = state_.read("v", spec);
     const Value m = ema(old_m, gradient, beta1_), v = ema_square(old_v, gradient, beta2_);
     state_.write(old_m, m);
     state_.write(old_v, v);
-    if (shrink_) w = w * *shrink_;
+    if (shrink_ && decays) w = w * *shrink_;
     return adam_step(w, m, v, lr_, correction1_, correction2_, eps_);
   }
 
@@ -130,6 +130,8 @@ std::vector<ParameterSpec> trained_parameters(const Net& net, const ApplyOptions
 }
 
 }  // namespace
+
+bool decay_matrices(const ParameterSpec& spec) { return spec.shape.rank() >= 2; }
 
 Value global_norm(std::span<const Value> values) {
   std::vector<Value> squares;
@@ -165,7 +167,8 @@ Applied apply(const Optimizer& optimizer, const Net& net, std::span<const Value>
           const ParameterSpec& spec = trained[i];
           const Value w = net.raw_parameter(spec.name);
           applied.gradients.emplace(spec.name, gradients[i]);
-          Value next = steps.step(spec, w, scale ? gradients[i] * *scale : gradients[i]);
+          const bool decays = !options.decays || options.decays(spec);
+          Value next = steps.step(spec, w, scale ? gradients[i] * *scale : gradients[i], decays);
           const auto mask = options.masks.find(spec.name);
           if (mask != options.masks.end()) next = where(mask->second, next, w);
           g.update(w, next);

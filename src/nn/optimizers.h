@@ -48,10 +48,15 @@ struct ApplyOptions {
   std::optional<Scalar> clip_norm = {};
   // By parameter name; the others get neither gradient nor state nor update. Default: all.
   std::function<bool(const std::string&)> trainable = {};
+  // Which parameters weight decay acts on; default: all. See decay_matrices().
+  std::function<bool(const ParameterSpec&)> decays = {};
   // Parameter name -> truth values that broadcast to its shape: where 0, the parameter (not its
   // state) keeps its bits, whatever the gradient is.
   std::map<std::string, Value> masks = {};
 };
+
+// For ApplyOptions::decays: weights and embeddings, neither biases nor scales of norms.
+bool decay_matrices(const ParameterSpec& spec);
 
 struct Applied {
   std::vector<ParameterSpec> state;        // of the set "<set>.opt"

@@ -245,6 +245,23 @@ TEST_F(Options, MasksKeepBitsWhateverTheGradient) {
   EXPECT_NEAR(t.weights("u")[1], 0.1 * 0.99 - 1, 1e-5);
 }
 
+// Without a gradient a step is its decay alone.
+TEST(WeightDecay, ActsOnTheParametersThatItIsAskedFor) {
+  for (const Optimizer& o : {Optimizer{Sgd{.weight_decay = 0.5}}, Optimizer{AdamW{.weight_decay = 0.5}}}) {
+    Graph g;
+    Net net(g, "m");
+    const Value matrix = net.parameter("matrix", {2, 2}, init::zeros());
+    const Value bias = net.parameter("bias", {2}, init::zeros());
+    const Value loss = (sum(matrix) + sum(bias)) * 0.0;
+    const Applied applied = apply(o, net, loss, 0.1, {.decays = decay_matrices});
+    Trainer t(g, net, applied.state);
+    for (const char* name : {"matrix", "bias"}) std::ranges::fill(t.weights(name), 1.0f);
+    t.step();
+    EXPECT_NEAR(t.weights("matrix")[3], 0.95, 1e-6);
+    EXPECT_EQ(t.weights("bias")[1], 1);
+  }
+}
+
 TEST_F(Options, UnknownNamesAreErrors) {
   const Value loss = emit();
   EXPECT_THROW(apply(Sgd{}, net, loss, 1.0, {.masks = {{"w", loss}}}), UserError);
