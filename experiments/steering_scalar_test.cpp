@@ -28,6 +28,25 @@ TEST(SteeringScalar, RunsEverywhere) {
     EXPECT_EQ(claim.judgement.verdict, Verdict::not_judged) << claim.id;
 }
 
+// Too short for the word to own the dimension, but its unembedding turns there and a push is felt.
+TEST(SteeringScalar, RoutingDrawsTheWordToTheDimension) {
+#ifdef OMNI_SANITIZED
+  GTEST_SKIP() << "many steps of what others run a few times";
+#endif
+  const SmokeRun run(steering_scalar(),
+                     {"steps=600", "lr=0.01", "warmup=20", "stories=800", "batch=16"});
+  const auto values = [&](const char* metric, const char* arm) {
+    return run.results.values(metric, arm);
+  };
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_GT(values("cosine", "routed")[i].value, values("cosine", "unrouted")[i].value + 0.02);
+    EXPECT_GT(values("word@2", "routed")[i].value, 1.15);
+    EXPECT_LT(values("word@-2", "routed")[i].value, 0.9);
+    EXPECT_NEAR(values("word@2", "unrouted")[i].value, 1, 0.1);
+    EXPECT_NEAR(values("word@2", "by-lot")[i].value, 1, 0.1);
+  }
+}
+
 TEST(SteeringScalar, RefusesWhatCannotBe) {
   for (const char* wrong : {"word=Marlow", "text=stories.txt", "first_layer=2", "last_layer=2",
                             "steered_layer=2", "pushes=2,1", "pushes=0", "length=200"})

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "base/error.h"
 #include "experiments/catalogue.h"
 #include "experiments/testing.h"
@@ -33,6 +35,22 @@ TEST(TokenRoutingUnlearning, AtARateOfOneItIsTheControl) {
   for (const char* metric : {"forget_before", "forget_retrained", "retain_ablated"}) {
     const auto a = run.results.values(metric, "routed"), b = run.results.values(metric, "unrouted");
     for (size_t i = 0; i < 2; ++i) EXPECT_FLOAT_EQ(a[i].value, b[i].value) << metric;
+  }
+}
+
+// Silencing the reserved neurons costs the topic more where its tokens were routed to them, and the
+// rest about as much.
+TEST(TokenRoutingUnlearning, RoutedTokensSettleInTheReservedNeurons) {
+  const SmokeRun run(token_routing_unlearning(),
+                     {"steps=150", "lr=3e-3", "warmup=5", "stories=400", "batch=16"});
+  const auto cost = [&](const std::string& topic, const char* arm, size_t seed) {
+    return run.results.values(topic + "_ablated", arm)[seed].value -
+           run.results.values(topic + "_before", arm)[seed].value;
+  };
+  for (size_t i = 0; i < 2; ++i) {
+    const double more = cost("forget", "routed", i) - cost("forget", "unrouted", i);
+    EXPECT_GT(more, 0.01);
+    EXPECT_LT(std::abs(cost("retain", "routed", i) - cost("retain", "unrouted", i)), more);
   }
 }
 
