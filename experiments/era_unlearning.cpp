@@ -202,16 +202,9 @@ void EraUnlearning::run_expanded(Trial& t, const Seed& seed, const Routing& r) c
       t, r.name, start, "all.train",
       learn("all.train", routed(seed, r), {.l1 = l1, .l1_layers = seed.groups.layers})));
   const Losses before = losses(t, whole.model, plain(seed.expanded));
-  const Ensemble cut = cut_to(whole.model, transformer_parameters(seed.corpus.model));
-  const Losses ablated = losses(t, cut, plain(seed.corpus.model));
-  Trained repaired = repair(t, r.name, cut, plain(seed.corpus.model));
-  if (!repaired.diverged_at) repaired.diverged_at = whole.diverged_at;
-  std::map<std::string, double> metrics = {{"ablated_retain", ablated.retain},
-                                           {"ablated_forget", ablated.forget},
-                                           {"best_step", static_cast<double>(repaired.steps)},
-                                           {"absorption", absorption(t, seed, whole.model)}};
-  if (r.name == "era") metrics.merge(machinery(t, seed, whole.model, cut));
-  finish(t, seed, r.name, repaired, before, metrics);
+  std::map<std::string, double> metrics = {{"absorption", absorption(t, seed, whole.model)}};
+  if (r.name == "era") metrics.merge(machinery(t, seed, whole.model));
+  const Trained repaired = ablate(t, seed, r.name, whole, before, std::move(metrics));
   if (r.name == "era" && has("era-rmu"))
     finish(t, seed, "era-rmu", unlearn_by_rmu(t, seed, "era-rmu", repaired.model, 1), before);
 }
@@ -224,15 +217,23 @@ void EraUnlearning::run_demix(Trial& t, const Seed& seed, double share) const {
   const Ensemble start = t.init(transformer_parameters(both), t.key().fold("init"));
   const Trained whole = t.train(pretraining(
       t, name, start, "all.train", learn("all.train", experts(both, arm("labels", share)))));
-  const Losses before = losses(t, whole.model, experts(both, "forget"));
+  ablate(t, seed, name, whole, losses(t, whole.model, experts(both, "forget")));
+}
+
+// Cuts off what was added, repairs the rest, and finishes the arm.
+Trained EraUnlearning::ablate(Trial& t, const Seed& seed, const std::string& name,
+                              const Trained& whole, const Losses& before,
+                              std::map<std::string, double> metrics) const {
+  const Model model = plain(seed.corpus.model);
   const Ensemble cut = cut_to(whole.model, transformer_parameters(seed.corpus.model));
-  const Losses ablated = losses(t, cut, plain(seed.corpus.model));
-  Trained repaired = repair(t, name, cut, plain(seed.corpus.model));
+  const Losses ablated = losses(t, cut, model);
+  Trained repaired = repair(t, name, cut, model);
   if (!repaired.diverged_at) repaired.diverged_at = whole.diverged_at;
-  finish(t, seed, name, repaired, before,
-         {{"ablated_retain", ablated.retain},
-          {"ablated_forget", ablated.forget},
-          {"best_step", static_cast<double>(repaired.steps)}});
+  metrics["ablated_retain"] = ablated.retain;
+  metrics["ablated_forget"] = ablated.forget;
+  metrics["best_step"] = static_cast<double>(repaired.steps);
+  finish(t, seed, name, repaired, before, std::move(metrics));
+  return repaired;
 }
 
 // --- Models and steps ---
@@ -319,8 +320,8 @@ EraUnlearning::Losses EraUnlearning::losses(Trial& t, const Ensemble& weights,
 
 // What must hold to rounding if the method is what it is said to be.
 std::map<std::string, double> EraUnlearning::machinery(Trial& t, const Seed& seed,
-                                                       const Ensemble& weights,
-                                                       const Ensemble& cut) const {
+                                                       const Ensemble& weights) const {
+  const Ensemble cut = cut_to(weights, transformer_parameters(seed.corpus.model));
   const int64_t rows = std::min<int64_t>(8, rows_of(t, arm("known", 1) + ".train"));
   const int64_t top = seed.groups.layers.back();
   const std::string in = fmt::format("blocks.{}.mlp.in.weight", top);

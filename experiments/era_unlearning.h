@@ -83,9 +83,11 @@ struct EraUnlearning : StoryUnlearning {
   StepBuilder rmu_step(const Seed& seed, double share, double length) const;
   Trained unlearn_by_rmu(Trial& t, const Seed& seed, const std::string& name,
                          const Ensemble& start, double share) const;
+  Trained ablate(Trial& t, const Seed& seed, const std::string& arm, const Trained& whole,
+                 const Losses& before, std::map<std::string, double> metrics = {}) const;
   Losses losses(Trial& t, const Ensemble& weights, const Model& model) const;
-  std::map<std::string, double> machinery(Trial& t, const Seed& seed, const Ensemble& weights,
-                                          const Ensemble& cut) const;
+  std::map<std::string, double> machinery(Trial& t, const Seed& seed,
+                                          const Ensemble& weights) const;
   double absorption(Trial& t, const Seed& seed, const Ensemble& weights) const;
   void finish(Trial& t, const Seed& seed, const std::string& arm, const Trained& m,
               const Losses& before, std::map<std::string, double> metrics = {}) const;

@@ -14,6 +14,7 @@
 
 namespace omni {
 
+// What a step of learning does besides.
 struct LearnOptions {
   double l1 = 0;                        // weight of a penalty, per position, on the absolute
   std::vector<int64_t> l1_layers = {};  // activations of all neurons of these layers
