@@ -22,6 +22,18 @@ TEST(SteeringScalar, RunsEverywhere) {
       EXPECT_LE(v.value, 400);
     }
   }
+  // The best push is one of the positive ones, or none.
+  const auto first = [&](const std::string& metric) {
+    return run.results.values(metric, "routed")[0].value;
+  };
+  const double best = first("best_push");
+  EXPECT_TRUE(best == 0 || best == 1 || best == 2) << best;
+  EXPECT_EQ(first("word_gain"), best == 0 ? 1 : first(fmt::format("word@{}", best)));
+  EXPECT_EQ(first("opposite_gain"), best == 0 ? 1 : first(fmt::format("word@-{}", best)));
+  for (const char* push : {"1", "2"})
+    if (first(fmt::format("perplexity@{}", push)) <= 2) {
+      EXPECT_LE(first(fmt::format("word@{}", push)), first("word_gain"));
+    }
   EXPECT_EQ(run.results.texts("samples").size(), 6u);  // two of each of three kinds
   EXPECT_EQ(run.results.texts("ranking").size(), 2u);
   for (const ClaimRow& claim : run.outcome.claims)

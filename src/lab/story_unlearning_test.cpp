@@ -122,6 +122,22 @@ TEST(StoryUnlearning, AnAttackBringsTheTopicBack) {
   EXPECT_LT(more.lowest.at("forget"), few.lowest.at("forget"));  // more stories, more back
 }
 
+// The attacker's steps, taken by hand: all its stories at once, AdamW at one rate with little decay.
+TEST(StoryUnlearning, AnAttackIsThatOfItsSource) {
+  UnlearningBench b;
+  b.task.tuning_lr = 5;  // so that decay is seen
+  const Ensemble base = b.reader("retain.train");
+  LanguageTraining by_hand = b.task;
+  by_hand.decay = 0.01;
+  Training p = by_hand.pretraining(b.trial, "by hand", base, "attack-0-8.validation",
+                                   by_hand.learn("attack-0-8.validation", b.model));
+  p.steps = 6;
+  p.lr = [&](int64_t, int64_t) { return b.task.tuning_lr * b.task.lr; };
+  const Ensemble after = b.trial.train(p).model;
+  EXPECT_NEAR(b.task.attack(b.trial, base, b.model, 8).losses.at("forget")[2],
+              b.loss(after, "attacked-0.validation"), 1e-5);
+}
+
 // The mean over repeats, whose stories are others.
 TEST(StoryUnlearning, RepeatsAreAveraged) {
   UnlearningBench b;

@@ -9,6 +9,7 @@
 #include "base/test_folder.h"
 #include "lab/checkpoint.h"
 #include "lab/test_support.h"
+#include "ops/elementwise.h"
 #include "ops/random.h"
 #include "ops/reduce.h"
 
@@ -234,6 +235,21 @@ TEST(Trial, ForksWithAnotherOptimiserStateAreOtherPhases) {
   const uint64_t first = weights_hash(b.trial->train(child).model[0]);
   child.from = &moved;
   EXPECT_NE(weights_hash(b.trial->train(child).model[0]), first);
+}
+
+TEST(Trial, RandomValuesOfEvaluationsDependOnTheSeedAlone) {
+  const auto drawn = [](int64_t seed) {
+    ToyBench b({}, seed);
+    const Ensemble model = toy_model(*b.trial);
+    const auto noise = [&](Step& s) {
+      s.net("model");
+      s.graph().result("noise", random_uniform(s.key(), convert(s.step(), DType::i32), s.index(), "noise",
+                                               Shape{2}));
+    };
+    return b.trial->evaluate(noise, 3, {{"model", &model}}).at("noise");
+  };
+  EXPECT_EQ(drawn(0), drawn(0));
+  EXPECT_NE(drawn(0), drawn(1));
 }
 
 TEST(Trial, DryRunsCountCosts) {
