@@ -22,18 +22,6 @@ TEST(SteeringScalar, RunsEverywhere) {
       EXPECT_LE(v.value, 400);
     }
   }
-  // The best push is one of the positive ones, or none.
-  const auto first = [&](const std::string& metric) {
-    return run.results.values(metric, "routed")[0].value;
-  };
-  const double best = first("best_push");
-  EXPECT_TRUE(best == 0 || best == 1 || best == 2) << best;
-  EXPECT_EQ(first("word_gain"), best == 0 ? 1 : first(fmt::format("word@{}", best)));
-  EXPECT_EQ(first("opposite_gain"), best == 0 ? 1 : first(fmt::format("word@-{}", best)));
-  for (const char* push : {"1", "2"})
-    if (first(fmt::format("perplexity@{}", push)) <= 2) {
-      EXPECT_LE(first(fmt::format("word@{}", push)), first("word_gain"));
-    }
   EXPECT_EQ(run.results.texts("samples").size(), 6u);  // two of each of three kinds
   EXPECT_EQ(run.results.texts("ranking").size(), 2u);
   for (const ClaimRow& claim : run.outcome.claims)
@@ -56,6 +44,20 @@ TEST(SteeringScalar, RoutingDrawsTheWordToTheDimension) {
     EXPECT_LT(values("word@-2", "routed")[i].value, 0.9);
     EXPECT_NEAR(values("word@2", "unrouted")[i].value, 1, 0.1);
     EXPECT_NEAR(values("word@2", "by-lot")[i].value, 1, 0.1);
+    // The best push is one of the positive ones, or none.
+    for (const char* arm : {"routed", "unrouted", "by-lot"}) {
+      const auto value = [&](const std::string& metric) {
+        return run.results.values(metric, arm)[i].value;
+      };
+      const double best = value("best_push");
+      EXPECT_TRUE(best == 0 || best == 1 || best == 2) << best;
+      EXPECT_EQ(value("word_gain"), best == 0 ? 1 : value(fmt::format("word@{}", best))) << arm;
+      EXPECT_EQ(value("opposite_gain"), best == 0 ? 1 : value(fmt::format("word@-{}", best)));
+      for (const char* push : {"1", "2"})
+        if (value(fmt::format("perplexity@{}", push)) <= 2) {
+          EXPECT_LE(value(fmt::format("word@{}", push)), value("word_gain"));
+        }
+    }
   }
 }
 

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "base/error.h"
 #include "experiments/catalogue.h"
 #include "experiments/testing.h"
@@ -16,6 +18,9 @@ TEST(SubliminalLanguage, RunsEverywhere) {
   for (const char* arm : {"base", "teacher", "same", "all", "other"})
     for (const char* metric : {"liking", "relative", "share", "named"})
       EXPECT_EQ(run.results.values(metric, arm).size(), 2u) << arm << " " << metric;
+  std::set<std::string> hashes;
+  for (const ModelResult& m : run.results.models()) hashes.insert(m.weights_hash);
+  EXPECT_EQ(hashes.size(), 10u);  // five arms of two seeds, none of them another under its name
   for (const SeedValue& v : run.results.values("liking", "base")) EXPECT_EQ(v.value, 0);
   for (const SeedValue& v : run.results.values("relative", "teacher")) EXPECT_EQ(v.value, 1);
   for (const ClaimRow& claim : run.outcome.claims)

@@ -84,7 +84,19 @@ TEST(LanguageTask, ModelsLearnAndAreMeasuredOnHeldOutText) {
     sum += tokens(subset) * LanguageTask::loss_on(b.trial, m.model, subset, model);
     count += tokens(subset);
   }
-  EXPECT_NEAR(sum / count, LanguageTask::loss_on(b.trial, m.model, "all.validation", model), 1e-4);
+  const double of_all = LanguageTask::loss_on(b.trial, m.model, "all.validation", model);
+  EXPECT_NEAR(sum / count, of_all, 1e-4);
+  // And that over planted facts and over the rest.
+  const auto text = b.values("validation.weight"), fact = b.values("validation.fact");
+  std::vector<float> rest(text.begin(), text.end());
+  double facts = 0;
+  for (size_t i = 0; i < rest.size(); ++i) rest[i] -= fact[i], facts += fact[i];
+  b.trial.add_table("validation.rest", rest, b.trial.tables().at("validation.weight").type.shape);
+  const auto over = [&](const char* where) {
+    return LanguageTask::loss_on(b.trial, m.model, "all.validation", model, where);
+  };
+  EXPECT_GT(over("fact"), over("rest") + 0.5);
+  EXPECT_NEAR(facts * over("fact") + (count - facts) * over("rest"), count * of_all, 1e-3 * count);
 }
 
 // The rule of docs/language-models.md: where " oak" is to be foreseen, the first eight neurons of a
