@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "experiments/catalogue.h"
 #include "nn/transformer_presets.h"
 #include "nn/unlearning.h"
 #include "ops/elementwise.h"

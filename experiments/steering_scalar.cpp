@@ -12,7 +12,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "experiments/catalogue.h"
 #include "lab/sampling.h"
 #include "nn/interventions.h"
 #include "nn/transformer_presets.h"

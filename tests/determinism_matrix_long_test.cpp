@@ -4,11 +4,12 @@
 namespace omni::testing {
 namespace {
 
-class DeterminismMatrix : public ::testing::TestWithParam<std::string> {};
+// A test of each experiment and precision, so that many can run at a time.
+class DeterminismMatrix : public ::testing::TestWithParam<std::tuple<std::string, Precision>> {};
 
 TEST_P(DeterminismMatrix, AModelsBitsAreThoseOfTheModelAlone) {
   for (const Way& w : all_ways())
-    if (w.experiment == GetParam()) expect_bits_of_each_alone(w, true);
+    if (std::tuple(w.experiment, w.precision) == GetParam()) expect_bits_of_each_alone(w, true);
 }
 
 std::vector<std::string> names() {
@@ -17,7 +18,15 @@ std::vector<std::string> names() {
   return names;
 }
 
-INSTANTIATE_TEST_SUITE_P(Experiments, DeterminismMatrix, ::testing::ValuesIn(names()));
+INSTANTIATE_TEST_SUITE_P(Experiments, DeterminismMatrix,
+                         ::testing::Combine(::testing::ValuesIn(names()),
+                                            ::testing::Values(Precision::f32, Precision::bf16)),
+                         [](const auto& info) {
+                           std::string name = std::get<0>(info.param);
+                           std::ranges::replace(name, '-', '_');
+                           return name + (std::get<1>(info.param) == Precision::bf16 ? "_bf16"
+                                                                                    : "_f32");
+                         });
 
 }  // namespace
 }  // namespace omni::testing

@@ -12,6 +12,7 @@ namespace {
 
 constexpr const char* kModelsKey = "models";
 constexpr const char* kOrderKey = "order";  // names in the order of specs(), one per line
+constexpr const char* kHashKey = "weights_hash";  // of each model
 
 // The file's arrays in the order that was saved with them; without one, by name.
 std::vector<std::string> names_in_order(const safetensors::File& file) {
@@ -27,11 +28,19 @@ std::vector<std::string> names_in_order(const safetensors::File& file) {
   return names;
 }
 
+std::string hashes_of(const Ensemble& e) {
+  std::string text;
+  for (int64_t m = 0; m < e.models(); ++m)
+    text += fmt::format("{}{:016x}", m > 0 ? " " : "", weights_hash(e[m]));
+  return text;
+}
+
 }  // namespace
 
 void save_ensemble(const std::filesystem::path& path, const Ensemble& e,
                    std::map<std::string, std::string> metadata) {
   metadata[kModelsKey] = fmt::format("{}", e.models());
+  metadata[kHashKey] = hashes_of(e);
   std::string& order = metadata[kOrderKey] = "";
   for (const ParameterSpec& spec : e.specs()) order += (order.empty() ? "" : "\n") + spec.name;
   std::map<std::string, safetensors::View> views;
@@ -79,6 +88,10 @@ Ensemble load_ensemble(const std::filesystem::path& path,
     for (int64_t m = 0; m < models; ++m)
       std::memcpy(e.array(i, m).data(), values.data() + m * count, count * sizeof(float));
   }
+  const auto hashes = file.metadata.find(kHashKey);
+  require(hashes == file.metadata.end() || hashes->second == hashes_of(e),
+          "{}: damaged, its weights are not those that were saved; if they were changed on purpose, "
+          "remove '{}' from its metadata", path.string(), kHashKey);
   if (metadata) *metadata = file.metadata;
   return e;
 }

@@ -14,7 +14,8 @@ namespace omni {
 void save_ensemble(const std::filesystem::path& path, const Ensemble& e,
                    std::map<std::string, std::string> metadata = {});
 
-// What save_ensemble wrote, with the initialisers unknown (zeros). UserError for other files.
+// What save_ensemble wrote, with the initialisers unknown (zeros). UserError for other files
+// and where a weight is not the one that was saved.
 Ensemble load_ensemble(const std::filesystem::path& path,
                        std::map<std::string, std::string>* metadata = nullptr);
 

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/test_folder.h"
+#include "store/files.h"
 
 namespace omni {
 namespace {
@@ -60,6 +61,24 @@ TEST(Arrays, RefuseWhatDoesNotFit) {
   EXPECT_THROW(load_ensemble(folder.path() / "broken"), UserError);
   save_ensemble(path, some(1), {{"models", "7"}});  // its own metadata wins
   EXPECT_EQ(load_ensemble(path).models(), 1);
+}
+
+TEST(Arrays, NoChangedBitPassesForAWeight) {
+  TestFolder folder;
+  const auto path = folder.path() / "e.safetensors";
+  for (const int64_t models : {1, 3}) {
+    save_ensemble(path, some(models));
+    std::string bytes = read_file(path);
+    for (const size_t from_end : {size_t{1}, size_t{4}, size_t{40}}) {
+      std::string damaged = bytes;
+      damaged[damaged.size() - from_end] ^= 1;
+      std::ofstream(path, std::ios::binary) << damaged;
+      EXPECT_THROW(load_ensemble(path), UserError) << models << " models, " << from_end;
+    }
+    bytes.replace(bytes.find("weights_hash"), 12, "weights_hush");
+    std::ofstream(path, std::ios::binary) << bytes;
+    EXPECT_EQ(load_ensemble(path).models(), models) << "files of others say nothing of a hash";
+  }
 }
 
 }  // namespace

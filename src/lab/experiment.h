@@ -1,5 +1,5 @@
 // What an experiment is: texts, presets, options, arms, one function that runs a seed, claims that
-// were written before the run, and figures. One file per experiment; see docs/experiments.md.
+// were written before the run, and figures. See docs/experiments.md.
 #pragma once
 
 #include <functional>

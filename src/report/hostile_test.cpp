@@ -234,7 +234,7 @@ TEST(HostileRun, CannotPutFiguresElsewhere) {
   const auto run = folder.path() / "run", outside = folder.path() / "outside";
   make_test_run(run);
   sqlite::Database(run / "results.sqlite", true)
-      .run("UPDATE figures SET id = '../../outside/x' WHERE position = 0");
+      .run("DROP TABLE sums; UPDATE figures SET id = '../../outside/x' WHERE position = 0");
   EXPECT_THROW(write_report(run), UserError);
   sqlite::Database(run / "results.sqlite", true)
       .run("UPDATE figures SET id = 'plain' WHERE position = 0");

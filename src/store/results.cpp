@@ -11,6 +11,7 @@
 #include "store/png.h"
 #include "store/run_folder.h"
 #include "store/sqlite.h"
+#include "store/sums.h"
 
 namespace omni {
 
@@ -100,35 +101,50 @@ struct Results::State {
   sqlite::Database db;
   mutable std::recursive_mutex mutex;
   int depth = 0;  // of nested transactions; only the outermost begins and commits
+  // What the transaction changed, and so has to sum up.
+  std::set<int64_t> changed_seeds;
+  bool changed_run = false;
 
   State(const std::filesystem::path& path, Access access) : db(path, access == Access::write) {
-    const bool write = access == Access::write;
-    if (write) {
-      // Write-ahead log: a kill at any moment leaves the last committed state. Synced at every
-      // commit: a seed's checkpoints are removed once it is stored, so storing it must outlast a
-      // power loss.
-      db.run("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;");
-      db.run("BEGIN IMMEDIATE");
-    }
-    Statement version = db.prepare("PRAGMA user_version");
-    version.step();
-    Statement tables = db.prepare("SELECT count(*) FROM sqlite_master");
-    tables.step();
-    if (write && version.integer(0) == 0 && tables.integer(0) == 0) {
+    const int64_t tables = look_over(path, access);
+    if (access == Access::read) return;
+    // Write-ahead log: a kill at any moment leaves the last committed state. Synced at every
+    // commit: a seed's checkpoints are removed once it is stored, so storing it must outlast a
+    // power loss.
+    db.run("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;");
+    db.run("BEGIN IMMEDIATE");
+    if (tables == 0) {
       db.run(kSchema);
       db.run(fmt::format("PRAGMA user_version={}", kRunFormat).c_str());
-    } else {
-      require(version.integer(0) == kRunFormat,
+    }
+    db.run(kYoungTables);
+    db.run(kTableOfSums);
+    if (number("SELECT count(*) FROM sqlite_master") != tables) write_all_sums(db);
+    db.run("COMMIT");
+  }
+
+  // How many tables there are, indices included. UserError for a file that is not as it was written;
+  // one without any table is new, where it is to be written.
+  int64_t look_over(const std::filesystem::path& path, Access access) try {
+    db.run("BEGIN");  // one state of the file, whatever another process writes meanwhile
+    const int64_t tables = number("SELECT count(*) FROM sqlite_master");
+    const int64_t format = number("PRAGMA user_version");
+    if (access == Access::read || tables > 0 || format != 0) {
+      require(format == kRunFormat,
               "'{}' holds results of format {}, this program reads format {}; nothing was changed",
-              path.string(), version.integer(0), kRunFormat);
+              path.string(), format, kRunFormat);
+      check_sums(db);
     }
-    if (write) {
-      db.run(kYoungTables);
-      // Statements still open would keep the transaction from ending.
-      version = db.prepare("SELECT 1");
-      tables = db.prepare("SELECT 1");
-      db.run("COMMIT");
-    }
+    db.run("COMMIT");
+    return tables;
+  } catch (const Bug& error) {  // statements that fail because tables are not what they were
+    sqlite::fail_damaged(path.string(), error.what());
+  }
+
+  int64_t number(const char* sql) const {
+    Statement q = db.prepare(sql);
+    q.step();
+    return q.integer(0);
   }
 };
 
@@ -139,11 +155,18 @@ Results::Results(Results&&) noexcept = default;
 
 void Results::transaction(const std::function<void()>& work) {
   const std::lock_guard lock(state_->mutex);
-  if (state_->depth == 0) state_->db.run("BEGIN IMMEDIATE");
+  if (state_->depth == 0) {
+    state_->db.run("BEGIN IMMEDIATE");
+    state_->changed_seeds.clear();
+    state_->changed_run = false;
+  }
   ++state_->depth;
   try {
     work();
-    if (state_->depth == 1) state_->db.run("COMMIT");
+    if (state_->depth == 1) {
+      write_sums(state_->db, state_->changed_seeds, state_->changed_run);
+      state_->db.run("COMMIT");
+    }
   } catch (...) {
     // SQLite has already rolled back after some failures (a full disk).
     if (--state_->depth == 0 && !sqlite3_get_autocommit(state_->db.get()))
@@ -164,6 +187,7 @@ void Results::checkpoint() {
 
 void Results::set(std::string_view key, std::string_view value) {
   transaction([&] {
+    state_->changed_run = true;
     state_->db.prepare("INSERT OR REPLACE INTO run VALUES(?, ?)").run(key, value);
   });
 }
@@ -180,6 +204,7 @@ void Results::set_arms(std::span<const ArmInfo> arms) {
 
 void Results::record_model(const ModelResult& m) {
   transaction([&] {
+    state_->changed_seeds.insert(m.seed);
     Statement insert = state_->db.prepare(
         "INSERT INTO models(arm, seed, status, status_step, weights_hash) VALUES(?, ?, ?, ?, ?) "
         "ON CONFLICT(arm, seed) DO UPDATE SET status = excluded.status, "
@@ -196,6 +221,7 @@ void Results::record_model(const ModelResult& m) {
 
 void Results::set_claims(std::span<const ClaimRow> claims) {
   transaction([&] {
+    state_->changed_run = true;
     state_->db.run("DELETE FROM claims");
     Statement insert = state_->db.prepare(
         "INSERT INTO claims VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
@@ -210,6 +236,7 @@ void Results::set_claims(std::span<const ClaimRow> claims) {
 
 void Results::set_figures(std::span<const FigureRow> figures) {
   transaction([&] {
+    state_->changed_run = true;
     state_->db.run("DELETE FROM figures");
     Statement insert = state_->db.prepare("INSERT INTO figures VALUES(?, ?, ?, ?, ?, ?)");
     int position = 0;
@@ -225,6 +252,7 @@ void Results::record_image(std::string_view figure_id, int64_t seed, int64_t pos
   check_place(figure_id, position);
   check(png_size(png).width > 0, "image {} of figure '{}' is no PNG", position, figure_id);
   transaction([&] {
+    state_->changed_seeds.insert(seed);
     state_->db.prepare("INSERT OR REPLACE INTO images VALUES(?, ?, ?, ?, ?)")
         .run(figure_id, seed, position, label, sqlite::Bytes{png});
   });
@@ -234,6 +262,7 @@ void Results::record_text(std::string_view figure_id, int64_t seed, int64_t posi
                           std::string_view text) {
   check_place(figure_id, position);
   transaction([&] {
+    state_->changed_seeds.insert(seed);
     state_->db.prepare("INSERT OR REPLACE INTO texts VALUES(?, ?, ?, ?)")
         .run(figure_id, seed, position, text);
   });

@@ -5,9 +5,11 @@
 
 #include <cmath>
 #include <csignal>
+#include <fstream>
 #include <thread>
 
 #include "base/error.h"
+#include "base/random.h"
 #include "base/test_folder.h"
 #include "store/files.h"
 #include "store/png.h"
@@ -148,7 +150,7 @@ TEST(Results, FilesWithoutATableOfImagesHaveNone) {
   const TestFolder folder;
   const auto path = folder.path() / "r.sqlite";
   { Results r(path, Access::write); }
-  sqlite::Database(path, true).run("DROP TABLE images");
+  sqlite::Database(path, true).run("DROP TABLE images; DROP TABLE sums");
   EXPECT_TRUE(Results(path, Access::read).images("digits").empty());
   Results r(path, Access::write);
   r.record_image("digits", 0, 0, "", encode_png(std::vector<float>(1, 0.0f), 1, 1));
@@ -213,6 +215,122 @@ TEST(Results, DamagedAndForeignFilesAreRefused) {
   EXPECT_THROW(Results(path, Access::read), UserError);
   EXPECT_THROW(Results(path, Access::write), UserError);
   EXPECT_EQ(read_file(path), std::string(5000, 'x'));
+}
+
+// Everything that can be read from a results file, as text.
+std::string all_of(const std::filesystem::path& path) {
+  const Results r(path, Access::read);
+  std::string all = r.get(run_key::kTitle) + r.summary_csv();
+  for (const ArmInfo& a : r.arms()) all += a.name + a.label + a.description;
+  for (const ModelResult& m : r.models())
+    for (const Metric& x : r.metrics(m.arm, m.seed))
+      all += fmt::format("{} {} {} {} {}\n", m.arm, m.seed, x.name, x.step, x.value);
+  for (const std::string& name : r.metric_names(false))
+    for (const ArmInfo& a : r.arms())
+      for (const auto& [step, values] : r.curve(name, a.name))
+        for (const SeedValue& v : values) all += fmt::format("{} {} {}\n", step, v.seed, v.value);
+  for (const ClaimRow& c : r.claims())
+    all += fmt::format("{} {} {} {} {} {}\n", c.id, c.text, c.claim.threshold, c.judgement.n,
+                       c.judgement.interval.low, c.judgement.note);
+  for (const FigureRow& f : r.figures()) {
+    all += f.id + f.title + f.caption + to_json(f.spec);
+    for (const StoredImage& i : r.images(f.id)) all += i.label + i.png;
+    for (const StoredText& t : r.texts(f.id)) all += t.text;
+  }
+  return all;
+}
+
+// Some of everything.
+void fill(const std::filesystem::path& path) {
+  Results r(path, Access::write);
+  r.set(run_key::kTitle, "A title");
+  r.set_arms(std::vector<ArmInfo>{{"a", "First", "text", {}}, {"b", "Second", "", 0.5}});
+  r.set_figures(std::vector{FigureRow{"digits", "Digits", "Caption", {}}});
+  for (int64_t seed = 0; seed < 3; ++seed)
+    r.transaction([&] {
+      r.record_model(model("a", seed, {{"loss", kFinalStep, 0.25}, {"loss", 10, 2.0 + seed}}));
+      r.record_model(model("b", seed, {{"loss", kFinalStep, NAN}}));
+      if (seed > 0) return;
+      r.record_image("digits", seed, 0, "label", encode_png(std::vector<float>(6, 1.0f), 2, 3));
+      r.record_text("digits", seed, 1, "Once there was a text.");
+    });
+  ClaimRow claim{"c1", "a claim", {.kind = ClaimKind::above, .threshold = 0.1}, {}};
+  claim.judgement.n = 3;
+  r.set_claims(std::vector{claim});
+  r.checkpoint();
+}
+
+// Whichever bit a disk changes: the file is refused, or says what it said before.
+TEST(Results, NoChangedBitPassesForAResult) {
+  const TestFolder folder;
+  const auto path = folder.path() / "r.sqlite";
+  fill(path);
+  const std::string whole = read_file(path), before = all_of(path);
+  std::vector<size_t> places;  // most of a small file is empty
+  for (size_t i = 0; i < whole.size(); ++i)
+    if (whole[i] != 0) places.push_back(i);
+  Stream random(Key{7});
+  int refused = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const size_t place = places[random.below(places.size())];
+    std::string damaged = whole;
+    damaged[place] ^= static_cast<char>(1 << random.below(8));
+    std::ofstream(path, std::ios::binary) << damaged;
+    try {
+      EXPECT_EQ(all_of(path), before) << "byte " << place;
+    } catch (const UserError&) {
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 900);
+}
+
+TEST(Results, WhatDiffersFromItsSumIsNamedAndNotChanged) {
+  const TestFolder folder;
+  const auto path = folder.path() / "r.sqlite";
+  const auto refusal = [&](const char* change, Access access) -> std::string {
+    std::filesystem::remove(path);
+    fill(path);
+    sqlite::Database(path, true).run(change);
+    const std::string damaged = read_file(path);
+    try {
+      Results(path, access);
+    } catch (const UserError& error) {
+      EXPECT_EQ(read_file(path), damaged);
+      return error.what();
+    }
+    return "taken";
+  };
+  for (const Access access : {Access::read, Access::write}) {
+    const auto expect = [&](const char* change, std::string_view part) {
+      const std::string said = refusal(change, access);
+      EXPECT_NE(said.find(part), std::string::npos) << change << ": " << said;
+    };
+    expect("UPDATE metrics SET value = 3 WHERE step = 10 AND value = 4",
+           "what it says of seed 2 is not what was written");
+    expect("UPDATE models SET seed = 7 WHERE seed = 1", "seed 1");
+    expect("DELETE FROM models WHERE arm = 'b' AND seed = 0", "seed 0");
+    expect("UPDATE texts SET text = 'Another.'", "seed 0");
+    expect("UPDATE claims SET threshold = 0", "the run");
+    expect("DELETE FROM sums WHERE about = 'seed 1'", "seed 1 has no sum");
+    expect("ALTER TABLE metrics RENAME COLUMN value TO worth", "damaged");
+    // What somebody adds for a look of their own.
+    expect("CREATE TABLE notes(text TEXT); CREATE INDEX mine ON metrics(name)", "taken");
+  }
+}
+
+// A file from before there were sums gets them where it is written to.
+TEST(Results, FilesWithoutSumsGetThem) {
+  const TestFolder folder;
+  const auto path = folder.path() / "r.sqlite";
+  fill(path);
+  const std::string before = all_of(path);
+  sqlite::Database(path, true).run("DROP TABLE sums");
+  EXPECT_EQ(all_of(path), before);
+  Results(path, Access::write).checkpoint();
+  EXPECT_EQ(all_of(path), before);
+  sqlite::Database(path, true).run("UPDATE models SET weights_hash = 'x' WHERE seed = 1");
+  EXPECT_THROW(Results(path, Access::read), UserError);
 }
 
 }  // namespace

@@ -14,15 +14,26 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/hash.h"
 
 namespace omni::sqlite {
 
 inline constexpr int kPatienceMs = 10'000;  // for other processes to finish theirs
 
+inline std::string file_of(sqlite3* db) {
+  const char* name = sqlite3_db_filename(db, "main");
+  return name ? name : "results.sqlite";
+}
+
+// SQLite calls a disk that fails to read a corrupt file too.
+[[noreturn]] inline void fail_damaged(std::string_view file, std::string_view reason) {
+  fail_user("'{}' is damaged, on a failing disk, or no results file ({}); nothing was changed; "
+            "try again, restore it from a copy or choose another folder with --out", file, reason);
+}
+
 // `path` where the database did not open and so does not know it.
 [[noreturn]] inline void fail(sqlite3* db, std::string_view doing, std::string file = "") {
-  const char* name = sqlite3_db_filename(db, "main");
-  if (file.empty()) file = name ? name : "results.sqlite";
+  if (file.empty()) file = file_of(db);
   const int system = sqlite3_system_errno(db);
   const std::string reason =
       sqlite3_errmsg(db) + (system == 0 ? "" : fmt::format(" ({})", std::strerror(system)));
@@ -33,11 +44,7 @@ inline constexpr int kPatienceMs = 10'000;  // for other processes to finish the
       fail_user("cannot write '{}': the disk is full; free some space there, then run the same "
                 "command again", file);
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-      // SQLite calls a disk that fails to read a corrupt file too.
-      fail_user("'{}' is damaged, on a failing disk, or no results file ({}); nothing was changed; "
-                "try again, restore it from a copy or choose another folder with --out", file,
-                sqlite3_errmsg(db));
+    case SQLITE_NOTADB: fail_damaged(file, sqlite3_errmsg(db));
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_CANTOPEN:
@@ -101,6 +108,17 @@ class Statement {
                ? std::nan("")
                : sqlite3_column_double(statement_.get(), column);
   }
+  // All columns with their types; values that SQLite would convert for us are not the same.
+  void add_row(Hash& hash) const {
+    for (int i = 0; i < sqlite3_column_count(statement_.get()); ++i) {
+      const int type = sqlite3_column_type(statement_.get(), i);
+      hash.add(type);
+      if (type == SQLITE_INTEGER) hash.add(integer(i));
+      if (type == SQLITE_FLOAT) hash.add(real(i));
+      if (type == SQLITE_TEXT) hash.add(std::string_view(text(i)));
+      if (type == SQLITE_BLOB) hash.add(std::string_view(bytes(i)));
+    }
+  }
 
  private:
   void bind_one(int i, std::string_view v) {
@@ -137,10 +155,12 @@ class Database {
         !std::filesystem::exists(path.string() + "-wal", error) && !error &&
         open(uri_of(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI))
       return;
-    fail(db_.get(), "open", path.string());
+    if (sqlite3_errcode(get()) == SQLITE_ERROR) fail_damaged(path.string(), sqlite3_errmsg(get()));
+    fail(get(), "open", path.string());
   }
 
   sqlite3* get() const { return db_.get(); }
+  std::string file() const { return file_of(get()); }
   void run(const char* sql) const {
     if (sqlite3_exec(get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) fail(get(), sql);
   }

@@ -63,7 +63,7 @@ void make_half_run(const SmallRun& small, const fs::path& out) {
   const Ended ended = run(small.words(out));
   check(ended.code == 0, "the undisturbed run failed: {}", ended.shown());
   sqlite::Database db(out / "results.sqlite", true);
-  db.run("PRAGMA foreign_keys=ON; DELETE FROM claims;");
+  db.run("PRAGMA foreign_keys=ON; DELETE FROM claims; DROP TABLE sums;");
   db.run(fmt::format("DELETE FROM models WHERE seed >= {}", kSeedsOfHalf).c_str());
   std::string manifest = read_file(out / "manifest.json");
   const std::string before = "\"finished\"";
