@@ -14,16 +14,14 @@ using sqlite::Statement;
 
 namespace {
 
-// Rows begin with their seed; ?1 is the one that is wanted, NULL all of them.
-constexpr const char* kOfSeeds[] = {
-    "SELECT seed, arm, status, status_step, weights_hash FROM models "
-    "WHERE ?1 IS NULL OR seed = ?1 ORDER BY seed, arm",
-    "SELECT seed, arm, name, step, value FROM models JOIN metrics ON model = id "
-    "WHERE ?1 IS NULL OR seed = ?1 ORDER BY seed, arm, name, step",
-    "SELECT seed, figure, position, label, png FROM images "
-    "WHERE ?1 IS NULL OR seed = ?1 ORDER BY seed, figure, position",
-    "SELECT seed, figure, position, text FROM texts "
-    "WHERE ?1 IS NULL OR seed = ?1 ORDER BY seed, figure, position"};
+// Rows begin with their seed.
+constexpr struct {
+  const char *rows, *order;
+} kOfSeeds[] = {{"seed, arm, status, status_step, weights_hash FROM models", "arm"},
+                {"seed, arm, name, step, value FROM models JOIN metrics ON model = id",
+                 "arm, name, step"},
+                {"seed, figure, position, label, png FROM images", "figure, position"},
+                {"seed, figure, position, text FROM texts", "figure, position"}};
 
 // The tables themselves too, but for those that somebody else may have added.
 constexpr const char* kOfRun[] = {
@@ -43,8 +41,9 @@ void add_run(Database& db, Sums& sums) {
 
 void add_seeds(Database& db, std::optional<int64_t> seed, Sums& sums) {
   std::map<int64_t, Hash> hashes;
-  for (const char* sql : kOfSeeds) {
-    Statement rows = db.prepare(sql);
+  for (const auto& of : kOfSeeds) {
+    Statement rows = db.prepare(fmt::format("SELECT {} {} ORDER BY seed, {}", of.rows,
+                                            seed ? "WHERE seed = ?" : "", of.order));
     if (seed) rows.bind(*seed);
     while (rows.step()) rows.add_row(hashes[rows.integer(0)]);
   }

@@ -9,9 +9,10 @@
 
 namespace omni {
 
-// Their table, for the schema of the file.
+// For the schema of the file: their table, and what finds the models of a seed.
 inline constexpr const char* kTableOfSums =
-    "CREATE TABLE IF NOT EXISTS sums(about TEXT PRIMARY KEY, sum INTEGER NOT NULL) WITHOUT ROWID";
+    "CREATE TABLE IF NOT EXISTS sums(about TEXT PRIMARY KEY, sum INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX IF NOT EXISTS models_by_seed ON models(seed);";
 
 // Sums up what is stored of these seeds and, with `run`, what belongs to no seed. In the transaction
 // that changed it.
