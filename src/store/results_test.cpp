@@ -211,6 +211,7 @@ TEST(Results, DamagedAndForeignFilesAreRefused) {
   const TestFolder folder;
   const auto path = folder.path() / "r.sqlite";
   EXPECT_THROW(Results(path, Access::read), UserError);
+  EXPECT_FALSE(std::filesystem::exists(path));
   atomic_write(path, std::string(5000, 'x'));
   EXPECT_THROW(Results(path, Access::read), UserError);
   EXPECT_THROW(Results(path, Access::write), UserError);

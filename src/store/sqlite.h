@@ -149,9 +149,12 @@ class Database {
     if (open(path.string(), write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
                                   : SQLITE_OPEN_READONLY))
       return;
-    // A finished run in a folder that may only be read has no room for SQLite's shared memory.
     std::error_code error;
-    if (!write && std::filesystem::exists(path, error) &&
+    if (!write && !std::filesystem::exists(path, error) && !error)
+      fail_user("there is no '{}'; restore it from a copy, or remove its folder and run again",
+                path.string());
+    // A finished run in a folder that may only be read has no room for SQLite's shared memory.
+    if (!write &&
         !std::filesystem::exists(path.string() + "-wal", error) && !error &&
         open(uri_of(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI))
       return;
