@@ -1,5 +1,6 @@
 #include "lab/arrays.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <sstream>
@@ -28,8 +29,12 @@ std::vector<std::string> names_in_order(const safetensors::File& file) {
   return names;
 }
 
+bool is_empty(const ParameterSpec& spec) { return spec.shape.count() == 0; }
+
+// Empty arrays bear out any number of models that a file states: no walk over models for them.
 std::string hashes_of(const Ensemble& e) {
   std::string text;
+  if (std::ranges::all_of(e.specs(), is_empty)) return text;
   for (int64_t m = 0; m < e.models(); ++m)
     text += fmt::format("{}{:016x}", m > 0 ? " " : "", weights_hash(e[m]));
   return text;
@@ -51,7 +56,7 @@ void save_ensemble(const std::filesystem::path& path, const Ensemble& e,
     std::span<const float> values = e.array(i, 0);
     if (e.models() > 1) {
       std::vector<float>& all = gathered.emplace_back();
-      for (int64_t m = 0; m < e.models(); ++m)
+      for (int64_t m = 0; m < e.models() && !is_empty(e.specs()[i]); ++m)
         all.insert(all.end(), e.array(i, m).begin(), e.array(i, m).end());
       values = all;
       shape.insert(shape.begin(), e.models());
@@ -84,7 +89,7 @@ Ensemble load_ensemble(const std::filesystem::path& path,
   for (size_t i = 0; i < specs.size(); ++i) {
     const std::vector<float> values = file.arrays.at(specs[i].name).floats();
     const int64_t count = specs[i].shape.count();
-    if (count == 0) continue;  // such arrays bear out any number of models that a file states
+    if (is_empty(specs[i])) continue;
     for (int64_t m = 0; m < models; ++m)
       std::memcpy(e.array(i, m).data(), values.data() + m * count, count * sizeof(float));
   }
