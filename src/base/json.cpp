@@ -8,12 +8,14 @@ namespace omni {
 
 using nlohmann::json;
 
-json parse_json(std::string_view text, std::string_view where) {
+json parse_json(std::string_view text, std::string_view where) try {
   constexpr int kDeepest = 64;
   return json::parse(text, [&](int depth, json::parse_event_t, json&) {
     require(depth <= kDeepest, "{}: lists and objects nest more than {} deep", where, kDeepest);
     return true;
   });
+} catch (const json::out_of_range& error) {  // no parse_error, and so easily forgotten
+  fail_user("{}: a number is beyond what a double holds ({})", where, error.what());
 }
 
 int int_at(const json& from, const std::string& name, std::string_view where) {

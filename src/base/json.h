@@ -9,8 +9,8 @@
 namespace omni {
 
 // The parsed text; `where` is named in errors. Copying and printing a value recurses into what it
-// holds, so lists and objects nest at most 64 deep. UserError for a deeper text,
-// nlohmann::json::parse_error for no JSON.
+// holds, so lists and objects nest at most 64 deep. UserError for a deeper text
+// and for a number beyond a double, nlohmann::json::parse_error for no JSON.
 nlohmann::json parse_json(std::string_view text, std::string_view where);
 
 // from[name] as an int; get<int>() alone would wrap or convert what does not fit. UserError where

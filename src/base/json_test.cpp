@@ -16,6 +16,7 @@ TEST(ParseJson, RefusesWhatNestsDeep) {
     EXPECT_THROW(parse_json(nested(deep), "here"), UserError) << deep;
     EXPECT_THROW(parse_json(std::string(deep, '['), "here"), UserError) << deep;
   }
+  EXPECT_THROW(parse_json("[1e999]", "here"), UserError);
   EXPECT_THROW(parse_json("", "here"), nlohmann::json::parse_error);
   EXPECT_THROW(parse_json("\"\xff\"", "here"), nlohmann::json::parse_error);
 }

@@ -261,7 +261,7 @@ json parsed(const std::filesystem::path& file) {
   const std::string where = file.string();
   try {
     return parse_json(read_file(file), where);
-  } catch (const json::exception& e) {  // a number beyond a double is no parse_error
+  } catch (const json::parse_error& e) {
     fail_user("{}: is no JSON: {}", where, e.what());
   }
 }
