@@ -3,7 +3,7 @@
 # are compiled once more with it and stand before the library at the link, which then gives the
 # rest: all of the library under clang and its sanitizers would take some ten times as long.
 set(fuzz_targets configuration arguments seeds idx safetensors ensemble checkpoint manifest
-  figure_spec bpe text hub_config)
+  figure_spec bpe words text choices hub_config)
 set(fuzz_choosing configuration arguments)  # these resolve settings of the catalogue
 
 function(add_fuzz_program program name)
@@ -46,8 +46,8 @@ add_library(omni_fuzz_parsers OBJECT EXCLUDE_FROM_ALL fuzz/fuzzer.cpp fuzz/targe
 foreach(source base/json base/nearest cli/choice data/idx graph/type lab/arrays lab/checkpoint
     lab/hub_config lab/options lab/resolve nn/ensemble store/figure_spec store/files
     store/run_folder store/safetensors text/bpe text/bpe_files text/byte_letters
-    text/char_tokenizer text/lines text/piece_counts text/pieces text/tokenizer text/unicode
-    text/word_tokenizer)
+    text/char_tokenizer text/choice_items text/lines text/piece_counts text/pieces text/tokenizer
+    text/tokenizer_files text/unicode text/word_tokenizer)
   target_sources(omni_fuzz_parsers PRIVATE src/${source}.cpp)
 endforeach()
 target_include_directories(omni_fuzz_parsers PUBLIC ${PROJECT_SOURCE_DIR})

@@ -263,6 +263,28 @@ put_all("bpe", "bad", {
     "merge": bpe(merges="t h h\n"), "unknown": bpe(merges="x y\n"),
     "not-utf-8": bpe().encode() + b"\xff"})
 
+WORDS = '"<|endoftext|>"\n"<|unknown|>"\n" tree"\n"a"\n" \\u00fcber"\n'
+put_all("words", "good", {
+    "whole": WORDS + "\0a tree \u00fcber", "windows": WORDS.replace("\n", "\r\n") + "\0a",
+    "no-text": WORDS, "no-words": '"<|endoftext|>"\n"<|unknown|>"'})
+put_all("words", "bad", {
+    "empty": "", "one": '"<|endoftext|>"\n', "front": '"a"\n"b"\n', "bare": WORDS + "tree\n",
+    "number": WORDS + "1e999\n", "list": WORDS + "[]\n", "twice": WORDS + '"a"\n',
+    "half": WORDS + '"\\ud800"\n', "byte": WORDS.encode() + b'"\xff"\n'})
+
+ITEM = {"question": "Where?", "choices": ["here", "there", "nowhere"], "answer": 2}
+put_all("choices", "good", {
+    "one": json.dumps(ITEM), "more": json.dumps(ITEM | {"subject": [1, {"x": None}]}) + "\n\n \t\n" +
+    json.dumps(ITEM | {"answer": 0}) + "\n", "empty-texts": json.dumps(ITEM | {"choices": [""] * 26})})
+put_all("choices", "bad", {
+    "empty": "", "blank": "\n \n", "list": "[]", "cut": json.dumps(ITEM)[:-4],
+    "answer": json.dumps(ITEM | {"answer": 3}), "minus": json.dumps(ITEM | {"answer": -1}),
+    "wraps": json.dumps(ITEM | {"answer": (1 << 64) - 1}), "word": json.dumps(ITEM | {"answer": "C"}),
+    "half": json.dumps(ITEM | {"answer": 1.5}), "overflow": json.dumps(ITEM)[:-2] + "1e999}",
+    "one-choice": json.dumps(ITEM | {"choices": ["a"]}), "many": json.dumps(ITEM | {"choices": [""] * 27}),
+    "number": json.dumps(ITEM | {"choices": [1, 2]}), "deep": '{"question":' + "[" * 9000,
+    "not-utf-8": json.dumps(ITEM).encode().replace(b"here", b"h\xffre", 1)})
+
 put_all("text", "good", {
     "words": "A tree, a house.\r\nA hat's 12 leaves!\n", "gz": packed(b"one two\nthree"),
     "many": "\u00dcnder \u0130 \U0001f600 \u4e00\u4e8c \u00a0 1\u00b2"})
