@@ -274,14 +274,17 @@ put_all("words", "bad", {
 
 ITEM = {"question": "Where?", "choices": ["here", "there", "nowhere"], "answer": 2}
 put_all("choices", "good", {
-    "one": json.dumps(ITEM), "more": json.dumps(ITEM | {"subject": [1, {"x": None}]}) + "\n\n \t\n" +
-    json.dumps(ITEM | {"answer": 0}) + "\n", "empty-texts": json.dumps(ITEM | {"choices": [""] * 26})})
+    "one": json.dumps(ITEM), "empty-texts": json.dumps(ITEM | {"choices": [""] * 26}),
+    "more": json.dumps(ITEM | {"subject": [1, {"x": None}]}) + "\n\n \t\n" +
+            json.dumps(ITEM | {"answer": 0}) + "\n"})
 put_all("choices", "bad", {
     "empty": "", "blank": "\n \n", "list": "[]", "cut": json.dumps(ITEM)[:-4],
     "answer": json.dumps(ITEM | {"answer": 3}), "minus": json.dumps(ITEM | {"answer": -1}),
-    "wraps": json.dumps(ITEM | {"answer": (1 << 64) - 1}), "word": json.dumps(ITEM | {"answer": "C"}),
+    "wraps": json.dumps(ITEM | {"answer": (1 << 64) - 1}),
+    "word": json.dumps(ITEM | {"answer": "C"}),
     "half": json.dumps(ITEM | {"answer": 1.5}), "overflow": json.dumps(ITEM)[:-2] + "1e999}",
-    "one-choice": json.dumps(ITEM | {"choices": ["a"]}), "many": json.dumps(ITEM | {"choices": [""] * 27}),
+    "one-choice": json.dumps(ITEM | {"choices": ["a"]}),
+    "many": json.dumps(ITEM | {"choices": [""] * 27}),
     "number": json.dumps(ITEM | {"choices": [1, 2]}), "deep": '{"question":' + "[" * 9000,
     "not-utf-8": json.dumps(ITEM).encode().replace(b"here", b"h\xffre", 1)})
 

@@ -16,9 +16,14 @@ TEST(ParseJson, RefusesWhatNestsDeep) {
     EXPECT_THROW(parse_json(nested(deep), "here"), UserError) << deep;
     EXPECT_THROW(parse_json(std::string(deep, '['), "here"), UserError) << deep;
   }
-  EXPECT_THROW(parse_json("[1e999]", "here"), UserError);
   EXPECT_THROW(parse_json("", "here"), nlohmann::json::parse_error);
   EXPECT_THROW(parse_json("\"\xff\"", "here"), nlohmann::json::parse_error);
+}
+
+TEST(ParseJson, RefusesNumbersBeyondADouble) {
+  EXPECT_EQ(parse_json("[1e300]", "here")[0], 1e300);
+  EXPECT_THROW(parse_json("[1e999]", "here"), UserError);
+  EXPECT_THROW(parse_json(R"({"a": 18440000001763e20608})", "here"), UserError);
 }
 
 TEST(IntAt, TakesWholeNumbersThatFit) {

@@ -154,8 +154,7 @@ class Database {
       fail_user("there is no '{}'; restore it from a copy, or remove its folder and run again",
                 path.string());
     // A finished run in a folder that may only be read has no room for SQLite's shared memory.
-    if (!write &&
-        !std::filesystem::exists(path.string() + "-wal", error) && !error &&
+    if (!write && !std::filesystem::exists(path.string() + "-wal", error) && !error &&
         open(uri_of(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI))
       return;
     if (sqlite3_errcode(get()) == SQLITE_ERROR) fail_damaged(path.string(), sqlite3_errmsg(get()));

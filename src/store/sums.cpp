@@ -51,6 +51,13 @@ void add_seeds(Database& db, std::optional<int64_t> seed, Sums& sums) {
     sums[fmt::format("seed {}", number)] = static_cast<int64_t>(hash.value());
 }
 
+Sums all_sums(Database& db) {
+  Sums sums;
+  add_run(db, sums);
+  add_seeds(db, {}, sums);
+  return sums;
+}
+
 void write(Database& db, const Sums& sums) {
   Statement insert = db.prepare("INSERT OR REPLACE INTO sums VALUES(?, ?)");
   for (const auto& [about, sum] : sums) insert.run(about, sum);
@@ -65,11 +72,9 @@ std::string what_differs(Database& db) {
     Statement table = db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'sums'");
     if (!table.step()) return "";
   }
-  Sums written, found;
+  Sums written, found = all_sums(db);
   for (Statement rows = db.prepare("SELECT about, sum FROM sums"); rows.step();)
     written[rows.text(0)] = rows.integer(1);
-  add_run(db, found);
-  add_seeds(db, {}, found);
   for (const auto& [about, sum] : written)
     if (!found.contains(about) || found[about] != sum)
       return fmt::format("what it says of {} is not what was written", about);
@@ -87,12 +92,7 @@ void write_sums(Database& db, const std::set<int64_t>& seeds, bool run) {
   write(db, sums);
 }
 
-void write_all_sums(Database& db) {
-  Sums sums;
-  add_run(db, sums);
-  add_seeds(db, {}, sums);
-  write(db, sums);
-}
+void write_all_sums(Database& db) { write(db, all_sums(db)); }
 
 void check_sums(Database& db) {
   const std::string difference = what_differs(db);
