@@ -216,7 +216,8 @@ struct Stepped {
   int64_t arena_bytes;
 };
 
-Stepped step(const TransformerOptions& o, int64_t rows, int64_t length, const Hooks& hooks = {}) {
+Stepped step(const TransformerOptions& o, int64_t rows, int64_t length, const Hooks& hooks = {},
+             Precision precision = Precision::f32) {
   Graph g;
   Net net(g, "model");
   for (const auto& [name, f] : hooks) net.hook(name, f);
@@ -231,7 +232,7 @@ Stepped step(const TransformerOptions& o, int64_t rows, int64_t length, const Ho
   for (size_t i = 0; i < d.size(); ++i) g.result(net.parameters()[i].name, d[i]);
   Ensemble e(net.parameters(), 1);
   e.initialise(0, Key::of(1));
-  Program p(g);
+  Program p(g, {precision, {}, 1});
   e.bind(p, "model", 0);
   std::vector<int32_t> tokens(static_cast<size_t>(rows * length) + 1);
   for (size_t i = 0; i < tokens.size(); ++i)
@@ -255,12 +256,14 @@ TEST(Transformer, RecomputedGradientsKeepTheirBits) {
       {"blocks.1.mlp.hook_post", [](Value v) { return v + 0.25; }}};
   for (TransformerOptions o : {tiny(), modern()})
     for (const Hooks& hooks : {Hooks{}, changed})
-      for (const int64_t rows : {3, 70}) {  // as a whole, and cut into slices
-        o.recompute = false;
-        const Stepped usual = step(o, rows, 8, hooks);
-        o.recompute = true;
-        EXPECT_EQ(step(o, rows, 8, hooks).results, usual.results) << rows << " rows";
-      }
+      for (const int64_t rows : {3, 70})  // as a whole, and cut into slices
+        for (const Precision precision : {Precision::f32, Precision::bf16}) {
+          o.recompute = false;
+          const Stepped usual = step(o, rows, 8, hooks, precision);
+          o.recompute = true;
+          EXPECT_EQ(step(o, rows, 8, hooks, precision).results, usual.results)
+              << rows << " rows" << (precision == Precision::bf16 ? ", bf16" : "");
+        }
 }
 
 TEST(Transformer, RecomputingSavesMemory) {

@@ -57,10 +57,12 @@ Results numbers(const Graph& g) {
   return all;
 }
 
-Results run(const Graph& g, const std::set<std::string>& off = {}) {
-  Program p(g, {Precision::f32, off, 1});
+Results run(const Graph& g, const std::set<std::string>& off = {},
+            Precision precision = Precision::f32) {
+  Program p(g, {precision, off, 1});
   const Results inputs = numbers(g);
   for (const auto& [name, values] : inputs) p.bind(name, values.data());
+  p.refresh();
   p.run();
   Results out;
   for (const Output& o : g.outputs()) {
@@ -71,7 +73,8 @@ Results run(const Graph& g, const std::set<std::string>& off = {}) {
 }
 
 // The loss and its gradients.
-Results gradients_of(Sections sections, const std::set<std::string>& off = {}) {
+Results gradients_of(Sections sections, const std::set<std::string>& off = {},
+                     Precision precision = Precision::f32) {
   Chain c(sections);
   std::vector<Value> wrt = c.weights;
   wrt.push_back(c.x);
@@ -79,15 +82,17 @@ Results gradients_of(Sections sections, const std::set<std::string>& off = {}) {
   for (size_t i = 0; i < d.size(); ++i) c.g.result(fmt::format("d{}", i), d[i]);
   c.g.result("loss", c.loss);
   verify(c.g, "test");
-  return run(c.g, off);
+  return run(c.g, off, precision);
 }
 
 TEST(Recompute, GradientsKeepTheirBits) {
-  const Results wanted = gradients_of(Sections::none);
-  EXPECT_TRUE(std::ranges::any_of(wanted.at("d2"), [](float v) { return v != 0; }));
-  for (const Sections s : {Sections::each, Sections::nested}) {
-    EXPECT_EQ(gradients_of(s), wanted);
-    EXPECT_EQ(gradients_of(s, {"all"}), wanted);
+  for (const Precision precision : {Precision::f32, Precision::bf16}) {
+    const Results wanted = gradients_of(Sections::none, {}, precision);
+    EXPECT_TRUE(std::ranges::any_of(wanted.at("d2"), [](float v) { return v != 0; }));
+    for (const Sections s : {Sections::each, Sections::nested}) {
+      EXPECT_EQ(gradients_of(s, {}, precision), wanted);
+      EXPECT_EQ(gradients_of(s, {"all"}, precision), wanted);
+    }
   }
 }
 
