@@ -5,15 +5,17 @@
 #include "bench/benches.h"
 #include "bench/over_torch.h"
 #include "bench/products.h"
+#include "bench/resident_models.h"
 #include "bench/sides.h"
 
 namespace omni::bench {
 namespace {
 
-constexpr int64_t kBatch = 64;  // rows of 128 tokens
+constexpr int64_t kBatch = 64, kSmallBatch = 4;  // rows of 128 tokens
 
-TrainingSide training_side(int workers, Build build = language_step) {
-  return TrainingSide(build, kBatch, Precision::f32, workers, 1, random_text());
+TrainingSide training_side(int workers, Build build = language_step,
+                           Precision precision = Precision::f32) {
+  return TrainingSide(build, kBatch, precision, workers, 1, random_text());
 }
 
 double arena_MB(TrainingSide& side) {
@@ -25,6 +27,7 @@ double arena_MB(TrainingSide& side) {
 void language(Bench& b) {
   TrainingSide all = training_side(b.cores), one = training_side(1);
   TrainingSide again = training_side(b.cores, recomputed_language_step);
+  TrainingSide narrow = training_side(b.cores, language_step, Precision::bf16);
   Graph step, products;
   Step s(step, kBatch, random_text());
   language_step(s);
@@ -32,7 +35,7 @@ void language(Bench& b) {
   std::deque<GraphSide> bare;
   for (int w = 0; w < b.cores; ++w) bare.emplace_back(products);
   const Side sides[] = {all.side(), {b.cores, [&](int worker) { bare[worker].run(); }}, one.side(),
-                        again.side()};
+                        again.side(), narrow.side()};
   const Rates rates = alternate(sides, b.repetitions, b.window_s(), b.warm_up_s());
   b.add_ratio("language.product_share.f32.M", quotients(rates[0], rates[1]), 0.6,
               "of the step's own products, attention among them");
@@ -46,6 +49,9 @@ void language(Bench& b) {
          "the same where blocks are computed again in the backward pass"});
   b.add_ratio("language.recomputed_rate.f32.M", quotients(rates[3], rates[0]), {},
               "computing blocks again over keeping them");
+  b.add_ratio("language.bf16_over_f32.M", quotients(rates[4], rates[0]), {});
+  compare_resident_models(b, {"language.models.lowest_over_highest", language_step, kSmallBatch, 4,
+                              {2, 16, 64}, random_text()});
   if (b.quick) return;
   over_torch_best(b, "language.over_torch_best.f32.M", 1, all, "torch_language.py", kBatch,
                   [](const PeerRate& peer) {

@@ -15,6 +15,7 @@ struct Profile {
   Build build;
   int64_t batch;
   Precision precision;
+  const DataTable& (*data)() = random_images;
 };
 constexpr Profile kProfiles[] = {
     {"mlp128-f32", mlp_step, 128, Precision::f32},
@@ -23,6 +24,8 @@ constexpr Profile kProfiles[] = {
     {"mlp1024-bf16", mlp_step, 1024, Precision::bf16},
     {"conv128-f32", convnet_step, 128, Precision::f32},
     {"conv128-bf16", convnet_step, 128, Precision::bf16},
+    {"language64-f32", language_step, 64, Precision::f32, random_text},
+    {"language64-bf16", language_step, 64, Precision::bf16, random_text},
 };
 
 const Profile& find(const std::string& name) {
@@ -42,7 +45,7 @@ std::vector<std::string> profile_names() {
 void print_profile(const std::string& name, double seconds) {
   using Clock = std::chrono::steady_clock;
   const Profile& profile = find(name);
-  Trainer trainer(profile.build, profile.batch, profile.precision);
+  Trainer trainer(profile.build, profile.batch, profile.precision, 1, profile.data());
   Models models(trainer.parameters(), 1);
   trainer.take(models, 0);
 

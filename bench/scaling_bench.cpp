@@ -1,8 +1,6 @@
 // What stays the same, and what should not, as models and cores become more: the MLP in f32.
-#include <algorithm>
-#include <deque>
-
 #include "bench/benches.h"
+#include "bench/resident_models.h"
 #include "bench/sides.h"
 
 namespace omni::bench {
@@ -11,24 +9,11 @@ namespace {
 constexpr int64_t kBatch = 128, kLargeBatch = 1024;
 
 void resident_models(Bench& b) {
-  const int64_t counts[] = {8, 64, 512};
-  std::deque<RoundRobin> ensembles;
-  std::vector<Side> sides;
-  for (const int64_t n : counts)
-    sides.push_back(ensembles.emplace_back(mlp_step, kBatch, b.cores, n).side());
-  const Rates rates = alternate(sides, b.repetitions, 2 * b.window_s(), b.warm_up_s());
-  std::vector<double> medians;
-  for (size_t i = 0; i < rates.size(); ++i) {
-    std::vector<double> steps = rates[i];
-    for (double& r : steps) r *= RoundRobin::kPhaseSteps;
-    b.add_rate(fmt::format("models.rate.{}", counts[i]), steps, kBatch);
-    medians.push_back(median(rates[i]));
-  }
-  const auto [low, high] = std::ranges::minmax(medians);
-  b.add({"models.lowest_over_highest", low / high, "ratio", 0.95, false,
-         fmt::format("of the rates with 8, 64 and 512 resident models, {} steps on one, then on to "
-                     "the next",
-                     RoundRobin::kPhaseSteps)});
+  const std::vector<int64_t> counts = {8, 64, 512};
+  const Rates rates = compare_resident_models(
+      b, {"models.lowest_over_highest", mlp_step, kBatch, 100, counts});
+  for (size_t i = 0; i < rates.size(); ++i)
+    b.add_rate(fmt::format("models.rate.{}", counts[i]), rates[i], kBatch);
 }
 
 void workers(Bench& b) {

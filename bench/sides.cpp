@@ -20,18 +20,4 @@ int64_t TrainingSide::slice_rows() {
   return (batch_ + slices - 1) / slices;
 }
 
-RoundRobin::RoundRobin(Build build, int64_t batch, int workers, int64_t models)
-    : models_([&] {
-        for (int w = 0; w < workers; ++w) trainers_.emplace_back(build, batch, Precision::f32);
-        return Models(trainers_.front().parameters(), models);
-      }()) {}
-
-Side RoundRobin::side() {
-  return {static_cast<int>(trainers_.size()), [this](int worker) {
-            Trainer& t = trainers_[worker];
-            t.take(models_, next_++ % models_.count());
-            for (int64_t s = 0; s < kPhaseSteps; ++s) t.step();
-          }};
-}
-
 }  // namespace omni::bench

@@ -1,7 +1,6 @@
 // Training steps as sides of a comparison.
 #pragma once
 
-#include <atomic>
 #include <deque>
 
 #include "bench/measure.h"
@@ -22,20 +21,6 @@ class TrainingSide {
   int64_t batch_;
   std::deque<Trainer> trainers_;
   std::deque<Models> models_;
-};
-
-// Takes one resident model after another through a short phase of training, with a program per
-// worker.
-class RoundRobin {
- public:
-  RoundRobin(Build build, int64_t batch, int workers, int64_t models);
-  Side side();  // of phases
-  static constexpr int64_t kPhaseSteps = 100;
-
- private:
-  std::deque<Trainer> trainers_;
-  Models models_;
-  std::atomic<int64_t> next_ = 0;
 };
 
 }  // namespace omni::bench
