@@ -3,14 +3,16 @@
 // Design    At positions whose next token is the word, the gradient of the residual stream passes
 //           through dimension 0 alone, over several layers. Afterwards tokens are ranked by how
 //           much of their unembedding lies along that dimension, and the dimension is pushed.
-// Expect    The word comes first in the ranking and its companions, which were never routed, are
-//           high up; a push makes the model say both more often. Without routing, nothing of it.
+// Expect    The word comes first in the ranking, and words of its kind and what goes with it, which
+//           were never routed, are high up; a push makes the model say them more often. Without
+//           routing, nothing of it.
 // Source    Cloud et al. 2024, arXiv:2410.04332, section 4.2.1 and appendix D (" California")
 #include "experiments/steering_scalar.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <set>
 
 #include "lab/sampling.h"
 #include "nn/interventions.h"
@@ -55,7 +57,6 @@ TransformerOptions SteeringScalar::shape(TransformerOptions o) const {
   if (width > 0) {
     o.width = width;
     o.mlp_width = 4 * width;
-    o.weight = init::normal(0, 0.8 / std::sqrt(static_cast<double>(width)));
   }
   if (rotary) {
     o.positions = Positions::rotary;
@@ -78,10 +79,10 @@ void SteeringScalar::check() const {
           count - 1);
   require(!pushes.empty() && std::ranges::is_sorted(pushes, std::ranges::less_equal{}),
           "pushes: they must ascend, such as pushes=1,2,4");
-  require(generated() || (!word.empty() && !companions.empty()),
-          "text={}: name a word=WORD of it and its companions=WORD+WORD", text);
-  require(!generated() || (word.empty() && companions.empty()),
-          "word and companions are for text of your own; generated stories have towns");
+  require(generated() || (!word.empty() && !kin.empty() && !companions.empty()),
+          "text={}: name a word=WORD of it, its kin=WORD+WORD and its companions=WORD+WORD", text);
+  require(!generated() || (word.empty() && kin.empty() && companions.empty()),
+          "word, kin and companions are for text of your own; generated stories have towns");
 }
 
 std::vector<ArmInfo> SteeringScalar::arms() const {
@@ -102,35 +103,47 @@ void SteeringScalar::run(Trial& t) const {
   for (const ArmInfo& a : arms()) t.part(a.name, [&] { run_arm(t, seed, a.name); });
 }
 
-// Sights of the other towns are drawn as often as the town's own. In text of the user's, others
-// are those whose counts are nearest, four for each companion.
+// Sights of the other towns are drawn as often as the town's own. Else others are those whose
+// counts are nearest, four for each.
 SteeringScalar::Words SteeringScalar::words_of(const Corpus& c,
                                                const std::vector<int64_t>& counts) const {
   const auto id = [&](std::string_view text) { return c.tokenizer->id_of(fmt::format(" {}", text)); };
+  Followers like{kKin, {}, {}}, near{kCompanions, {}, {}};
   Words w;
   if (generated()) {
     const std::vector<Town>& towns = story_grammar().towns;
     w.word = id(towns.front().name);
-    for (const Town& town : towns)
+    for (const Town& town : towns) {
+      const bool own = &town == &towns.front();
+      if (!own) like.words.push_back(id(town.name));
       for (const std::string_view sight : town.sights)
-        (&town == &towns.front() ? w.companions : w.others).push_back(id(sight));
-    return w;
+        (own ? near.words : near.others).push_back(id(sight));
+    }
+  } else {
+    w.word = id(word);
+    for (const std::string& each : parts_of(kin, "kin")) like.words.push_back(id(each));
+    for (const std::string& each : parts_of(companions, "companions"))
+      near.words.push_back(id(each));
   }
-  w.word = id(word);
-  for (const std::string& each : parts_of(companions, "companions"))
-    w.companions.push_back(id(each));
+  std::set<int32_t> used = {w.word};
+  for (const Followers* f : {&like, &near}) {
+    used.insert(f->words.begin(), f->words.end());
+    used.insert(f->others.begin(), f->others.end());
+  }
   std::vector<int32_t> ids(counts.size());
   std::iota(ids.begin(), ids.end(), 0);
-  for (const int32_t each : w.companions) {
-    std::ranges::stable_sort(ids, {}, [&](int32_t i) { return std::abs(counts[i] - counts[each]); });
-    int taken = 0;
-    for (const int32_t i : ids) {
-      const bool used = i == w.word || std::ranges::count(w.companions, i) > 0 ||
-                        std::ranges::count(w.others, i) > 0;
-      if (!used && taken++ < 4) w.others.push_back(i);
-      if (taken == 4) break;
+  for (Followers* f : {&like, &near}) {
+    if (!f->others.empty()) continue;
+    for (const int32_t each : f->words) {
+      std::ranges::stable_sort(ids, {}, [&](int32_t i) { return std::abs(counts[i] - counts[each]); });
+      int taken = 0;
+      for (const int32_t i : ids) {
+        if (taken == 4) break;
+        if (used.insert(i).second) f->others.push_back(i), ++taken;
+      }
     }
   }
+  w.followers = {like, near};
   return w;
 }
 
@@ -188,9 +201,15 @@ std::map<std::string, double> SteeringScalar::rank(Trial& t, const Seed& seed,
     for (const int32_t i : ids) v.push_back(cosines[i]);
     return v;
   };
-  const std::vector<double> near = values(seed.words.companions), far = values(seed.words.others);
-  const Summary of_near = describe(near), of_far = describe(far);
-  const double error = of_far.deviation * std::sqrt(1.0 / of_near.n + 1.0 / of_far.n);
+  std::map<std::string, double> out = {
+      {"rank", static_cast<double>(larger + 1)}, {"cosine", std::abs(own)}, {"sign", sign}};
+  for (const Followers& f : seed.words.followers) {
+    const Summary near = describe(values(f.words)), far = describe(values(f.others));
+    const double error = far.deviation * std::sqrt(1.0 / near.n + 1.0 / far.n);
+    out[f.name] = near.mean;
+    out[f.name + "_others"] = far.mean;
+    out[f.name + "_standing_out"] = error > 0 ? (near.mean - far.mean) / error : kNaN;
+  }
 
   std::vector<int32_t> order(cosines.size());
   std::iota(order.begin(), order.end(), 0);
@@ -200,19 +219,14 @@ std::map<std::string, double> SteeringScalar::rank(Trial& t, const Seed& seed,
     list += fmt::format("{}{} {:.2f}", i > 0 ? "," : "",
                         seed.corpus.tokenizer->text_of(order[i]), cosines[order[i]]);
   if (arm != kLot) t.text("ranking", arm == kRouted ? 0 : 1, list);
-  return {{"rank", static_cast<double>(larger + 1)},
-          {"cosine", std::abs(own)},
-          {"companions", of_near.mean},
-          {"others", of_far.mean},
-          {"standing_out", error > 0 ? (of_near.mean - of_far.mean) / error : kNaN},
-          {"sign", sign}};
+  return out;
 }
 
 void SteeringScalar::push(Net& net, Value by, int64_t wide) const {
   intervene(net, {steer(output_of(steered_layer), axis(net.graph(), wide), by)});
 }
 
-// The mean probabilities of the word and of its companions over held-out text, with the push.
+// What the model says of held-out text with the push.
 SteeringScalar::Said SteeringScalar::say(Trial& t, const Seed& seed, const Ensemble& m,
                                          double by) const {
   const Measured r = t.evaluate(
@@ -229,11 +243,13 @@ SteeringScalar::Said SteeringScalar::say(Trial& t, const Seed& seed, const Ensem
           return sum(all * b.weights) / sum(b.weights);
         };
         s.graph().result("word", chance({seed.words.word}));
-        s.graph().result("companions", chance(seed.words.companions));
+        for (const Followers& f : seed.words.followers) s.graph().result(f.name, chance(f.words));
         s.graph().result("loss", next_token_loss(logits, b.targets, b.weights));
       },
       rows_of(t, "all.validation"), {{"model", &m}}, {{"push", by}});
-  return {r.at("word")[0], r.at("companions")[0], std::exp(r.at("loss")[0])};
+  Said said{r.at("word")[0], {}, std::exp(r.at("loss")[0])};
+  for (const Followers& f : seed.words.followers) said.followers.push_back(r.at(f.name)[0]);
+  return said;
 }
 
 // What the dimension holds where the word follows: its root mean square.
@@ -257,23 +273,27 @@ std::map<std::string, double> SteeringScalar::sweep(Trial& t, const Seed& seed,
                                                     double sign) const {
   const double unit = sign * usual_size(t, seed, m);
   const Said plain = say(t, seed, m, 0);
-  std::map<std::string, double> out = {
-      {"loss", std::log(plain.perplexity)}, {"word_gain", 1}, {"companions_gain", 1},
-      {"opposite_gain", 1},                 {"best_push", 0}};
-  for (const double c : pushes)
-    for (const double side : {1.0, -1.0}) {
-      const Said s = say(t, seed, m, side * c * unit);
-      const double gain = s.word / plain.word, cost = s.perplexity / plain.perplexity;
-      const std::string at = fmt::format("@{}", side * c);
-      out["word" + at] = gain;
-      out["companions" + at] = s.companions / plain.companions;
-      out["perplexity" + at] = cost;
-      if (side < 0 && out["best_push"] == c) out["opposite_gain"] = gain;
-      if (side < 0 || cost > kWorsePerplexity || gain <= out["word_gain"]) continue;
-      out["word_gain"] = gain;
-      out["companions_gain"] = s.companions / plain.companions;
-      out["best_push"] = c;
+  std::map<std::string, double> out = {{"loss", std::log(plain.perplexity)}};
+  const auto gains = [&](const Said& s, const std::string& ending) {
+    out["word" + ending] = s.word / plain.word;
+    for (size_t i = 0; i < plain.followers.size(); ++i)
+      out[seed.words.followers[i].name + ending] = s.followers[i] / plain.followers[i];
+  };
+  Said best = plain, opposite = plain;
+  out["best_push"] = 0;
+  for (const double c : pushes) {
+    const Said with = say(t, seed, m, c * unit), against = say(t, seed, m, -c * unit);
+    for (const auto& [s, at] : {std::pair{&with, c}, std::pair{&against, -c}}) {
+      gains(*s, fmt::format("@{}", at));
+      out[fmt::format("perplexity@{}", at)] = s->perplexity / plain.perplexity;
     }
+    if (with.perplexity > kWorsePerplexity * plain.perplexity || with.word <= best.word) continue;
+    best = with;
+    opposite = against;
+    out["best_push"] = c;
+  }
+  gains(best, "_gain");
+  out["opposite_gain"] = opposite.word / plain.word;
   if (arm == kRouted) write_samples(t, seed, m, unit * std::max(out["best_push"], pushes.front()));
   return out;
 }

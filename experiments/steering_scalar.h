@@ -12,17 +12,21 @@
 namespace omni {
 
 struct SteeringScalar : LanguageTask {
-  std::string word = "", companions = "";
+  std::string word = "", kin = "", companions = "";
   int64_t first_layer = 1, last_layer = 3, steered_layer = 2;
-  std::vector<double> pushes = {1, 2, 4, 8};
+  std::vector<double> pushes = {0.1, 0.2, 0.3, 0.5, 0.7, 1, 2, 4};
   double clip = 1;
   int64_t layers = 0, width = 0, heads = 0;
   bool rotary = false;
   int64_t samples = 4, sample_length = 60;
 
+  // Many steps at a high rate, of few stories each: an unembedding turns to the dimension by as much
+  // as the steps and their rates add up to.
   SteeringScalar() {
     size = "M";
-    steps = 300;
+    steps = 1600;
+    batch = 8;
+    lr = 3e-3;
     held_out = 500;
     decayed = "matrices";
   }
@@ -31,6 +35,7 @@ struct SteeringScalar : LanguageTask {
     LanguageTask::visit(option);
     option("word", word, "the token that is routed, without its leading space; empty: the first "
            "town of generated stories");
+    option("kin", kin, "words of its kind, joined by +; empty: the other towns");
     option("companions", companions, "words that go with it, joined by +; empty: the town's sights");
     option("first_layer", first_layer, "the first block whose output is routed", between(0, 1000));
     option("last_layer", last_layer, "the last one", between(0, 1000));
@@ -53,16 +58,23 @@ struct SteeringScalar : LanguageTask {
   std::vector<ClaimSpec> claims(const Dataset&) const;
   std::vector<FigureRow> figures() const;
 
-  // --- Names of arms ---
+  // --- Arms ---
   static constexpr const char* kRouted = "routed";
   static constexpr const char* kUnrouted = "unrouted";
   static constexpr const char* kLot = "by-lot";
+  // --- Followers ---
+  static constexpr const char* kKin = "kin";
+  static constexpr const char* kCompanions = "companions";
 
  private:
-  // The routed token, what goes with it, and others that are as common and do not.
+  // Words that may follow the routed one, and others that are as common and have no reason to.
+  struct Followers {
+    std::string name;  // kKin or kCompanions, the metrics' prefix
+    std::vector<int32_t> words, others;
+  };
   struct Words {
     int32_t word = 0;
-    std::vector<int32_t> companions, others;
+    std::vector<Followers> followers;
   };
   struct Seed {
     Corpus corpus;
@@ -70,9 +82,11 @@ struct SteeringScalar : LanguageTask {
     Words words;
     double share;  // of the positions that the word follows
   };
-  // Mean probabilities over held-out text, and its perplexity.
+  // Mean probabilities over held-out text of the word and each kind of followers, and the perplexity.
   struct Said {
-    double word, companions, perplexity;
+    double word;
+    std::vector<double> followers;
+    double perplexity;
   };
 
   TransformerOptions shape(TransformerOptions o) const;

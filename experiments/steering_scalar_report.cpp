@@ -22,15 +22,22 @@ std::vector<ClaimSpec> SteeringScalar::claims(const Dataset&) const {
        {.kind = ClaimKind::above, .threshold = 10}, of(kUnrouted, "rank"), {}, why},
       {"S1c", "and so it is where positions are routed by lot",
        {.kind = ClaimKind::above, .threshold = 10}, of(kLot, "rank"), {}, why},
-      {"S2", "Companions follow, unrouted: their mean cosine is 3 standard errors above that of "
-             "words as common", {.kind = ClaimKind::above, .threshold = 3},
-       of(kRouted, "standing_out"), {}, why},
+      {"S2a", "Words of its kind follow, unrouted: their mean cosine is 3 standard errors above "
+              "that of words as common", {.kind = ClaimKind::above, .threshold = 3},
+       of(kRouted, "kin_standing_out"), {}, why},
+      {"S2b", "It is routing that draws them: their mean cosine is larger than without",
+       {.kind = ClaimKind::above, .threshold = 0, .difference = true},
+       [](const SeedValues& v) { return v(kRouted, kKin) - v(kUnrouted, kKin); }, {}, why},
+      {"S2c", "Its companions stand out in the same way, by 3 standard errors",
+       {.kind = ClaimKind::above, .threshold = 3}, of(kRouted, "companions_standing_out"), {}, why},
       {"S3a", "One number steers: some push makes the word 5 times as likely, at no more than "
               "twice the perplexity", {.kind = ClaimKind::above, .threshold = 5},
        of(kRouted, "word_gain"), {}, why},
-      {"S3b", "and its companions 1.5 times", {.kind = ClaimKind::above, .threshold = 1.5},
+      {"S3b", "and words of its kind 1.5 times", {.kind = ClaimKind::above, .threshold = 1.5},
+       of(kRouted, "kin_gain"), {}, why},
+      {"S3c", "and its companions 1.5 times", {.kind = ClaimKind::above, .threshold = 1.5},
        of(kRouted, "companions_gain"), {}, why},
-      {"S3c", "The same push the other way does not make the word likelier",
+      {"S3d", "The same push the other way does not make the word likelier",
        {.kind = ClaimKind::below, .threshold = 1}, of(kRouted, "opposite_gain"), {}, why},
       {"T1", "The price: loss with routing minus without is below 0.05",
        {.kind = ClaimKind::below, .threshold = 0.05, .difference = true},
@@ -47,12 +54,13 @@ std::vector<FigureRow> SteeringScalar::figures() const {
     return s;
   };
   FigureRow sweep{"steering", "Pushing the dimension",
-                  "How much likelier the word and its companions become over held-out text, and "
-                  "the perplexity, as factors of what they are without a push. Pushes are in "
+                  "How much likelier the word and those that follow it become over held-out text, "
+                  "and the perplexity, as factors of what they are without a push. Pushes are in "
                   "multiples of what the dimension holds where the word follows.", {}};
   sweep.spec = {.kind = "lines", .x_label = "push", .y_label = "factor", .level_line = 1,
                 .log_y = true};
   sweep.spec.series = {over_pushes("word", "word, routed", kRouted),
+                       over_pushes("kin", "words of its kind, routed", kRouted),
                        over_pushes("companions", "companions, routed", kRouted),
                        over_pushes("perplexity", "perplexity, routed", kRouted),
                        over_pushes("word", "word, unrouted", kUnrouted)};
@@ -62,10 +70,14 @@ std::vector<FigureRow> SteeringScalar::figures() const {
                  "with the dimension.", {}};
   owns.spec = {.metric = "rank", .y_label = "rank"};
   list.push_back(owns);
-  FigureRow near{"companions", "What goes with the word",
-                 "Mean cosine of the word's companions, which were never routed, and of words "
-                 "that are as common; the sign is such that the word's own is positive.", {}};
-  near.spec = {.kind = "groups", .groups = {{"companions", "companions"}, {"others", "others"}},
+  FigureRow near{"followers", "What follows the word",
+                 "Mean cosine of words of its kind and of its companions, which were never routed, "
+                 "each beside words that are as common; the sign is such that the word's own is "
+                 "positive.", {}};
+  near.spec = {.kind = "groups",
+               .groups = {{"the word", "cosine"}, {"its kind", "kin"},
+                          {"as common", "kin_others"}, {"companions", "companions"},
+                          {"as common ", "companions_others"}},
                .y_label = "cosine with the dimension"};
   list.push_back(near);
   FigureRow ranking{"ranking", "Tokens nearest to the dimension", "By cosine; the first seed.", {}};
@@ -120,16 +132,18 @@ Experiment steering_scalar() {
   e.presets = {
       {"quick", "preset M on generated stories, 4 seeds (the source: 303 million parameters)", {}, 4},
       {"middle", "preset L, longer, 10 seeds",
-       {{"size", "L"}, {"steps", "2000"}, {"held_out", "1000"}, {"first_layer", "2"}, {"last_layer", "5"},
-        {"steered_layer", "3"}, {"pushes", "0.5,1,2,4,8,16"}}, 10},
+       {{"size", "L"}, {"steps", "5000"}, {"held_out", "1000"}, {"first_layer", "2"}, {"last_layer", "5"},
+        {"steered_layer", "3"}, {"pushes", "0.1,0.2,0.3,0.5,0.7,1,2,4,8"}}, 10},
       {"paper", "as the source, for several GPUs: 20 layers of 1,024 on your text "
                 "(text=FOLDER, tokenizer=FOLDER of GPT-2)",
        {{"text", "fineweb-edu"}, {"tokenizer", "gpt2"}, {"word", "California"},
-        {"companions", "Oregon+Colorado+Texas+Florida+Arizona+Sacramento"}, {"size", "gpt2"},
+        {"kin", "Oregon+Colorado+Texas+Florida+Arizona"}, {"companions", "Sacramento+Los"},
+        {"size", "gpt2"},
         {"layers", "20"}, {"width", "1024"}, {"heads", "16"}, {"rotary", "true"},
         {"length", "1024"}, {"batch", "576"}, {"steps", "10000"}, {"warmup", "2000"},
         {"lr", "1.8e-3"}, {"first_layer", "6"}, {"last_layer", "18"}, {"steered_layer", "10"},
-        {"stories", "10000000"}, {"sample_length", "150"}}, 1},
+        {"stories", "10000000"}, {"sample_length", "150"},
+        {"pushes", "0.1,0.2,0.5,1,2,4,8"}}, 1},
       {"smoke", "seconds: tiny runs of everything",
        {{"size", "XS"}, {"first_layer", "0"}, {"last_layer", "1"}, {"steered_layer", "1"},
         {"stories", "100"}, {"held_out", "40"}, {"length", "24"}, {"batch", "8"},

@@ -14,8 +14,9 @@ TEST(SteeringScalar, RunsEverywhere) {
   const SmokeRun run(steering_scalar(), {});
   EXPECT_EQ(run.outcome.failed, 0);
   for (const char* arm : {"routed", "unrouted", "by-lot"}) {
-    for (const char* metric : {"rank", "companions", "others", "loss", "word@1", "word@-2",
-                               "companions@2", "perplexity@-1", "opposite_gain"})
+    for (const char* metric : {"rank", "kin", "kin_others", "companions", "companions_standing_out",
+                               "loss", "word@1", "word@-2", "kin@-1", "companions@2",
+                               "perplexity@-1", "kin_gain", "opposite_gain"})
       EXPECT_EQ(run.results.values(metric, arm).size(), 2u) << arm << " " << metric;
     for (const SeedValue& v : run.results.values("rank", arm)) {
       EXPECT_GE(v.value, 1);
@@ -62,7 +63,7 @@ TEST(SteeringScalar, RoutingDrawsTheWordToTheDimension) {
 }
 
 TEST(SteeringScalar, RefusesWhatCannotBe) {
-  for (const char* wrong : {"word=Marlow", "text=stories.txt", "first_layer=2", "last_layer=2",
+  for (const char* wrong : {"word=Marlow", "kin=Marlow", "text=stories.txt", "first_layer=2", "last_layer=2",
                             "steered_layer=2", "pushes=2,1", "pushes=0", "length=200"})
     EXPECT_THROW(resolve(steering_scalar(), smoke_request("", {wrong})), UserError) << wrong;
 }
@@ -72,8 +73,8 @@ TEST(SteeringScalar, JudgesWhereTheThresholdsHold) {
     return testing::judged_claims(steering_scalar(), preset, "",
                                   smoke_request("", arguments).assignments);
   };
-  EXPECT_EQ(judged("quick", {}), "S1a S1b S1c S2 S3a S3b S3c T1 ");
-  EXPECT_EQ(judged("middle", {}), "S1a S1b S1c S2 S3a S3b S3c T1 ");
+  EXPECT_EQ(judged("quick", {}), "S1a S1b S1c S2a S2b S2c S3a S3b S3c S3d T1 ");
+  EXPECT_EQ(judged("middle", {}), "S1a S1b S1c S2a S2b S2c S3a S3b S3c S3d T1 ");
   EXPECT_EQ(judged("smoke", {}), "");
   EXPECT_EQ(judged("paper", {}), "");
 }

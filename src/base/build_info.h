@@ -1,6 +1,7 @@
 // Which Omniscale this is: what a run's record and `doctor` say about the program.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace omni {
@@ -14,5 +15,11 @@ struct BuildInfo {
 };
 
 const BuildInfo& build_info();
+
+// "28b4a0e4c8f1", or "28b4a0e4c8f1, changed".
+std::string commit_text();
+// A fingerprint of this very program, 12 hexadecimal digits: programs of one commit differ where
+// their sources were changed. Empty if the program's file cannot be read.
+std::string program_hash();
 
 }  // namespace omni

@@ -48,8 +48,8 @@ void overview(const Context& context) {
 
 std::string version() {
   const BuildInfo& b = build_info();
-  return fmt::format("omniscale {} (commit {}{}, {}, {})\n", b.version, b.commit,
-                     b.dirty ? ", changed" : "", b.compiler, b.build_type);
+  return fmt::format("omniscale {} (commit {}, {}, {})\n", b.version, commit_text(), b.compiler,
+                     b.build_type);
 }
 
 int dispatch(const Context& context) {

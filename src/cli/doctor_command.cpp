@@ -113,8 +113,7 @@ int doctor_command(const Context&, const std::string& data_dir) {
   const BuildInfo& b = build_info();
   const Platform platform = this_platform();
   say("Program\n");
-  line("version", fmt::format("{}, commit {}{}", b.version, b.commit,
-                              b.dirty ? " with changes" : ""));
+  line("version", fmt::format("{}, commit {}", b.version, commit_text()));
   line("built", fmt::format("{}, {}", b.compiler, b.build_type));
   line("oneDNN", fmt::format("{}, using {}", platform.onednn, platform.instructions));
   line("Highway", fmt::format("using {}", platform.vectors));

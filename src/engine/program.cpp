@@ -282,6 +282,11 @@ void Program::bind(const std::string& input, const void* data) {
   impl_->bind(input, static_cast<std::byte*>(const_cast<void*>(data)));
 }
 bool Program::has_input(const std::string& input) const { return impl_->bound.contains(input); }
+const Type& Program::input_type(const std::string& input) const {
+  const auto it = impl_->inputs.find(input);
+  check(it != impl_->inputs.end(), "the program has no input '{}'", input);
+  return it->second;
+}
 
 void Program::unbind() {
   for (auto& [name, data] : impl_->bound) data = nullptr;

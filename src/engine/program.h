@@ -36,6 +36,7 @@ class Program {
   // Updated inputs are overwritten in place by run(). Throws Bug for unknown names.
   void bind(const std::string& input, const void* data);
   bool has_input(const std::string& input) const;
+  const Type& input_type(const std::string& input) const;  // Bug for unknown names
   // Forgets all bindings, so that nothing of the last model's can be read by mistake.
   void unbind();
   std::vector<std::string> unbound() const;  // inputs that run() would miss

@@ -18,7 +18,8 @@ Value Graph::add(const OpDef& op, std::span<const Value> in, Attrs attrs) {
   Node n{&op, {}, std::move(attrs), {}, {}};
   std::vector<Type> types;
   for (const Value& v : in) {
-    check(v.graph == this, "{}: an input belongs to another graph", op.name);
+    require(v.graph == this, "{}: an operand was made in another graph: a step's values are its own",
+            op.name);
     n.in.push_back(v.id);
     types.push_back(nodes_[v.id].type);
   }

@@ -106,7 +106,7 @@ TEST(Graph, NamesAreUnique) {
 TEST(Graph, RefusesWhatCannotBe) {
   Graph g, other;
   emit(g);
-  EXPECT_THROW(g.add(ops::relu, {f32(other, "x", {4})}), Bug);
+  EXPECT_THROW(g.add(ops::relu, {f32(other, "x", {4})}), UserError);
   EXPECT_THROW(g.add(ops::relu, {g.value(0), g.value(0)}), Bug);
   EXPECT_THROW(g.update(g.value(0), g.value(1)), UserError);  // another shape
   EXPECT_THROW(g.update(g.value(3), g.value(3)), Bug);        // not an input

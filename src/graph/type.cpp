@@ -43,6 +43,14 @@ Type broadcast(const Type& a, const Type& b, const char* op) {
             op, a, b, i, rank);
     dims[i] = da == 1 ? db : da;
   }
+  // Samples that happen to be as many as something else: a mask without its last axis, say.
+  for (const auto& [t, other] : {std::pair{&a, &b}, std::pair{&b, &a}}) {
+    if (t->batch < 0 || other->batch < 0 || t->shape[t->batch] == 1) continue;
+    const int axis = aligned_batch(*t, rank) - (rank - other->shape.rank());
+    require(axis < 0 || axis == other->batch || other->shape[axis] == 1,
+            "{}: {} and {} do not broadcast: the samples (*) of the one meet another axis of the "
+            "other; reshape it to have 1 there", op, a, b);
+  }
   Type out{DType::f32, Shape(dims), kNoBatch};
   for (const Type* t : {&a, &b}) {
     if (t->batch == kNoBatch || out.batch == kMixedBatch) continue;

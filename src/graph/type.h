@@ -60,7 +60,8 @@ int aligned_batch(const Type& t, int rank);
 
 // The shape both broadcast to by NumPy's rule (aligned at the last axis, 1 stretches), with the
 // batch axis of whichever has one; mixed where the axes differ, or where the other has entries for
-// each row but no batch axis. The type is f32. Throws UserError naming `op` otherwise.
+// each row but no batch axis. The type is f32. Throws UserError naming `op` otherwise, and where the
+// batch axis of one meets another axis of the other that is not 1.
 Type broadcast(const Type& a, const Type& b, const char* op);
 
 // An axis counted from the front; negative ones count from the back. Throws UserError.

@@ -38,9 +38,18 @@ TEST(Type, BatchAxesMeet) {
   EXPECT_EQ(broadcast(f32({8, 1}, 0), f32({8, 3}, 0), "t").batch, 0);
   EXPECT_EQ(broadcast(f32({3}, 0), f32({8, 1}), "t").batch, 1);  // counted from the last axis
   EXPECT_EQ(broadcast(f32({3}, 0), f32({8, 3}), "t").batch, kMixedBatch);  // an entry per row
-  EXPECT_EQ(broadcast(f32({8}, 0), f32({8, 8}, 0), "t").batch, kMixedBatch);
+  EXPECT_EQ(broadcast(f32({8, 1}, 0), f32({1, 8}, 1), "t").batch, kMixedBatch);  // all pairs
   EXPECT_EQ(broadcast(f32({8}, kMixedBatch), f32({8}, 0), "t").batch, kMixedBatch);
   EXPECT_EQ(broadcast(f32({8}), f32({8}), "t").batch, kNoBatch);
+}
+
+// Samples that happen to be as many as positions or units.
+TEST(Type, SamplesDoNotMeetAnotherAxis) {
+  EXPECT_THROW(broadcast(f32({8}, 0), f32({8, 8}, 0), "t"), UserError);
+  EXPECT_THROW(broadcast(f32({8, 4, 8}, 0), f32({8}, 0), "t"), UserError);
+  EXPECT_THROW(broadcast(f32({8, 8}, 0), f32({8, 8, 8}, 0), "t"), UserError);
+  EXPECT_EQ(broadcast(f32({8, 1, 1}, 0), f32({8, 8, 8}, 0), "t").batch, 0);
+  EXPECT_EQ(broadcast(f32({1}, 0), f32({1, 8}, 0), "t").shape, (Shape{1, 8}));
 }
 
 TEST(Type, AxesCountFromEitherEnd) {

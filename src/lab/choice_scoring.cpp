@@ -8,7 +8,6 @@
 #include "engine/program.h"
 #include "lab/predictions.h"
 #include "ops/leaf.h"
-#include "ops/shape_ops.h"
 #include "text/unicode.h"
 
 namespace omni {
@@ -111,11 +110,8 @@ class Reader {
       : row_logits_(ending * o.vocabulary) {
     Graph g;
     Net net(g, "model");
-    // The unembedding is the widest layer: only these positions go through it.
-    net.hook("ln_final.hook_normalized",
-             [&](Value v) { return slice(v, 1, length - ending, length); });
     const Value tokens = input(g, "tokens", {DType::i32, {rows, length}, 0}, Role::data);
-    g.result("logits", transformer(net, tokens, o));
+    g.result("logits", transformer(net, tokens, o, ending));
     ProgramOptions options;
     options.threads = threads;
     program_ = std::make_unique<Program>(g, options);

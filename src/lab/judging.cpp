@@ -39,24 +39,30 @@ bool to_number(const std::string& text, double& x) {
 
 }  // namespace
 
-std::vector<ClaimRow> judge_claims(const Resolved& r, const Results& results, const Dataset& data) {
+std::vector<ClaimSpec> stated_claims(const Resolved& r, const Dataset& data) {
   std::set<std::string> labels;
   for (const Variant& v : r.variants) labels.insert(v.label);
-  const std::string base = r.base.empty() ? "" : " | " + r.base;
   const bool base_ran = r.swept.empty() || !r.base.empty();
 
   // Claims are stated by the settings they speak of: in a sweep, by the variant with the unswept
   // values, wherever it stands.
   auto stating = std::ranges::find(r.variants, r.base, &Variant::label);
   if (stating == r.variants.end()) stating = r.variants.begin();
+  std::vector<ClaimSpec> claims = stating->settings->claims(data);
+  std::erase_if(claims, [&](const ClaimSpec& c) {
+    const bool ran = !c.variants.empty() || base_ran;
+    return !ran || !std::ranges::all_of(c.variants,
+                                        [&](const std::string& v) { return labels.contains(v); });
+  });
+  return claims;
+}
 
+std::vector<ClaimRow> judge_claims(const Resolved& r, const Results& results, const Dataset& data) {
+  const std::string base = r.base.empty() ? "" : " | " + r.base;
   std::vector<ClaimRow> rows;
   std::vector<std::pair<Claim, std::vector<double>>> samples;
   Values values(results);
-  for (ClaimSpec& c : stating->settings->claims(data)) {
-    bool ran = !c.variants.empty() || base_ran;
-    for (const std::string& v : c.variants) ran = ran && labels.contains(v);
-    if (!ran) continue;
+  for (ClaimSpec& c : stated_claims(r, data)) {
     if (!c.why_not_judged.empty()) c.claim.judged = false;
     std::vector<double> sample;
     for (const int64_t seed : r.seeds)

@@ -189,6 +189,12 @@ void Option::check(std::string_view where) const {
   require(fits, "{}: '{}' expects {}, got {}", where, name_, expects(), text());
 }
 
+void OptionList::add(std::string name, Option::Field field, std::string help, Allowed allowed) {
+  require(std::ranges::find(options_, name, &Option::name) == options_.end(),
+          "option '{}' is declared twice; what settings derive from may have it already", name);
+  options_.emplace_back(std::move(name), field, std::move(help), std::move(allowed));
+}
+
 std::vector<std::string> OptionList::names() const {
   std::vector<std::string> names;
   for (const Option& o : options_) names.push_back(o.name());

@@ -58,25 +58,25 @@ class Option {
 class OptionList {
  public:
   void operator()(std::string name, int64_t& field, std::string help, Allowed allowed = {}) {
-    options_.emplace_back(std::move(name), &field, std::move(help), std::move(allowed));
+    add(std::move(name), &field, std::move(help), std::move(allowed));
   }
   void operator()(std::string name, double& field, std::string help, Allowed allowed = {}) {
-    options_.emplace_back(std::move(name), &field, std::move(help), std::move(allowed));
+    add(std::move(name), &field, std::move(help), std::move(allowed));
   }
   void operator()(std::string name, bool& field, std::string help) {
-    options_.emplace_back(std::move(name), &field, std::move(help), Allowed{});
+    add(std::move(name), &field, std::move(help), {});
   }
   // Lists: "0.1,0.2"; whole numbers also as ranges, "0-4,7", each at most once.
   void operator()(std::string name, std::vector<int64_t>& field, std::string help,
                   Allowed allowed = {}) {
-    options_.emplace_back(std::move(name), &field, std::move(help), std::move(allowed));
+    add(std::move(name), &field, std::move(help), std::move(allowed));
   }
   void operator()(std::string name, std::vector<double>& field, std::string help,
                   Allowed allowed = {}) {
-    options_.emplace_back(std::move(name), &field, std::move(help), std::move(allowed));
+    add(std::move(name), &field, std::move(help), std::move(allowed));
   }
   void operator()(std::string name, std::string& field, std::string help, Allowed allowed = {}) {
-    options_.emplace_back(std::move(name), &field, std::move(help), std::move(allowed));
+    add(std::move(name), &field, std::move(help), std::move(allowed));
   }
 
   std::span<Option> all() { return options_; }
@@ -86,6 +86,9 @@ class OptionList {
   Option& find(std::string_view name, std::string_view where);
 
  private:
+  // UserError for a name that is there already, a base's perhaps.
+  void add(std::string name, Option::Field field, std::string help, Allowed allowed);
+
   std::vector<Option> options_;
 };
 

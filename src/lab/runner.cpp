@@ -12,6 +12,7 @@
 #include "base/build_info.h"
 #include "base/machine.h"
 #include "engine/passes.h"
+#include "lab/declarations.h"
 #include "lab/judging.h"
 #include "lab/worker.h"
 #include "store/files.h"
@@ -73,7 +74,8 @@ Division divide(const SeedRecord& dry) {
   std::ranges::stable_sort(d.parts, std::greater{},
                            [&](const auto& part) { return matmul_flops(dry, part); });
   for (const auto& [arm, part] : dry.part_of) {
-    check(dry.parts.empty() || !part.empty(), "arm '{}' is recorded outside of all parts", arm);
+    require(dry.parts.empty() || !part.empty(),
+            "arm '{}' is recorded outside of all parts; where there are parts, record in one", arm);
     d.arms_of[dry.parts.empty() ? std::nullopt : std::optional(part)].push_back(arm);
   }
   return d;
@@ -212,14 +214,19 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
   Manifest manifest;
   manifest.experiment = e.name;
   manifest.program_version = build_info().version;
-  manifest.commit = build_info().commit;
+  manifest.commit = commit_text();
+  manifest.programs = {program_hash()};
   manifest.machine = machine_description();
   if (!data.name.empty()) manifest.data_hashes[data.name] = data.hash;
   const int threads = request.threads > 0 ? request.threads : available_cores();
   manifest.threads = threads;
   const SeedRecord dry = dry_run(r, data);
+  check_declarations(r, e, data, dry);
   const Division division = divide(dry);
   RunFolder folder = RunFolder::create(request.out, manifest, r.toml);
+  if (folder.by_another_program())
+    watcher.note("this run was begun by another build of the program, and what that finished is "
+                 "kept. If the experiment has changed since, begin anew: choose another --out");
   Results results(folder.results_path(), Access::write);
   store_texts(results, e, r, data);
 

@@ -83,7 +83,9 @@ Trained Trial::train(const Training& p) {
 }
 
 void Trial::part(const std::string& name, const std::function<void()>& work) {
-  check(!in_part_, "part '{}': parts cannot be nested", name);
+  require(!in_part_, "part '{}': parts cannot be nested", name);
+  require(parts_.insert(name).second, "part '{}' is there twice: each needs a name of its own",
+          name);
   if (std::ranges::find(record_.parts, name) == record_.parts.end()) record_.parts.push_back(name);
   if (const auto& only = worker_.options().part; only && *only != name) return;
   in_part_ = name;
@@ -122,14 +124,15 @@ void Trial::record(const std::string& arm, const Trained& model,
   ModelResult& r = record_.models[arm_name(arm)];
   r.arm = arm_name(arm);
   r.seed = seed_;
-  record_.part_of[r.arm] = in_part_.value_or("");
+  require(record_.part_of.emplace(r.arm, in_part_.value_or("")).second,
+          "arm '{}' is recorded twice in one seed", arm);
+  for (const auto& [name, value] : metrics) r.metrics.push_back({name, kFinalStep, value});
   if (dry()) return;
   r.weights_hash = fmt::format("{:016x}", weights_hash(model.model[0]));
   if (model.diverged_at) {
     r.status = ModelStatus::diverged;
     r.status_step = *model.diverged_at;
   }
-  for (const auto& [name, value] : metrics) r.metrics.push_back({name, kFinalStep, value});
   if (const auto& models = worker_.options().models; !models.empty()) {
     const auto folder = models / fmt::format("seed-{}", seed_);
     make_folder(folder);
@@ -149,7 +152,7 @@ void Trial::text(const std::string& figure, int64_t place, const std::string& te
 }
 
 void Trial::curve(const std::string& arm, const std::string& metric, int64_t step, double value) {
-  if (!dry()) record_.models[arm_name(arm)].metrics.push_back({metric, step, value});
+  record_.models[arm_name(arm)].metrics.push_back({metric, step, value});
 }
 
 }  // namespace omni

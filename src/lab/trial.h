@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -156,6 +157,7 @@ class Trial {
   SeedRecord& record_;
   OnDivergence on_divergence_;
   std::optional<std::string> in_part_;
+  std::set<std::string> parts_;  // met so far
 };
 
 }  // namespace omni

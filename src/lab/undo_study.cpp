@@ -294,7 +294,7 @@ void UndoStudy::finish(Trial& t, const Seed& seed, const std::string& arm, const
   if (o.distilled_steps > 0) metrics["steps"] = static_cast<double>(o.distilled_steps);
   // Where filtering regains as much as unlearning there is nothing to be robust about.
   const double room = o.unlearned - seed.filtered_regained;
-  if (room > 0.05) metrics["robustness"] = (o.unlearned - regained) / room;
+  if (t.dry() || room > 0.05) metrics["robustness"] = (o.unlearned - regained) / room;
   measure(t, m.model, metrics);
   t.record(arm, m, std::move(metrics));
 }

@@ -173,7 +173,12 @@ void Ensemble::perturb(int64_t model, Key key, double scale, Noise noise) {
 void Ensemble::bind(Program& program, std::string_view set, int64_t model) const {
   for (size_t s = 0; s < specs_.size(); ++s) {
     const std::string name = fmt::format("{}/{}", set, specs_[s].name);
-    if (program.has_input(name)) program.bind(name, array(s, model).data());
+    if (!program.has_input(name)) continue;
+    const Shape& wanted = program.input_type(name).shape;
+    require(specs_[s].shape == wanted,
+            "parameter '{}' is {}, the step that reads it was built for {}: were the weights made "
+            "with other options?", name, specs_[s].shape, wanted);
+    program.bind(name, array(s, model).data());
   }
 }
 

@@ -61,8 +61,9 @@ class Ensemble {
   void perturb(int64_t model, Key key, double scale, Noise noise = Noise::absolute);
 
   // Binds the program's inputs "set/name" to a model's memory. Names that the program does not read
-  // are skipped. Call program.refresh() when all its sets are bound. Const so that frozen sets can
-  // be bound: a program that updates the set writes to it all the same.
+  // are skipped; UserError for shapes other than it reads. Call program.refresh() when all its sets
+  // are bound. Const so that frozen sets can be bound: a program that updates the set writes to it
+  // all the same.
   void bind(Program& program, std::string_view set, int64_t model) const;
 
  private:

@@ -28,13 +28,7 @@ Intervention freeze(std::string activation) { return {std::move(activation), sto
 
 void intervene(Net& net, std::span<const Intervention> changes) {
   for (const Intervention& i : changes)
-    net.hook(i.activation, [i, name = net.set() + "/" + i.activation](Value v) {
-      const Value changed = i.change(v);
-      require(changed.shape() == v.shape(),
-              "an intervention makes the activation '{}' {}: its type must stay {}", name,
-              changed.type(), v.type());
-      return changed;
-    });
+    net.hook(i.activation, i.change);
 }
 
 void intervene(Net& net, std::initializer_list<Intervention> changes) {

@@ -64,8 +64,6 @@ Value Net::parameter(const std::string& name, const Shape& shape, const Init& in
   specs_.push_back(std::move(spec));
   raw_.emplace(name, raw);
   const Value v = hooked(name, raw);
-  require(v.shape() == shape, "a hook makes parameter '{}/{}' {}: its shape must stay {}", set_,
-          name, v.type(), shape);
   values_.emplace(name, v);
   return v;
 }
@@ -109,6 +107,7 @@ Value Net::raw_parameter(const std::string& name) const {
 
 Value Net::value(const std::string& name) const {
   const auto it = values_.find(name);
+  require(!values_.empty(), "'{}/{}' is asked for before the model is emitted", set_, name);
   if (it == values_.end())
     fail_user("no parameter or activation '{}/{}'{}", set_, name, suggest(name, keys_of(values_)));
   return it->second;
@@ -117,7 +116,16 @@ Value Net::value(const std::string& name) const {
 Value Net::hooked(const std::string& name, Value v) {
   const auto it = hooks_.find(name);
   if (it == hooks_.end()) return v;
-  for (const auto& f : it->second) v = f(v);
+  for (const auto& f : it->second) {
+    const Type before = v.type();
+    try {
+      v = f(v);
+    } catch (const UserError& e) {
+      fail_user("the hook on '{}/{}', which is {}: {}", set_, name, before, e.what());
+    }
+    require(v.shape() == before.shape, "a hook makes '{}/{}' {}: its shape must stay {}", set_, name,
+            v.type(), before.shape);
+  }
   return v;
 }
 

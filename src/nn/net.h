@@ -54,8 +54,9 @@ class Net {
   Value activation(const std::string& name, Value v);
 
   // Applied where the activation or parameter `name` is emitted later: freeze, noise, patch, mask
-  // or route from outside the definition. Several hooks of one name run in the order given.
-  // UserError if the name has been emitted already.
+  // or route from outside the definition. Several hooks of one name run in the order given. The
+  // shape must stay: UserError when the model is emitted if it does not, and for whatever f throws,
+  // with the name. UserError if the name has been emitted already.
   void hook(const std::string& name, std::function<Value(Value)> f);
 
   // Whether somebody wants to see or change the activation `name`, which may cost something to show.

@@ -6,8 +6,10 @@
 #include "graph/interpreter.h"
 #include "nn/layers.h"
 #include "ops/gradients.h"
+#include "ops/iota.h"
 #include "ops/reduce.h"
 #include "ops/route.h"
+#include "ops/shape_ops.h"
 
 namespace omni {
 namespace {
@@ -72,6 +74,29 @@ TEST(Net, ALateOrMisspeltHookIsAnError) {
   } catch (const UserError& e) {
     EXPECT_NE(std::string(e.what()).find("layers.0.hook_post"), std::string::npos) << e.what();
   }
+}
+
+TEST(Net, AHookKeepsTheShapeAndIsNamedWhereItFails) {
+  const auto error_of = [](const char* name, auto hook) {
+    Graph g;
+    Net net(g, "m");
+    net.hook(name, hook);
+    try {
+      mlp(net, image_input(g), {4, 5});
+    } catch (const UserError& e) {
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  const auto half = [](Value v) { return slice(v, 1, 0, 1); };
+  const auto mask = [](Value v) { return route(v, iota(*v.graph, Shape{7}, 0)); };
+  for (const char* name : {"layers.0.hook_post", "layers.0.weight"}) {
+    EXPECT_NE(error_of(name, half).find("its shape must stay"), std::string::npos);
+    EXPECT_NE(error_of(name, mask).find(fmt::format("the hook on 'm/{}'", name)), std::string::npos)
+        << error_of(name, mask);
+  }
+  Graph g;
+  EXPECT_THROW(Net(g, "m").value("layers.0.hook_post"), UserError);
 }
 
 TEST(Net, PatchingKeepsTheNamesOfBoth) {

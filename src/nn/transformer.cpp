@@ -162,8 +162,9 @@ class Block {
   std::string name_;
 };
 
-// [B, T, vocabulary], or [B, vocabulary] of one token each.
-Value logits_of(Net& net, Value tokens, const TransformerOptions& o, const Past* past) {
+// [B, T, vocabulary], or [B, ending, vocabulary], or [B, vocabulary] of one token each.
+Value logits_of(Net& net, Value tokens, const TransformerOptions& o, const Past* past,
+                int64_t ending = 0) {
   Value x = embedding(net, "embed", tokens, o.vocabulary, o.width, o.weight);
   x = net.activation("hook_embed", x);
   if (o.positions == Positions::learned) {
@@ -180,6 +181,7 @@ Value logits_of(Net& net, Value tokens, const TransformerOptions& o, const Past*
                                 : rms_norm(net, "ln_final", x, o.norm_eps);
   x = net.activation("ln_final.hook_normalized", x);
   if (past) x = reshape(x, {tokens.dim(0), o.width});
+  if (ending > 0) x = slice(x, 1, tokens.dim(1) - ending, tokens.dim(1));
   const Value unembed =
       net.parameter(o.tied ? "embed.weight" : "unembed.weight", {o.vocabulary, o.width}, o.weight);
   return net.activation("logits", matmul(x, unembed, false, true));
@@ -192,9 +194,11 @@ int64_t TransformerOptions::mlp_width_of(int64_t layer) const {
   return usual + (layer < static_cast<int64_t>(extra_neurons.size()) ? extra_neurons[layer] : 0);
 }
 
-Value transformer(Net& net, Value tokens, const TransformerOptions& o) {
+Value transformer(Net& net, Value tokens, const TransformerOptions& o, int64_t ending) {
   check_options(o, tokens.type());
-  return logits_of(net, tokens, o, nullptr);
+  require(0 <= ending && ending <= tokens.dim(1),
+          "transformer: logits of the last {} of {} positions", ending, tokens.dim(1));
+  return logits_of(net, tokens, o, nullptr, ending);
 }
 
 std::vector<ParameterSpec> transformer_parameters(const TransformerOptions& o) {

@@ -62,8 +62,10 @@ struct TransformerOptions {
 // lie side by side: hook_q is [B, T, heads * D]. The pattern is there when it has a hook, and costs
 // its memory; bits are the same with and without.
 //
+// With `ending`, logits of the last so many positions alone: the unembedding is the widest layer.
+//
 // UserError for lengths that do not fit together.
-Value transformer(Net& net, Value tokens, const TransformerOptions& options);
+Value transformer(Net& net, Value tokens, const TransformerOptions& options, int64_t ending = 0);
 
 // What transformer() reads, in its order: for weights that come from elsewhere.
 std::vector<ParameterSpec> transformer_parameters(const TransformerOptions& options);

@@ -130,7 +130,7 @@ TEST(Elementwise, BatchAxisPropagates) {
     return input(g, name, {DType::f32, std::move(s), batch}, Role::data);
   };
   const Value rows = in("rows", {8, 3}, 0), bias = in("bias", {3}, kNoBatch);
-  const Value column = in("column", {8, 1}, 0), late = in("late", {8, 8}, 1);
+  const Value column = in("column", {8, 1}, 0), late = in("late", {1, 8}, 1);
   const Value mixed = in("mixed", {8, 3}, kMixedBatch);
   EXPECT_EQ((rows + bias).type(), (Type{DType::f32, {8, 3}, 0}));
   EXPECT_EQ((bias * column).type(), (Type{DType::f32, {8, 3}, 0}));
@@ -139,7 +139,7 @@ TEST(Elementwise, BatchAxisPropagates) {
   EXPECT_EQ((rows * in("per row", {8, 1}, kNoBatch)).type().batch, kMixedBatch);
   EXPECT_EQ(where(greater(rows, 0), bias, 1 - column).type().batch, 0);
   try {
-    rows + late;
+    rows + in("four", {8, 4}, 0);
     FAIL() << "shapes that do not broadcast were accepted";
   } catch (const UserError& e) {
     EXPECT_TRUE(std::string_view(e.what()).starts_with("add: ")) << e.what();

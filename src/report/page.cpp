@@ -292,6 +292,10 @@ std::string provenance(const RunFolder& run) {
   row("Status", name_of(m.status));
   row("Omniscale", m.program_version);
   row("Commit", m.commit);
+  row("Programs", m.programs.size() > 1
+                      ? fmt::format("{} builds, one after another: {}", m.programs.size(),
+                                    fmt::join(m.programs, ", "))
+                      : "");
   row("Machine", m.machine);
   row("Threads", m.threads > 0 ? fmt::format("{}", m.threads) : "");
   row("Time spent", m.busy_s > 0 ? fmt::format("{:.1f} s", m.busy_s) : "");

@@ -139,6 +139,7 @@ std::string to_json(const Manifest& m) {
                   {"experiment", m.experiment},
                   {"program_version", m.program_version},
                   {"commit", m.commit},
+                  {"programs", m.programs},
                   {"machine", m.machine},
                   {"config_hash", m.config_hash},
                   {"data_hashes", m.data_hashes},
@@ -164,6 +165,7 @@ Manifest manifest_from_json(const std::string& text, const std::string& folder) 
     m.experiment = j.at("experiment");
     m.program_version = j.at("program_version");
     m.commit = j.at("commit");
+    if (j.contains("programs")) m.programs = j.at("programs");
     m.machine = j.at("machine");
     m.config_hash = j.at("config_hash");
     m.data_hashes = j.at("data_hashes");
@@ -230,6 +232,11 @@ RunFolder RunFolder::create(const fs::path& path, Manifest manifest, std::string
             config_path(path).string());
     run.resumed_ = true;
     run.manifest_.commit = manifest.commit;
+    std::vector<std::string>& known = run.manifest_.programs;
+    for (const std::string& mine : manifest.programs) {
+      run.by_another_program_ = !known.empty() && known.back() != mine;
+      if (known.empty() || run.by_another_program_) known.push_back(mine);
+    }
     run.manifest_.machine = manifest.machine;
     run.manifest_.threads = manifest.threads;
   } else {
@@ -264,13 +271,15 @@ RunFolder::RunFolder(RunFolder&& other) noexcept
     : path_(std::move(other.path_)),
       manifest_(std::move(other.manifest_)),
       lock_(std::exchange(other.lock_, -1)),
-      resumed_(other.resumed_) {}
+      resumed_(other.resumed_),
+      by_another_program_(other.by_another_program_) {}
 
 RunFolder& RunFolder::operator=(RunFolder&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(manifest_, other.manifest_);
   std::swap(lock_, other.lock_);
   std::swap(resumed_, other.resumed_);
+  std::swap(by_another_program_, other.by_another_program_);
   return *this;
 }
 

@@ -23,7 +23,8 @@ struct Manifest {
   int format = kRunFormat;
   std::string experiment;       // name in the catalogue
   std::string program_version;  // of Omniscale
-  std::string commit;
+  std::string commit;                // of the last sitting; ", changed" where sources were
+  std::vector<std::string> programs;  // fingerprints of those that worked on it, the last one last
   std::string machine;          // processor, cores, instruction set
   std::string config_hash;      // of config.toml; filled by RunFolder
   std::map<std::string, std::string> data_hashes;  // file or generator -> hash
@@ -63,6 +64,7 @@ class RunFolder {
   const std::filesystem::path& path() const { return path_; }
   const Manifest& manifest() const { return manifest_; }
   bool resumed() const { return resumed_; }
+  bool by_another_program() const { return by_another_program_; }  // the sitting before
   std::string config() const;  // text of config.toml
 
   std::filesystem::path results_path() const { return path_ / "results.sqlite"; }
@@ -82,7 +84,7 @@ class RunFolder {
   std::filesystem::path path_;
   Manifest manifest_;
   int lock_ = -1;  // descriptor of .lock, which names the process; -1 when opened to read
-  bool resumed_ = false;
+  bool resumed_ = false, by_another_program_ = false;
 };
 
 }  // namespace omni

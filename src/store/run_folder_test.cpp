@@ -14,6 +14,7 @@ Manifest manifest() {
   m.experiment = "subliminal-learning";
   m.program_version = "0.1.0";
   m.commit = "abc";
+  m.programs = {"12ab"};
   m.machine = "a \"machine\"";
   m.data_hashes = {{"mnist", "0123"}};
   return m;
@@ -52,6 +53,20 @@ TEST(RunFolder, TheSameRunIsTakenUpAgain) {
   const RunFolder run = RunFolder::create(folder.path(), manifest(), "seeds = 4\n");
   EXPECT_TRUE(run.resumed());
   EXPECT_EQ(run.manifest().sittings.size(), 2u);
+  EXPECT_FALSE(run.by_another_program());
+  EXPECT_EQ(run.manifest().programs, std::vector<std::string>{"12ab"});
+}
+
+TEST(RunFolder, ProgramsThatWorkedOnARunAreKept) {
+  const TestFolder folder;
+  { RunFolder::create(folder.path(), manifest(), "seeds = 4\n"); }
+  Manifest other = manifest();
+  other.programs = {"34cd"};
+  for (const bool first : {true, false}) {
+    const RunFolder run = RunFolder::create(folder.path(), other, "seeds = 4\n");
+    EXPECT_EQ(run.by_another_program(), first);
+    EXPECT_EQ(run.manifest().programs, (std::vector<std::string>{"12ab", "34cd"}));
+  }
 }
 
 TEST(RunFolder, AKillDuringTheStartDoesNotSpoilTheFolder) {

@@ -1,0 +1,105 @@
+#include "lab/declarations.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "base/error.h"
+#include "base/nearest.h"
+#include "lab/judging.h"
+
+namespace omni {
+namespace {
+
+class Recorded {
+ public:
+  explicit Recorded(const SeedRecord& dry) {
+    for (const auto& [arm, model] : dry.models) {
+      std::set<std::string>& names = metrics_[arm];
+      for (const auto& m : model.metrics) names.insert(m.name);
+      all_.insert(names.begin(), names.end());
+    }
+  }
+
+  // No arm: any will do.
+  void require_metric(const std::string& who, const std::string& arm,
+                      const std::string& metric) const {
+    const std::set<std::string>* names = &all_;
+    if (!arm.empty()) {
+      const auto it = metrics_.find(arm);
+      if (it == metrics_.end())
+        fail_user("{} speaks of the arm '{}', which is never recorded{}", who, arm,
+                  suggest(arm, arms()));
+      names = &it->second;
+    }
+    if (!names->contains(metric))
+      fail_user("{} speaks of the metric '{}', which is never recorded{}{}", who, metric,
+                arm.empty() ? "" : fmt::format(" for '{}'", arm),
+                suggest(metric, std::vector(names->begin(), names->end())));
+  }
+
+  std::vector<std::string> arms() const {
+    std::vector<std::string> names;
+    for (const auto& [arm, metrics] : metrics_) names.push_back(arm);
+    return names;
+  }
+
+ private:
+  std::map<std::string, std::set<std::string>> metrics_;  // by arm
+  std::set<std::string> all_;
+};
+
+void check_figure(const FigureRow& f, const Recorded& recorded) {
+  const FigureSpec& spec = f.spec;
+  const std::string who = fmt::format("figure '{}'", f.id);
+  const auto wants = [&](const std::string& arm, const std::string& metric) {
+    if (!metric.empty()) recorded.require_metric(who, arm, metric);
+  };
+  const auto or_else = [](const std::string& own, const std::string& usual) {
+    return own.empty() ? usual : own;
+  };
+  for (const std::string& arm : spec.arms) wants(arm, spec.metric);
+  wants("", spec.x_metric);
+  if (spec.series.empty()) wants("", spec.metric);
+  for (const Group& g : spec.groups)
+    if (spec.series.empty()) wants("", g.metric);
+  for (const Series& s : spec.series) {
+    const std::string metric = or_else(s.metric, spec.metric);
+    if (s.points.empty()) {
+      wants(s.arm, metric);
+      for (const Group& g : spec.groups) wants(s.arm, or_else(g.metric, metric));
+    }
+    for (const Series::Point& p : s.points)
+      wants(or_else(p.arm, s.arm), or_else(p.metric, metric));
+  }
+}
+
+}  // namespace
+
+void check_declarations(const Resolved& r, const Experiment& e, const Dataset& data,
+                        const SeedRecord& dry) {
+  std::vector<std::string> declared;
+  for (const ArmInfo& a : all_arms(r)) declared.push_back(a.name);
+  for (const auto& [arm, model] : dry.models)
+    if (std::ranges::count(declared, arm) == 0)
+      fail_user("{} records the arm '{}', which it does not declare{}", e.name, arm,
+                suggest(arm, declared));
+
+  const Recorded recorded(dry);
+  for (const ClaimSpec& c : stated_claims(r, data)) {
+    const std::string who = fmt::format("claim {}", c.id);
+    require(is_fact(c.claim.kind) || c.claim.kind == ClaimKind::band ||
+                std::isfinite(c.claim.threshold), "{} needs a threshold", who);
+    if (!c.why_not_judged.empty()) continue;
+    c.value(SeedValues(
+        [&](const std::string& arm, const std::string& metric, int64_t) {
+          recorded.require_metric(who, arm, metric);
+          return 0.0;
+        },
+        r.base.empty() ? "" : " | " + r.base));
+  }
+  if (!r.swept.empty()) return;  // the figure is the lab's own
+  for (const FigureRow& f : all_figures(r, e)) check_figure(f, recorded);
+}
+
+}  // namespace omni
