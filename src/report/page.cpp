@@ -144,14 +144,19 @@ std::string claims_table(const std::vector<ClaimRow>& claims, const std::string&
                 (j.effect_name == "d_z" ? "d<sub>z</sub>" : escape_html(j.effect_name)) + "</div>";
     const std::string note =
         j.note.empty() ? "" : "<div class=\"note\">" + escape_html(j.note) + "</div>";
+    // Of what the run does not have no seed is missing.
+    const bool absent = j.verdict == Verdict::not_judged && j.n == 0;
+    const std::string n = absent ? "–" : fmt::format("{}", j.n);
+    const std::string left_out =
+        absent || j.excluded == 0
+            ? ""
+            : fmt::format("<div class=\"note\">{}&nbsp;left&nbsp;out</div>", j.excluded);
     html += fmt::format(
         "<tr><td class=\"claim\">{}{}</td><td>{}</td><td class=\"number\">{}</td>"
         "<td class=\"number\">{}</td><td class=\"number\">{}{}{}</td>"
         "<td class=\"number\">{}{}</td><td class=\"number\">{}</td></tr>\n",
         escape_html(row.text), note, chip(j.verdict), escape_html(wanted_text(row.claim)),
-        short_number(j.estimate), short_interval(j.interval), ruler(row), level, j.n,
-        j.excluded == 0 ? "" : fmt::format("<div class=\"note\">{} left out</div>", j.excluded),
-        effect);
+        short_number(j.estimate), short_interval(j.interval), ruler(row), level, n, left_out, effect);
   }
   html += "</tbody></table></div>\n";
   html += fmt::format(

@@ -84,7 +84,7 @@ TEST_F(ReportTest, PageHoldsEverythingEscaped) {
   EXPECT_NE(page.find("Subliminal learning &lt;script&gt;"), std::string::npos);
   EXPECT_NE(page.find("Stand-in data"), std::string::npos);
   // Beside the claims, the arms, every metric, and each of the figures of all arms.
-  EXPECT_NE(page.find("<div class=\"note\">1 left out</div>"), std::string::npos);
+  EXPECT_NE(page.find("<div class=\"note\">1&nbsp;left&nbsp;out</div>"), std::string::npos);
   EXPECT_NE(page.find("<td class=\"number\">1 diverged</td>"), std::string::npos);
   EXPECT_NE(page.find("<div class=\"note\">n = 7, 1 diverged</div>"), std::string::npos);
   EXPECT_GE(count(page, "Left out of its means: 1 diverged"), 2u);
