@@ -159,8 +159,8 @@ int debug_command(const Context& context, const DebugArguments& arguments) {
   const std::string name = resolved.variants.front().settings->data();
   const Dataset data = name.empty() ? Dataset{} : load_dataset(name, request.data);
   std::vector<PhaseGraph> phases = phase_graphs(resolved, data, arguments.rows);
-  say("{} on {}: {} rows, double precision\n", experiment->name,
-      data.name.empty() ? "no data" : data.name, arguments.rows);
+  say("{}{}: {} rows, double precision\n", experiment->name,
+      data.name.empty() ? "" : " on " + data.name, arguments.rows);
 
   std::vector<std::string> known;
   bool shown = false;

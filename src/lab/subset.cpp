@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/nearest.h"
 #include "ops/elementwise.h"
 #include "ops/gather.h"
 #include "ops/random.h"
@@ -23,7 +24,12 @@ std::string split_of(const std::string& subset, const std::vector<std::string>& 
 
 int64_t rows_of(const Trial& t, const std::string& subset) {
   const auto it = t.tables().find(subset);
-  require(it != t.tables().end(), "there is no subset '{}'; add_subset makes one", subset);
+  if (it == t.tables().end()) {
+    std::vector<std::string> known;
+    for (const auto& [name, table] : t.tables())
+      if (table.type.dtype == DType::i32 && table.type.shape.rank() == 1) known.push_back(name);
+    fail_user("there is no subset '{}', which add_subset makes{}", subset, suggest(subset, known));
+  }
   return it->second.type.shape[0];
 }
 
