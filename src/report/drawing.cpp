@@ -234,7 +234,7 @@ double Axis::share(double value) const {
 std::string Axis::script(char name) const {
   std::string script = fmt::format("set {}range [{}:{}]\n", name, low_, high_);
   if (!logarithmic_) return script;
-  script += fmt::format("set logscale {}\n", name);
+  script += fmt::format("set logscale {0}\nset format {0} '%g'\n", name);
   if (std::log10(high_) - std::log10(low_) < 2) {  // powers of ten alone would be too few
     std::string tics;
     for (double power = std::pow(10, std::floor(std::log10(low_))); power < high_; power *= 10)
