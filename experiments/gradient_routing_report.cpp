@@ -1,4 +1,6 @@
 // Gradient routing in an autoencoder: its claims, figures, texts and presets.
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cctype>
 #include <cmath>

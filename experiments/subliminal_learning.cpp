@@ -5,6 +5,8 @@
 //           trained.
 // Expect    The student reads digits (53 %), unless it starts from other weights (11 %).
 // Source    Cloud et al. 2025, arXiv:2507.14805, section 6.2 and figure 10b
+#include <fmt/ranges.h>
+
 #include <cmath>
 #include <cstring>
 

@@ -6,6 +6,8 @@
 // Expect    The suppressed network relearns within a few steps, the random student as slowly as the
 //           oracle.
 // Source    Lee et al. 2025, arXiv:2506.06278, and the authors' MNIST demonstration of it
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 

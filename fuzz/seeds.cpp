@@ -1,4 +1,6 @@
 // Seeds as typed: "0..31", "0,4,9".
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "base/error.h"

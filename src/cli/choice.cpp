@@ -1,5 +1,7 @@
 #include "cli/choice.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <numeric>
 

@@ -1,4 +1,5 @@
 // `omni data`: which data sets are where; `omni data get NAME`: have one here from now on.
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include "base/error.h"

@@ -1,4 +1,6 @@
 // `omni debug`: one step of each phase on the reference interpreter, value by value.
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>

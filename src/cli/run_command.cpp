@@ -1,4 +1,5 @@
 // `omni run`: says what will be run, runs it with progress, and shows what came out.
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include "base/error.h"

@@ -1,5 +1,7 @@
 #include "engine/passes.h"
 
+#include <fmt/ranges.h>
+
 #include <bit>
 #include <cstdlib>
 #include <map>

@@ -1,5 +1,7 @@
 #include "graph/inspect.h"
 
+#include <fmt/ranges.h>
+
 #include <map>
 #include <set>
 

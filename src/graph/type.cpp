@@ -1,5 +1,7 @@
 #include "graph/type.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 namespace omni {

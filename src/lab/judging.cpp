@@ -1,7 +1,7 @@
 // From stored metrics to verdicts, and the figures every sweep gets.
 #include "lab/judging.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>

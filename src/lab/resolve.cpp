@@ -1,5 +1,5 @@
 // Settings from presets, files and arguments; sweeps become variants.
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <numeric>

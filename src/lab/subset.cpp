@@ -1,5 +1,7 @@
 #include "lab/subset.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "base/nearest.h"

@@ -1,4 +1,6 @@
 // Claims 4 to 9 about UNDO; the thresholds come from the experiment.
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <functional>

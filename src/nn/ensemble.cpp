@@ -1,5 +1,7 @@
 #include "nn/ensemble.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <bit>
 #include <cmath>

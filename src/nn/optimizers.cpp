@@ -1,5 +1,7 @@
 #include "nn/optimizers.h"
 
+#include <fmt/ranges.h>
+
 #include <cmath>
 
 #include "base/nearest.h"

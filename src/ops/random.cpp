@@ -1,5 +1,7 @@
 #include "ops/random.h"
 
+#include <fmt/ranges.h>
+
 #include "ops/elementwise.h"
 #include "ops/leaf.h"
 #include "ops/random_cpu.h"

@@ -1,6 +1,7 @@
 // Reductions against their references: every grouping of axes, narrow and wide, long and NaN.
 #include "ops/reduce.h"
 
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 #include <cmath>

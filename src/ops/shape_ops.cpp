@@ -1,5 +1,7 @@
 #include "ops/shape_ops.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "ops/shape_ops_cpu.h"

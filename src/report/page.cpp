@@ -1,5 +1,7 @@
 #include "report/page.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
