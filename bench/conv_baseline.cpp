@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "bench/onednn.h"
+#include "cpu/onednn.h"
 
 namespace omni::bench {
 namespace {
@@ -14,9 +15,7 @@ namespace {
 using dnnl::memory;
 using Tag = memory::format_tag;
 constexpr auto kF32 = memory::data_type::f32;
-constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 constexpr auto kForward = dnnl::prop_kind::forward_training;
-const memory::dims kOne = {1, 1};
 
 // A primitive and the descriptors of its arguments, by DNNL_ARG_...
 struct Candidate {
@@ -73,45 +72,47 @@ class Choice {
 struct Conv {
   int64_t batch, in, out, side;
 
-  memory::desc x(Tag t) const { return {{batch, in, side, side}, kF32, t}; }
-  memory::desc y(Tag t) const { return {{batch, out, side, side}, kF32, t}; }
-  memory::desc w() const { return {{out, in, 3, 3}, kF32, Tag::any}; }
+  cpu::onednn::Convolution with(Tag tx, Tag ty) const {
+    return {.x = {{batch, in, side, side}, kF32, tx},
+            .w = {{out, in, 3, 3}, kF32, Tag::any},
+            .bias = {},
+            .y = {{batch, out, side, side}, kF32, ty},
+            .stride = {1, 1},
+            .dilation = {0, 0},
+            .padding = {1, 1}};
+  }
 };
 
 void add_conv(Primitives& p, const Conv& c, bool input_gradient) {
   Choice forward, data, weights;
   for (const auto& [tx, ty] :
        {std::pair{Tag::nhwc, Tag::nhwc}, {Tag::any, Tag::any}, {Tag::nchw, Tag::nChw16c}}) {
-    // next_impl() reads the descriptors, which therefore stay here.
-    const dnnl::convolution_forward::desc f(kForward, kDirect, c.x(tx), c.w(), c.y(ty), kOne, kOne,
-                                            kOne);
-    using Forward = dnnl::convolution_forward::primitive_desc;
-    const Forward hint(f, attributes(), p.engine());
-    forward.offer(hint, [](Forward& q) -> Candidate {
+    const auto shape = c.with(tx, ty);
+    const auto planned = [&] {
+      return cpu::onednn::convolution(p.engine(), kForward, shape, attributes());
+    };
+    const auto hint = planned();
+    forward.offer(planned(), [](auto& q) -> Candidate {
       return {dnnl::convolution_forward(q),
               {{DNNL_ARG_SRC, q.src_desc()},
                {DNNL_ARG_WEIGHTS, q.weights_desc()},
                {DNNL_ARG_DST, q.dst_desc()}}};
     });
-    const dnnl::convolution_backward_weights::desc w(kDirect, c.x(tx), c.w(), c.y(ty), kOne, kOne,
-                                                     kOne);
-    using Weights = dnnl::convolution_backward_weights::primitive_desc;
-    weights.offer(Weights(w, attributes(), p.engine(), hint), [](Weights& q) -> Candidate {
-      return {dnnl::convolution_backward_weights(q),
-              {{DNNL_ARG_SRC, q.src_desc()},
-               {DNNL_ARG_DIFF_DST, q.diff_dst_desc()},
-               {DNNL_ARG_DIFF_WEIGHTS, q.diff_weights_desc()}}};
-    });
+    weights.offer(cpu::onednn::convolution_weight_gradient(p.engine(), shape, hint, attributes()),
+                  [](auto& q) -> Candidate {
+                    return {dnnl::convolution_backward_weights(q),
+                            {{DNNL_ARG_SRC, q.src_desc()},
+                             {DNNL_ARG_DIFF_DST, q.diff_dst_desc()},
+                             {DNNL_ARG_DIFF_WEIGHTS, q.diff_weights_desc()}}};
+                  });
     if (!input_gradient) continue;
-    const dnnl::convolution_backward_data::desc d(kDirect, c.x(tx), c.w(), c.y(ty), kOne, kOne,
-                                                  kOne);
-    using Data = dnnl::convolution_backward_data::primitive_desc;
-    data.offer(Data(d, attributes(), p.engine(), hint), [](Data& q) -> Candidate {
-      return {dnnl::convolution_backward_data(q),
-              {{DNNL_ARG_DIFF_DST, q.diff_dst_desc()},
-               {DNNL_ARG_WEIGHTS, q.weights_desc()},
-               {DNNL_ARG_DIFF_SRC, q.diff_src_desc()}}};
-    });
+    data.offer(cpu::onednn::convolution_input_gradient(p.engine(), shape, hint, attributes()),
+               [](auto& q) -> Candidate {
+                 return {dnnl::convolution_backward_data(q),
+                         {{DNNL_ARG_DIFF_DST, q.diff_dst_desc()},
+                          {DNNL_ARG_WEIGHTS, q.weights_desc()},
+                          {DNNL_ARG_DIFF_SRC, q.diff_src_desc()}}};
+               });
   }
   add(p, forward.best());
   add(p, weights.best());
@@ -119,28 +120,26 @@ void add_conv(Primitives& p, const Conv& c, bool input_gradient) {
 }
 
 void add_pool(Primitives& p, int64_t batch, int64_t channels, int64_t side) {
-  const memory::dims two = {2, 2}, none = {0, 0};
+  const memory::dims two = {2, 2};
   Choice forward, backward;
   for (const Tag t : {Tag::nhwc, Tag::nChw16c}) {
     const memory::desc x({batch, channels, side, side}, kF32, t);
     const memory::desc y({batch, channels, side / 2, side / 2}, kF32, t);
-    const dnnl::pooling_v2_forward::desc f(kForward, dnnl::algorithm::pooling_max, x, y, two, two,
-                                           none, none, none);
-    using Forward = dnnl::pooling_v2_forward::primitive_desc;
-    const Forward hint(f, attributes(), p.engine());
-    forward.offer(hint, [&](Forward& q) -> Candidate {
-      return {dnnl::pooling_v2_forward(q),
+    const auto planned = [&] {
+      return cpu::onednn::max_pooling(p.engine(), x, y, two, attributes());
+    };
+    const auto hint = planned();
+    forward.offer(planned(), [&](auto& q) -> Candidate {
+      return {cpu::onednn::PoolingForward(q),
               {{DNNL_ARG_SRC, x}, {DNNL_ARG_DST, y}, {DNNL_ARG_WORKSPACE, q.workspace_desc()}}};
     });
-    const dnnl::pooling_v2_backward::desc b(dnnl::algorithm::pooling_max, x, y, two, two, none,
-                                            none, none);
-    using Backward = dnnl::pooling_v2_backward::primitive_desc;
-    backward.offer(Backward(b, attributes(), p.engine(), hint), [&](Backward& q) -> Candidate {
-      return {dnnl::pooling_v2_backward(q),
-              {{DNNL_ARG_DIFF_DST, y},
-               {DNNL_ARG_DIFF_SRC, x},
-               {DNNL_ARG_WORKSPACE, q.workspace_desc()}}};
-    });
+    backward.offer(cpu::onednn::max_pooling_gradient(p.engine(), x, y, two, hint, attributes()),
+                   [&](auto& q) -> Candidate {
+                     return {cpu::onednn::PoolingBackward(q),
+                             {{DNNL_ARG_DIFF_DST, y},
+                              {DNNL_ARG_DIFF_SRC, x},
+                              {DNNL_ARG_WORKSPACE, q.workspace_desc()}}};
+                   });
   }
   add(p, forward.best());
   add(p, backward.best());
@@ -151,14 +150,14 @@ void add_product(Primitives& p, int64_t m, int64_t k, int64_t n) {
   Choice choice;
   for (const Tag ta : {Tag::ab, Tag::ba})
     for (const Tag tb : {Tag::ab, Tag::ba}) {
-      const dnnl::matmul::desc d({{m, k}, kF32, ta}, {{k, n}, kF32, tb}, {{m, n}, kF32, Tag::ab});
-      using Product = dnnl::matmul::primitive_desc;
-      choice.offer(Product(d, attributes(), p.engine()), [](Product& q) -> Candidate {
-        return {dnnl::matmul(q),
-                {{DNNL_ARG_SRC, q.src_desc()},
-                 {DNNL_ARG_WEIGHTS, q.weights_desc()},
-                 {DNNL_ARG_DST, q.dst_desc()}}};
-      });
+      const memory::desc a({m, k}, kF32, ta), b({k, n}, kF32, tb), out({m, n}, kF32, Tag::ab);
+      choice.offer(cpu::onednn::matmul(p.engine(), a, b, {}, out, attributes()),
+                   [](auto& q) -> Candidate {
+                     return {dnnl::matmul(q),
+                             {{DNNL_ARG_SRC, q.src_desc()},
+                              {DNNL_ARG_WEIGHTS, q.weights_desc()},
+                              {DNNL_ARG_DST, q.dst_desc()}}};
+                   });
     }
   add(p, choice.best());
 }

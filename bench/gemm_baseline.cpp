@@ -2,6 +2,7 @@
 #include <omp.h>
 
 #include "bench/onednn.h"
+#include "cpu/onednn.h"
 
 namespace omni::bench {
 
@@ -27,7 +28,7 @@ void add_product(Primitives& p, const memory& a, const memory::desc& a_desc, con
                  const memory::desc& b_desc, const memory& out) {
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  const dnnl::matmul::primitive_desc plan({a_desc, b_desc, out.get_desc()}, attributes, p.engine());
+  const auto plan = cpu::onednn::matmul(p.engine(), a_desc, b_desc, {}, out.get_desc(), attributes);
   p.add(dnnl::matmul(plan), {{DNNL_ARG_SRC, {a_desc, p.engine(), a.get_data_handle()}},
                              {DNNL_ARG_WEIGHTS, {b_desc, p.engine(), b.get_data_handle()}},
                              {DNNL_ARG_DST, out},
@@ -46,7 +47,7 @@ GemmStep::GemmStep(int64_t batch, Precision precision, const GemmArrangement& ar
   std::vector<memory> x, weights, dy, sums;
   const auto add_sums = [&] {
     for (const memory& w : weights)
-      sums.push_back(p.memory(matrix(w.get_desc().dims()[0], w.get_desc().dims()[1], wide, false)));
+      sums.push_back(p.memory({cpu::onednn::dims(w.get_desc()), wide, memory::format_tag::ab}));
   };
   x.push_back(p.memory(matrix(rows, kWidths[0], narrow, false)));
   for (int l = 0; l < kLayers; ++l) {

@@ -1,10 +1,11 @@
 #include "cli/known_hashes.h"
 
 #include <fmt/format.h>
-
-#include <dnnl.hpp>
 #include <hwy/targets.h>
+
 #include <string_view>
+
+#include "cpu/onednn.h"
 
 namespace omni::cli {
 namespace {
@@ -39,27 +40,10 @@ constexpr Known kKnown[] = {
     {"2.6.3", "SSE4.1", "SSE4", "convnet f32", 0x507c92b572644e29},
 };
 
-std::string_view name_of(dnnl::cpu_isa isa) {
-  switch (isa) {
-    case dnnl::cpu_isa::sse41: return "SSE4.1";
-    case dnnl::cpu_isa::avx: return "AVX";
-    case dnnl::cpu_isa::avx2: return "AVX2";
-    case dnnl::cpu_isa::avx512_core: return "AVX-512";
-    case dnnl::cpu_isa::avx512_core_vnni: return "AVX-512 with VNNI";
-    case dnnl::cpu_isa::avx512_core_bf16: return "AVX-512 with bf16";
-    case dnnl::cpu_isa::avx512_core_amx: return "AVX-512 with AMX";
-    default: return "";
-  }
-}
-
 }  // namespace
 
 Platform this_platform() {
-  const dnnl_version_t* version = dnnl_version();
-  const dnnl::cpu_isa isa = dnnl::get_effective_cpu_isa();
-  std::string instructions(name_of(isa));
-  if (instructions.empty()) instructions = fmt::format("number {}", static_cast<int>(isa));
-  return {fmt::format("{}.{}.{}", version->major, version->minor, version->patch), instructions,
+  return {cpu::onednn::version(), cpu::onednn::instructions(),
           hwy::TargetName(hwy::SupportedAndGeneratedTargets().front())};
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "cpu/onednn.h"
+
 namespace omni::cpu {
 
 Planner::Planner(const Graph& graph, Layout layout) : graph_(graph), layout_(std::move(layout)) {
@@ -166,8 +168,8 @@ dnnl::primitive_attr Planner::attributes(bool relu) {
     // alone differs from our ReLU: 0 times it is NaN.
     dnnl::post_ops post;
     constexpr float kSlope = std::numeric_limits<float>::denorm_min();
-    post.append_eltwise(1.f, dnnl::algorithm::eltwise_relu, kSlope, 0.f);
-    post.append_eltwise(1.f, dnnl::algorithm::eltwise_linear, 1.f, 0.f);
+    onednn::append_eltwise(post, dnnl::algorithm::eltwise_relu, kSlope, 0.f);
+    onednn::append_eltwise(post, dnnl::algorithm::eltwise_linear, 1.f, 0.f);
     attr.set_post_ops(post);
   }
   return attr;

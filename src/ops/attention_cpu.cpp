@@ -4,6 +4,7 @@
 #include <memory>
 #include <unordered_map>
 
+#include "cpu/onednn.h"
 #include "cpu/planner.h"
 #include "ops/attention.h"
 #include "ops/attention_shape.h"
@@ -104,9 +105,9 @@ struct Matrix {
 class Product {
  public:
   Product(cpu::Planner& p, const Matrix& a, const Matrix& b, const Matrix& out)
-      : Product(p.engine(), dnnl::matmul::primitive_desc(
-                                dnnl::matmul::desc(a.desc(), b.desc(), out.desc()),
-                                cpu::Planner::attributes(), p.engine()),
+      : Product(p.engine(),
+                cpu::onednn::matmul(p.engine(), a.desc(), b.desc(), {}, out.desc(),
+                                    cpu::Planner::attributes()),
                 a, b, out) {}
   int64_t scratch_bytes() const { return static_cast<int64_t>(scratch_.get_desc().get_size()); }
   void run(const float* a, const float* b, float* out, char* scratch, dnnl::stream& stream) {

@@ -6,19 +6,16 @@
 // ms, blocked layouts 1.64 / 1.69 / 1.80 ms and another 0.46 ms to go there and back.
 #include <string>
 
+#include "cpu/onednn.h"
 #include "cpu/planner.h"
 #include "ops/conv.h"
 
 namespace omni::ops {
 namespace {
 
+namespace onednn = cpu::onednn;
 using dnnl::memory;
-
-// The descriptors of one convolution as oneDNN names its axes; `w` is left to the primitive.
-struct Convolution {
-  memory::desc x, w, y;
-  memory::dims stride, dilation, padding;
-};
+using onednn::Convolution;
 
 memory::desc images(const Shape& s, DType stored) {
   return {{s[0], s[3], s[1], s[2]}, cpu::Planner::data_type(stored), memory::format_tag::nhwc};
@@ -28,13 +25,18 @@ memory::desc kernel(const Shape& s, memory::data_type type, memory::format_tag l
   return {s.dims(), type, layout};
 }
 
+// The layout of the kernel is left to the primitive.
 Convolution convolution(const Node& n, memory::desc x, const Shape& w, memory::data_type w_type,
-                        memory::desc y) {
+                        memory::desc bias, memory::desc y) {
   memory::dims dilation = n.attrs.list("dilation");
   for (int64_t& d : dilation) --d;  // oneDNN counts the gaps
-  return {std::move(x),           kernel(w, w_type, memory::format_tag::any),
-          std::move(y),           n.attrs.list("stride"),
-          std::move(dilation),    n.attrs.list("padding")};
+  return {.x = std::move(x),
+          .w = kernel(w, w_type, memory::format_tag::any),
+          .bias = std::move(bias),
+          .y = std::move(y),
+          .stride = n.attrs.list("stride"),
+          .dilation = std::move(dilation),
+          .padding = n.attrs.list("padding")};
 }
 
 // The first implementation on oneDNN's list unless its name contains `avoid` and the next that does
@@ -124,27 +126,22 @@ class ConvolutionStep {
 // against 162 us for 1 -> 16 channels on 28x28, 401 against 458 us for 16 -> 32 on 14x14).
 // With one input channel tiles are nearly empty, too (bf16: 252 against 295 us).
 std::string slow_forward(const memory::desc& x) {
-  const bool narrow = x.dims()[1] == 1;
-  return x.data_type() == memory::data_type::f32 || narrow ? "brgconv" : "";
+  const bool narrow = onednn::dims(x)[1] == 1;
+  return onednn::data_type(x) == memory::data_type::f32 || narrow ? "brgconv" : "";
 }
 
 // bf16 weight gradients of one input channel: 136 us without tiles, 293 us with.
 std::string slow_weight_gradient(const memory::desc& x) {
-  return x.data_type() == memory::data_type::bf16 && x.dims()[1] == 1 ? "amx" : "";
+  return onednn::data_type(x) == memory::data_type::bf16 && onednn::dims(x)[1] == 1 ? "amx" : "";
 }
 
 constexpr auto kDense = memory::format_tag::oihw;
-constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 
 // What backward primitives are made after; only shapes matter in it.
-dnnl::convolution_forward::primitive_desc hint(cpu::Planner& p, const Convolution& c,
-                                               DType stored) {
-  const auto any = [&](const memory::desc& d) {
-    return memory::desc(d.dims(), cpu::Planner::data_type(stored), memory::format_tag::any);
-  };
-  return {{dnnl::prop_kind::forward_training, kDirect, any(c.x), any(c.w), any(c.y), c.stride,
-           c.dilation, c.padding, c.padding},
-          p.engine()};
+dnnl::convolution_forward::primitive_desc hint(cpu::Planner& p, Convolution c, DType stored) {
+  for (memory::desc* d : {&c.x, &c.w, &c.y})
+    *d = {onednn::dims(*d), cpu::Planner::data_type(stored), memory::format_tag::any};
+  return onednn::convolution(p.engine(), dnnl::prop_kind::forward_training, c, {});
 }
 
 }  // namespace
@@ -154,18 +151,17 @@ void plan_conv2d(cpu::Planner& p, int id) {
   const Type &x = p.type(n.in[0]), &w = p.type(n.in[1]);
   const cpu::Epilogue epilogue = p.epilogue(id);
   const auto stored = cpu::Planner::data_type(w.dtype);
-  const Convolution c = convolution(n, images(x.shape, x.dtype), w.shape, stored,
-                                    images(n.type.shape, p.dtype(epilogue.output)));
-  const dnnl::primitive_attr attributes = cpu::Planner::attributes(epilogue.relu);
   memory::desc bias;
   if (epilogue.bias >= 0)
     bias = {{n.type.shape[3]}, cpu::Planner::data_type(p.dtype(epilogue.bias)),
             memory::format_tag::a};
-  // Must outlive next_impl, which reads it.
-  const dnnl::convolution_forward::desc desc(dnnl::prop_kind::forward_inference, kDirect, c.x, c.w,
-                                             bias, c.y, c.stride, c.dilation, c.padding, c.padding);
+  const Convolution c = convolution(n, images(x.shape, x.dtype), w.shape, stored, bias,
+                                    images(n.type.shape, p.dtype(epilogue.output)));
+  const dnnl::primitive_attr attributes = cpu::Planner::attributes(epilogue.relu);
   const auto plan = choose(
-      [&] { return dnnl::convolution_forward::primitive_desc(desc, attributes, p.engine()); },
+      [&] {
+        return onednn::convolution(p.engine(), dnnl::prop_kind::forward_inference, c, attributes);
+      },
       slow_forward(c.x));
 
   ConvolutionStep step(p);
@@ -184,11 +180,10 @@ void plan_conv2d_input_gradient(cpu::Planner& p, int id) {
   const Node& n = p.node(id);
   const Type &dy = p.type(n.in[0]), &w = p.type(n.in[1]);
   const auto stored = cpu::Planner::data_type(w.dtype);
-  const Convolution c = convolution(n, images(n.type.shape, p.dtype(id)), w.shape, stored,
+  const Convolution c = convolution(n, images(n.type.shape, p.dtype(id)), w.shape, stored, {},
                                     images(dy.shape, dy.dtype));
-  const dnnl::convolution_backward_data::primitive_desc plan(
-      {kDirect, c.x, c.w, c.y, c.stride, c.dilation, c.padding, c.padding},
-      cpu::Planner::attributes(), p.engine(), hint(p, c, w.dtype));
+  const auto plan = onednn::convolution_input_gradient(p.engine(), c, hint(p, c, w.dtype),
+                                                       cpu::Planner::attributes());
 
   ConvolutionStep step(p);
   const memory weights = step.at_node(p, n.in[1], kernel(w.shape, stored, kDense));
@@ -206,14 +201,12 @@ void plan_conv2d_weight_gradient(cpu::Planner& p, int id) {
   const Node& n = p.node(id);
   const Type &x = p.type(n.in[0]), &dy = p.type(n.in[1]);
   const Convolution c = convolution(n, images(x.shape, x.dtype), n.type.shape,
-                                    memory::data_type::f32, images(dy.shape, dy.dtype));
-  const dnnl::convolution_backward_weights::desc desc(kDirect, c.x, c.w, c.y, c.stride, c.dilation,
-                                                      c.padding, c.padding);
+                                    memory::data_type::f32, {}, images(dy.shape, dy.dtype));
   const auto forward = hint(p, c, x.dtype);
   const auto plan = choose(
       [&] {
-        return dnnl::convolution_backward_weights::primitive_desc(
-            desc, cpu::Planner::attributes(), p.engine(), forward);
+        return onednn::convolution_weight_gradient(p.engine(), c, forward,
+                                                   cpu::Planner::attributes());
       },
       slow_weight_gradient(c.x));
 

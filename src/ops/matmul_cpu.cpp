@@ -1,7 +1,7 @@
 // Matrix products on one core, by oneDNN: operands are described by strides and never copied by us.
 #include <algorithm>
-#include <optional>
 
+#include "cpu/onednn.h"
 #include "cpu/planner.h"
 #include "ops/matmul.h"
 
@@ -35,17 +35,14 @@ void plan_product(cpu::Planner& p, int id, const Product& x, const cpu::Epilogue
   std::vector<cpu::Argument> arguments = {{DNNL_ARG_SRC, n.in[0], x.a},
                                           {DNNL_ARG_WEIGHTS, n.in[1], x.b},
                                           {DNNL_ARG_DST, epilogue.output, x.out}};
-  std::optional<dnnl::matmul::desc> product;
+  memory::desc bias;
   if (epilogue.bias >= 0) {
-    const memory::dims shape = x.out.dims();
-    const memory::desc bias = matrix(p.dtype(epilogue.bias), memory::dims(shape.size() - 2, 1), 1,
-                                     shape.back(), false);
+    const memory::dims shape = cpu::onednn::dims(x.out);
+    bias =
+        matrix(p.dtype(epilogue.bias), memory::dims(shape.size() - 2, 1), 1, shape.back(), false);
     arguments.push_back({DNNL_ARG_BIAS, epilogue.bias, bias});
-    product.emplace(x.a, x.b, bias, x.out);
-  } else {
-    product.emplace(x.a, x.b, x.out);
   }
-  const dnnl::matmul::primitive_desc plan(*product, attributes, p.engine());
+  const auto plan = cpu::onednn::matmul(p.engine(), x.a, x.b, bias, x.out, attributes);
   p.primitive(id, dnnl::matmul(plan), plan.scratchpad_desc(), std::move(arguments));
 }
 
