@@ -1,5 +1,7 @@
 #include "base/team.h"
 
+#include <utility>
+
 namespace omni {
 namespace {
 
@@ -36,17 +38,27 @@ void Team::run(const std::function<void(int)>& f) {
   busy_.store(static_cast<int>(threads_.size()), std::memory_order_relaxed);
   round_.fetch_add(1, std::memory_order_release);
   round_.notify_all();
-  f(0);
+  attempt(0);
   for (int left = busy_.load(std::memory_order_acquire); left != 0;
        left = busy_.load(std::memory_order_acquire))
     wait_while_equal(busy_, left);
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+void Team::attempt(int number) {
+  try {
+    (*job_)(number);
+  } catch (...) {
+    const std::lock_guard lock(failing_);
+    if (!failure_) failure_ = std::current_exception();
+  }
 }
 
 void Team::work(int number) {
   for (uint32_t seen = 0;; ++seen) {
     wait_while_equal(round_, seen);
     if (ending_.load()) return;
-    (*job_)(number);
+    attempt(number);
     if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_all();
   }
 }

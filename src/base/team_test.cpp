@@ -4,6 +4,8 @@
 
 #include <chrono>
 #include <numeric>
+#include <stdexcept>
+#include <string>
 
 namespace omni {
 namespace {
@@ -41,6 +43,32 @@ TEST(Team, SleepersWakeUp) {
     });
   }
   EXPECT_EQ(done, 9);
+}
+
+// Whoever throws: all finish their share, one exception comes out, and the team works on.
+TEST(Team, WhatWorkThrowsReachesTheCaller) {
+  for (int size = 1; size <= 4; ++size)
+    for (int thrower = 0; thrower <= size; ++thrower) {  // the last round: everyone throws
+      Team team(size);
+      std::atomic<int> begun = 0;
+      const auto work = [&](int number) {
+        ++begun;
+        if (number == thrower || thrower == size) throw std::runtime_error("share " + std::to_string(number));
+      };
+      for (int round = 1; round <= 20; ++round) {
+        try {
+          team.run(work);
+          ADD_FAILURE() << "nothing was thrown";
+        } catch (const std::runtime_error& e) {
+          EXPECT_EQ(std::string(e.what()).substr(0, 6), "share ");
+          EXPECT_TRUE(thrower == size || e.what() == "share " + std::to_string(thrower));
+        }
+        EXPECT_EQ(begun, round * size);
+      }
+      std::vector<int> seen(size);
+      team.run([&](int number) { seen[number] = 1; });
+      EXPECT_EQ(seen, std::vector<int>(size, 1));
+    }
 }
 
 TEST(Team, UnusedTeamsEnd) {
