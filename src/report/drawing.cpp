@@ -14,9 +14,6 @@ namespace omni {
 
 namespace {
 
-// Okabe and Ito's colours, told apart with any colour vision; yellow is too pale for lines.
-constexpr uint32_t kColours[kColourCount] = {0x0072B2, 0xD55E00, 0x009E73, 0xCC79A7,
-                                             0xE69F00, 0x56B4E9, 0x8C8C8C};
 constexpr double kDecade = 10;
 constexpr double kLevelWidth = 150, kLevelFont = 11;  // of the label of a level, in pixels
 constexpr double kHuge = 1e100, kTiny = 1e-100;
@@ -52,15 +49,6 @@ std::set<std::string> arms_of(const Series& series) {
 
 }  // namespace
 
-uint32_t colour(size_t i) { return kColours[i % kColourCount]; }
-std::string colour_name(size_t i) { return fmt::format("'#{:06X}'", colour(i)); }
-
-std::string dash_and_marker(size_t i) {
-  constexpr int kMarkers[] = {7, 5, 9, 11, 13};
-  const size_t round = i / kColourCount;
-  return fmt::format("dashtype {} pointtype {}", round + 1, kMarkers[round % std::size(kMarkers)]);
-}
-
 double text_width(std::string_view text, double font_size) {
   return 0.52 * font_size * static_cast<double>(letters(text));
 }
@@ -85,10 +73,6 @@ Summary Summaries::final(const std::string& metric, const std::string& arm) cons
 Summary Summaries::of(const std::vector<SeedValue>& values, const std::string& arm) const {
   const auto count = counts_.find(arm);
   return sample_of(values, count == counts_.end() ? ArmCount{} : count->second).summary;
-}
-
-std::string series_title(const Series& series) {
-  return gnuplot_text(shortened(series.label, kFigureWidth - 160, 13));
 }
 
 bool has_interval(const Summary& s) {
@@ -129,9 +113,8 @@ std::vector<Series> full_series(const Results& results, const FigureRow& figure)
     }
     const std::set<std::string> arms = arms_of(series);
     // Of a sweep's arms some may be absent at some of its settings; all of them are a slip.
-    const bool any_known = std::ranges::any_of(arms, [&](const std::string& arm) {
-      return std::ranges::find(known, arm) != known.end();
-    });
+    const bool any_known = std::ranges::any_of(
+        arms, [&](const std::string& arm) { return std::ranges::find(known, arm) != known.end(); });
     if (!arms.empty() && !any_known)
       fail_user("figure '{}', series '{}': there is no arm '{}'{}", figure.id, series.label,
                 *arms.begin(), suggest(*arms.begin(), known));
@@ -268,30 +251,74 @@ double level_room(const FigureSpec& spec) {
   return 16 + std::min(kLevelWidth, 1.1 * text_width(spec.level_label, kLevelFont));
 }
 
-Legend legend_above(const FigureSpec& spec, std::span<const Series> series) {
-  constexpr double kLetter = 7.8, kSample = 5 * kLetter, kLeft = 84;  // as gnuplot reckons
-  size_t longest = 0;
-  for (const Series& s : series) longest = std::max(longest, letters(s.label));
-  const double room = kFigureWidth - kLeft - level_room(spec);
-  const double column = kLetter * static_cast<double>(longest) + kSample;
-  const int columns = std::clamp(static_cast<int>(room / column), 1, 5);
-  const int rows = (static_cast<int>(series.size()) + columns - 1) / columns;
-  return {rows, fmt::format("set key tmargin left horizontal Left reverse maxcols {} samplen 2 "
-                            "textcolor 'black'\n", columns)};
+constexpr double kLegendLeft = 84, kLegendRow = 20, kLegendSample = 26, kLegendFont = 13;
+
+Legend::Legend(const FigureSpec& spec, std::span<const Series> series, std::span<const Look> looks,
+               Sample sample)
+    : sample_(sample) {
+  if (series.size() < 2) return;
+  const double right = kFigureWidth - level_room(spec);
+  double left = kLegendLeft;
+  rows_ = 1;
+  for (size_t i = 0; i < series.size(); ++i) {
+    const std::string text =
+        shortened(series[i].label, right - kLegendLeft - kLegendSample - 6, kLegendFont);
+    // Readers' fonts differ: a tenth more than reckoned, and a gap.
+    const double width = kLegendSample + 6 + 1.1 * text_width(text, kLegendFont) + 16;
+    if (left > kLegendLeft && left + width > right + 16) {
+      left = kLegendLeft;
+      ++rows_;
+    }
+    entries_.push_back({text, left, rows_ - 1, looks[i]});
+    left += width;
+  }
+}
+
+double Legend::height() const { return 14 + kLegendRow * rows_; }
+
+std::string Legend::script(double picture_height) const {
+  std::string script =
+      fmt::format("set key off\nset tmargin at screen {}\n", 1 - height() / picture_height);
+  for (const Entry& e : entries_) {
+    const double y = 1 - (8 + kLegendRow * (e.row + 0.5)) / picture_height;
+    const auto x = [](double pixels) { return pixels / kFigureWidth; };
+    const std::string colour = e.look.colour_name();
+    if (sample_ == Sample::box) {
+      const double half = 5 / picture_height;
+      script += fmt::format(
+          "set object rectangle from screen {},screen {} to screen {},screen {} "
+          "front fillcolor rgb {} fillstyle solid {} noborder\n",
+          x(e.left), y - half, x(e.left + kLegendSample), y + half, colour, e.look.fill());
+    } else {
+      script += fmt::format(
+          "set arrow from screen {},screen {} to screen {},screen {} nohead front "
+          "linewidth 2 linecolor {} {}\n",
+          x(e.left), y, x(e.left + kLegendSample), y, colour, e.look.dash());
+      script += fmt::format(
+          "set label '' at screen {},screen {} point pointtype {} pointsize 0.5 "
+          "linecolor {} front\n",
+          x(e.left + kLegendSample / 2), y, e.look.marker(), colour);
+    }
+    script += fmt::format("set label {} at screen {},screen {} left front textcolor 'black'\n",
+                          gnuplot_text(e.text), x(e.left + kLegendSample + 6), y);
+  }
+  return script;
 }
 
 std::string level_script(const FigureSpec& spec, const Axis& y) {
   if (!spec.level_line || (y.logarithmic() && *spec.level_line <= 0)) return "";
   std::string script = fmt::format(
       "set arrow from graph 0,first {0} to graph 1,first {0} nohead back linecolor '#8c8c8c' "
-      "dashtype 2\n", *spec.level_line);
+      "dashtype 2\n",
+      *spec.level_line);
   if (!spec.level_label.empty())
-    script += fmt::format("set rmargin at screen {}\n"
-                          "set label {} at graph 1,first {} left offset 0.6,0 font ',{}' "
-                          "textcolor 'black'\n",
-                          1 - level_room(spec) / kFigureWidth,
-                          gnuplot_text(shortened(spec.level_label, kLevelWidth, kLevelFont)),
-                          *spec.level_line, kLevelFont);
+    script += fmt::format(
+        "set rmargin at screen {}\n"
+        "set label {} at graph 1,first {} left offset 0.6,0 font ',{}' "
+        "textcolor 'black'\n",
+        1 - level_room(spec) / kFigureWidth,
+        gnuplot_text(shortened(spec.level_label, kLevelWidth, kLevelFont)), *spec.level_line,
+        kLevelFont);
   return script;
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "report/figure.h"
+#include "report/looks.h"
 #include "store/results.h"
 
 namespace omni {
@@ -21,12 +22,7 @@ inline constexpr int kFigureWidth = 720;  // of the whole picture, in pixels
 
 inline constexpr double kLongestArm = 300;  // of an arm's name beside its bar, in pixels
 
-inline constexpr size_t kColourCount = 7;
 inline constexpr const char* kNoValues = " (no values)";  // after a series' name in the legend
-
-uint32_t colour(size_t i);              // 0xRRGGBB
-std::string colour_name(size_t i);      // "'#RRGGBB'", as gnuplot takes it
-std::string dash_and_marker(size_t i);  // others where colours come round again
 
 // Rough, as the picture's font is the reader's.
 double text_width(std::string_view text, double font_size);
@@ -44,9 +40,6 @@ class Summaries {
   std::map<std::string, ArmCount> counts_;
 };
 
-// A series' name in the legend, quoted for gnuplot and never wider than the picture.
-std::string series_title(const Series& series);
-
 bool has_interval(const Summary& s);        // that can be drawn
 Interval shown_interval(const Summary& s);  // the mean alone where there is none
 
@@ -63,8 +56,8 @@ std::vector<std::string> arms_of(std::span<const Series> series);
 // Why there is nothing to draw of these, in words.
 std::string why_nothing(const Results& results, std::span<const Series> series);
 
-// UserError for a damaged file: a figure's pictures or texts, in their order, stand at positions 0 to
-// most - 1.
+// UserError for a damaged file: a figure's pictures or texts, in their order, stand at positions 0
+// to most - 1.
 void require_positions(const FigureRow& figure, const char* what, const auto& things,
                        int64_t most) {
   require(things.front().position >= 0 && things.back().position < most,
@@ -76,7 +69,7 @@ void require_positions(const FigureRow& figure, const char* what, const auto& th
 class Axis {
  public:
   explicit Axis(bool logarithmic) : wants_log_(logarithmic) {}
-  void include(double value);            // what is not finite is passed over
+  void include(double value);              // what is not finite is passed over
   void include(const Interval& interval);  // makes room, on a logarithmic axis a decade at most
   void finish(std::optional<double> low, std::optional<double> high);
 
@@ -86,8 +79,8 @@ class Axis {
   // Where a value stands. On a logarithmic axis 0, and what lies below, stands half a decade below
   // the smallest positive value. Nothing stands beyond what gnuplot can scale.
   double at(double value) const;
-  double within(double value) const;  // at the nearest end where it lies outside
-  double share(double value) const;   // 0 at the low end, 1 at the high one
+  double within(double value) const;    // at the nearest end where it lies outside
+  double share(double value) const;     // 0 at the low end, 1 at the high one
   std::string script(char name) const;  // range and scale of axis 'x' or 'y'
 
  private:
@@ -103,12 +96,30 @@ class Axis {
 // Terminal, border, grid and titles of the axes.
 std::string picture(const FigureSpec& spec, int height);
 
-struct Legend {
-  int rows = 0;
-  std::string script;
-  int height() const { return 20 * rows; }
+// Names of series above the plot, in rows that hold as many as fit, beside samples of how they
+// look. It is laid out here, since gnuplot's own key may take more rows than there is room for. A
+// figure of one series has none: it would say nothing.
+class Legend {
+ public:
+  enum class Sample { line, box };
+  Legend(const FigureSpec& spec, std::span<const Series> series, std::span<const Look> looks,
+         Sample sample);
+  int rows() const { return rows_; }
+  double height() const;  // pixels, from the picture's upper edge to the plot's
+  // Sets the plot's upper edge below the legend in a picture of this height.
+  std::string script(double picture_height) const;
+
+ private:
+  struct Entry {
+    std::string text;
+    double left = 0;  // pixels
+    int row = 0;
+    Look look;
+  };
+  Sample sample_;
+  std::vector<Entry> entries_;
+  int rows_ = 0;
 };
-Legend legend_above(const FigureSpec& spec, std::span<const Series> series);
 
 // The dashed line of a figure whose values run along y; its label stands right of the plot, where
 // nothing is drawn.

@@ -16,6 +16,7 @@ DrawnFigure draw_bars(const Results& results, const FigureRow& figure) {
   DrawnFigure out;
   out.csv = "arm,label,kind,seed,value,low,high,n,left_out\n";
   const Summaries summaries(results);
+  const Looks looks(results.arms());
   std::string bars, dots, references, tics;
   Axis along(false);
   along.include(0);
@@ -30,10 +31,10 @@ DrawnFigure draw_bars(const Results& results, const FigureRow& figure) {
     if (s.n > 0) {
       const Interval shown = shown_interval(s);
       bars += fmt::format("{} {} {} {} {}\n", along.at(s.mean), y, along.at(shown.low),
-                          along.at(shown.high), colour(i));
-      out.csv += fmt::format("{},mean,,{},{},{},{},{}\n", start, csv_number(s.mean),
-                             csv_number(s.interval.low), csv_number(s.interval.high), s.n,
-                             s.excluded);
+                          along.at(shown.high), looks.of_arm(arms[i].name).colour);
+      out.csv +=
+          fmt::format("{},mean,,{},{},{},{},{}\n", start, csv_number(s.mean),
+                      csv_number(s.interval.low), csv_number(s.interval.high), s.n, s.excluded);
       along.include(s.mean);
       along.include(shown);
     }
@@ -72,8 +73,9 @@ DrawnFigure draw_bars(const Results& results, const FigureRow& figure) {
   script += "set ytics scale 0 (" + tics + ")\nset grid noytics\nset border 1\n";
   const bool labelled = spec.level_line && !spec.level_label.empty();
   script += fmt::format("set tmargin {}\n", labelled ? 3.6 : 2.4);
-  script += "set key at graph 1,screen 0.98 right top horizontal Right samplen 1.5 "
-            "textcolor 'black'\n";
+  script +=
+      "set key at graph 1,screen 0.98 right top horizontal Right samplen 1.5 "
+      "textcolor 'black'\n";
   // A zero axis where bars may lie on both sides of it.
   script += fmt::format("set arrow from {0},{1} to {0},0.6 nohead back linecolor '#8c8c8c'\n",
                         std::max(low, 0.0), -static_cast<double>(arms.size()) + 0.4);
@@ -83,18 +85,20 @@ DrawnFigure draw_bars(const Results& results, const FigureRow& figure) {
         "dashtype 2\n",
         *spec.level_line, -static_cast<double>(arms.size()) + 0.4);
     if (labelled)
-      script += fmt::format(
-          "set label {} at {},0.6 offset 0,0.6 center font ',11' textcolor 'black'\n",
-          gnuplot_text(shortened(spec.level_label, 400, 11)), *spec.level_line);
+      script +=
+          fmt::format("set label {} at {},0.6 offset 0,0.6 center font ',11' textcolor 'black'\n",
+                      gnuplot_text(shortened(spec.level_label, 400, 11)), *spec.level_line);
   }
   script +=
       "plot $bars using (0.5*$1):2:(0):1:($2-0.31):($2+0.31):5 with boxxyerror "
       "fillstyle solid 0.55 noborder linecolor rgb variable notitle";
   if (!dots.empty())
-    script += ", $dots using 1:2 with points pointtype 7 pointsize 0.4 linecolor '#60404040' "
-              "title 'one seed'";
-  script += ", $bars using 1:2:3:4 with xerrorbars pointtype 7 pointsize 0.5 linewidth 1.8 "
-            "linecolor 'black' title 'mean, 95 % interval'";
+    script +=
+        ", $dots using 1:2 with points pointtype 7 pointsize 0.4 linecolor '#60404040' "
+        "title 'one seed'";
+  script +=
+      ", $bars using 1:2:3:4 with xerrorbars pointtype 7 pointsize 0.5 linewidth 1.8 "
+      "linecolor 'black' title 'mean, 95 % interval'";
   if (!references.empty())
     script = "$references << EOD\n" + references + "EOD\n" + script +
              ", $references using 1:2 with points pointtype 12 pointsize 0.9 linewidth 1.6 "
@@ -155,18 +159,22 @@ DrawnFigure draw_groups(const Results& results, const FigureRow& figure) {
     tics += fmt::format("{}{} {}", g ? ", " : "", gnuplot_tic(label), g);
   }
   const bool turned = widest > 0.95 * room;
-  const Legend legend = legend_above(spec, series);
+  const std::vector<Look> looks = Looks(results.arms()).of_series(series);
+  const Legend legend(spec, series, looks, Legend::Sample::box);
+  const int height =
+      326 + static_cast<int>(legend.height()) + (turned ? static_cast<int>(kSine * widest) : 0);
   std::string script =
-      picture(spec, 340 + legend.height() + (turned ? static_cast<int>(kSine * widest) : 0));
-  script += legend.script + y.script('y') + level_script(spec, y);
+      picture(spec, height) + legend.script(height) + y.script('y') + level_script(spec, y);
   script += fmt::format("set xrange [-0.6:{}]\nset xtics scale 0 {} ({})\nset grid noxtics\n",
                         static_cast<double>(spec.groups.size()) - 0.4,
                         turned ? fmt::format("rotate by {} right", kTurn) : "norotate", tics);
   // Bars stand on 0, or on the axis where it does not show 0.
   const double base = y.logarithmic() ? y.low() : y.within(0);
   if (base > y.low())
-    script += fmt::format("set arrow from graph 0,first {0} to graph 1,first {0} nohead back "
-                          "linecolor '#8c8c8c'\n", base);
+    script += fmt::format(
+        "set arrow from graph 0,first {0} to graph 1,first {0} nohead back "
+        "linecolor '#8c8c8c'\n",
+        base);
   const double width = 0.8 / static_cast<double>(series.size());
   std::string boxes, whiskers;
   for (size_t i = 0; i < series.size(); ++i) {
@@ -181,19 +189,20 @@ DrawnFigure draw_groups(const Results& results, const FigureRow& figure) {
         spans += fmt::format("{0} {1} {0} {0} {2} {3}\n", middle, y.within(bar.mean),
                              y.within(bar.interval.low), y.within(bar.interval.high));
     }
-    // Where colours come round again they are full.
-    const std::string look = fmt::format("fillstyle solid {} noborder linecolor {} title {}",
-                                         i < kColourCount ? 0.55 : 0.95, colour_name(i),
-                                         series_title(series[i]));
-    boxes += i ? ", " : "plot ";
-    boxes += rows.empty() ? "keyentry with boxes " + look
-                          : fmt::format("$bars{} using 1:2:3:4:5:6 with boxxyerror {}", i, look);
-    if (!rows.empty()) script += fmt::format("$bars{} << EOD\n{}EOD\n", i, rows);
+    if (rows.empty()) continue;
+    boxes += boxes.empty() ? "plot " : ", ";
+    boxes += fmt::format(
+        "$bars{} using 1:2:3:4:5:6 with boxxyerror fillstyle solid {} noborder "
+        "linecolor {} notitle",
+        i, looks[i].fill(), looks[i].colour_name());
+    script += fmt::format("$bars{} << EOD\n{}EOD\n", i, rows);
     if (spans.empty()) continue;
     script += fmt::format("$spans{} << EOD\n{}EOD\n", i, spans);
     // Not yerrorbars: gnuplot 5.4 lays white discs under their points.
-    whiskers += fmt::format(", $spans{} using 1:2:3:4:5:6 with xyerrorbars pointtype 7 pointsize "
-                            "0.3 linewidth 1.4 linecolor 'black' notitle", i);
+    whiskers += fmt::format(
+        ", $spans{} using 1:2:3:4:5:6 with xyerrorbars pointtype 7 pointsize "
+        "0.3 linewidth 1.4 linecolor 'black' notitle",
+        i);
   }
   out.svg = run_gnuplot(script + boxes + whiskers + "\n");
   return out;

@@ -34,8 +34,7 @@ std::string swept_tics(const std::vector<std::vector<Point>>& lines, const Axis&
   constexpr size_t kMost = 10;
   std::set<double> places;
   for (const auto& points : lines)
-    for (const Point& p : points)
-      places.insert(p.x);
+    for (const Point& p : points) places.insert(p.x);
   if (places.size() > kMost) return "";
   std::string tics;
   double before = -1;
@@ -85,19 +84,16 @@ DrawnFigure draw_lines(const Results& results, const FigureRow& figure) {
   x.finish({}, {});
   y.finish(spec.y_low, spec.y_high);
 
-  const Legend legend = legend_above(spec, series);
-  std::string script = picture(spec, 340 + legend.height()) + legend.script + x.script('x') +
+  const std::vector<Look> looks = Looks(results.arms()).of_series(series);
+  const Legend legend(spec, series, looks, Legend::Sample::line);
+  const int height = 326 + static_cast<int>(legend.height());
+  std::string script = picture(spec, height) + legend.script(height) + x.script('x') +
                        y.script('y') + level_script(spec, y);
   if (x.logarithmic()) script += swept_tics(lines, x);
   std::string bands, means;
   for (size_t i = 0; i < lines.size(); ++i) {
-    const std::string look = fmt::format("linewidth 2 pointsize 0.4 {} linecolor {}",
-                                         dash_and_marker(i), colour_name(i));
-    if (lines[i].empty()) {
-      means += fmt::format(", keyentry with linespoints {} title {}", look,
-                           series_title(series[i]));
-      continue;
-    }
+    if (lines[i].empty()) continue;
+    const std::string colour = looks[i].colour_name();
     script += fmt::format("$line{} << EOD\n", i);
     for (const Point& p : lines[i]) {
       const Interval band = shown_interval(p.y);
@@ -105,11 +101,14 @@ DrawnFigure draw_lines(const Results& results, const FigureRow& figure) {
                             y.within(band.high));
     }
     script += "EOD\n";
-    bands += fmt::format("{}$line{} using 1:3:4 with filledcurves fillstyle transparent solid 0.18 "
-                         "noborder linecolor {} notitle",
-                         bands.empty() ? "plot " : ", ", i, colour_name(i));
-    means += fmt::format(", $line{} using 1:2 with linespoints {} title {}", i, look,
-                         series_title(series[i]));
+    bands += fmt::format(
+        "{}$line{} using 1:3:4 with filledcurves fillstyle transparent solid 0.18 "
+        "noborder linecolor {} notitle",
+        bands.empty() ? "plot " : ", ", i, colour);
+    means += fmt::format(
+        ", $line{} using 1:2 with linespoints linewidth 2 pointsize 0.4 {} "
+        "pointtype {} linecolor {} notitle",
+        i, looks[i].dash(), looks[i].marker(), colour);
   }
   out.svg = run_gnuplot(script + bands + means + "\n");
   return out;

@@ -32,11 +32,10 @@ std::vector<Point> points_of(const Summaries& summaries, const FigureSpec& spec,
   std::vector<Point> points;
   for (const auto& [x, arm, metric] : series.points) {
     const auto label = labels.find(arm);
-    points.push_back({arm, metric,
-                      named_by_legend || label == labels.end() ? "" : label->second,
-                      spec.x_metric.empty() ? summarize(std::array{x})
-                                            : summaries.final(spec.x_metric, arm),
-                      summaries.final(metric, arm)});
+    points.push_back(
+        {arm, metric, named_by_legend || label == labels.end() ? "" : label->second,
+         spec.x_metric.empty() ? summarize(std::array{x}) : summaries.final(spec.x_metric, arm),
+         summaries.final(metric, arm)});
   }
   return points;
 }
@@ -78,7 +77,7 @@ struct Obstacles {
 // The cheapest of places on growing rings around the point; nearer ones come first.
 Box place_label(const Obstacles& obstacles, double x, double y, double width) {
   constexpr double kHeight = kFont + 3;
-  constexpr int kDirections[][2] = {{1, 0}, {-1, 0}, {0, 1}, {0, -1},
+  constexpr int kDirections[][2] = {{1, 0}, {-1, 0}, {0, 1},  {0, -1},
                                     {1, 1}, {1, -1}, {-1, 1}, {-1, -1}};
   Box best;
   double lowest = INFINITY;
@@ -126,11 +125,12 @@ std::string label_script(const std::vector<std::vector<Point>>& all, bool joined
       const double near_x = std::clamp(at_x, box.left, box.right);
       const double near_y = std::clamp(at_y, box.low, box.high);
       if (std::hypot(near_x - at_x, near_y - at_y) > 12)  // too far to be told without a line
-        script += fmt::format("set arrow from graph {},{} to graph {},{} nohead back linewidth 0.7 "
-                              "linecolor '#8c8c8c'\n", at_x / plot_width, at_y / kPlotHeight,
-                              near_x / plot_width, near_y / kPlotHeight);
+        script += fmt::format(
+            "set arrow from graph {},{} to graph {},{} nohead back linewidth 0.7 "
+            "linecolor '#8c8c8c'\n",
+            at_x / plot_width, at_y / kPlotHeight, near_x / plot_width, near_y / kPlotHeight);
       const char* side = box.left >= at_x ? "left" : box.right <= at_x ? "right" : "center";
-      const double anchor = box.left >= at_x   ? box.left
+      const double anchor = box.left >= at_x    ? box.left
                             : box.right <= at_x ? box.right
                                                 : (box.left + box.right) / 2;
       script += fmt::format("set label {} at graph {},{} {} front font ',{}' textcolor 'black'\n",
@@ -184,14 +184,16 @@ DrawnFigure draw_scatter(const Results& results, const FigureRow& figure) {
 
   // Arms that are points of their own have their names beside them; only series need a legend.
   const bool joined = !spec.series.empty();
-  const Legend legend = joined ? legend_above(spec, series) : Legend{0, "set key off\n"};
-  const double right = level_room(spec), above = 14 + legend.height();
+  const std::vector<Look> looks = Looks(results.arms()).of_series(series);
+  const Legend legend(spec, joined ? std::span<const Series>(series) : std::span<const Series>{},
+                      looks, Legend::Sample::line);
+  const double right = level_room(spec), above = legend.height();
   const double height = above + kPlotHeight + kBelow;
-  std::string script = picture(spec, static_cast<int>(height)) + legend.script;
-  script += fmt::format("set lmargin at screen {}\nset rmargin at screen {}\n"
-                        "set bmargin at screen {}\nset tmargin at screen {}\n",
-                        kLeft / kFigureWidth, 1 - right / kFigureWidth, kBelow / height,
-                        1 - above / height);
+  std::string script = picture(spec, static_cast<int>(height)) + legend.script(height);
+  script += fmt::format(
+      "set lmargin at screen {}\nset rmargin at screen {}\n"
+      "set bmargin at screen {}\n",
+      kLeft / kFigureWidth, 1 - right / kFigureWidth, kBelow / height);
   script += x.script('x') + y.script('y') + level_script(spec, y) +
             label_script(all, joined, x, y, kFigureWidth - kLeft - right);
   std::string whiskers, points;
@@ -200,24 +202,21 @@ DrawnFigure draw_scatter(const Results& results, const FigureRow& figure) {
     for (const Point& p : all[i]) {
       if (!p.drawn()) continue;
       const Interval across = shown_interval(p.x), along = shown_interval(p.y);
-      rows += fmt::format("{} {} {} {} {} {}\n", x.at(p.x.mean), y.at(p.y.mean),
-                          x.within(across.low), x.within(across.high), y.within(along.low),
-                          y.within(along.high));
+      rows +=
+          fmt::format("{} {} {} {} {} {}\n", x.at(p.x.mean), y.at(p.y.mean), x.within(across.low),
+                      x.within(across.high), y.within(along.low), y.within(along.high));
     }
-    const std::string look = fmt::format("linewidth 1.6 pointsize 0.7 {} linecolor {}",
-                                         dash_and_marker(i), colour_name(i));
-    const std::string_view style = joined ? "linespoints" : "points";
-    if (rows.empty()) {
-      if (joined)
-        points += fmt::format(", keyentry with linespoints {} title {}", look,
-                              series_title(series[i]));
-      continue;
-    }
+    if (rows.empty()) continue;
+    const std::string colour = looks[i].colour_name();
     script += fmt::format("$points{} << EOD\n{}EOD\n", i, rows);
-    whiskers += fmt::format(", $points{} using 1:2:3:4:5:6 with xyerrorbars pointtype 0 "
-                            "linewidth 1 linecolor {} notitle", i, colour_name(i));
-    points += fmt::format(", $points{} using 1:2 with {} {} title {}", i, style, look,
-                          series_title(series[i]));
+    whiskers += fmt::format(
+        ", $points{} using 1:2:3:4:5:6 with xyerrorbars pointtype 0 "
+        "linewidth 1 linecolor {} notitle",
+        i, colour);
+    points += fmt::format(
+        ", $points{} using 1:2 with {} linewidth 1.6 pointsize 0.7 {} "
+        "pointtype {} linecolor {} notitle",
+        i, joined ? "linespoints" : "points", looks[i].dash(), looks[i].marker(), colour);
   }
   out.svg = run_gnuplot(script + "plot " + (whiskers + points).substr(2) + "\n");
   return out;

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdio>
 #include <optional>
+#include <set>
 
 #include "base/error.h"
 #include "base/test_folder.h"
@@ -158,14 +160,62 @@ TEST_F(FigureTest, ImagesStandInTheirCells) {
 
 TEST_F(FigureTest, TextsStandSideBySide) {
   const DrawnFigure drawn = draw_figure(results(), figure("samples"));
-  EXPECT_TRUE(drawn.csv.starts_with("row,column,text\n0,0,One day & \"then\""
-                                    ) || drawn.csv.starts_with("row,column,text\n0,0,\"One day"));
+  EXPECT_TRUE(drawn.csv.starts_with("row,column,text\n0,0,One day & \"then\"") ||
+              drawn.csv.starts_with("row,column,text\n0,0,\"One day"));
   EXPECT_NE(drawn.svg.find("One day &amp; "), std::string::npos);
   EXPECT_NE(drawn.svg.find(">steered<"), std::string::npos);
   EXPECT_NE(drawn.svg.find(">a prompt<"), std::string::npos);
   EXPECT_GT(count(drawn.svg, "a long text"), 3u) << "in several lines";
   EXPECT_EQ(drawn.svg.find("of another seed"), std::string::npos);
   EXPECT_NE(draw_figure(results(), {"none", "", "", figure("samples").spec}).empty_because, "");
+}
+
+std::vector<Series> named(const std::vector<std::string>& labels) {
+  std::vector<Series> series;
+  for (const std::string& label : labels) series.push_back({.label = label, .arm = "aux"});
+  return series;
+}
+
+// Wide, narrow and very many names: each stands within the picture and above the plot, and no two
+// share a place.
+TEST(FigureLegend, StandsAboveThePlotWhateverItsNames) {
+  std::vector<std::vector<std::string>> all = {
+      {"a", "b"},
+      {"Random student, long", "UNDO of the base", "Base", "Filtered"},
+      {std::string(300, 'W'), "short"},
+      {}};
+  for (int i = 0; i < 60; ++i) all.back().push_back(fmt::format("UNDO 0.{}, beta 3", i));
+  for (const auto& labels : all)
+    for (const auto sample : {Legend::Sample::line, Legend::Sample::box}) {
+      const std::vector<Series> series = named(labels);
+      const std::vector<Look> looks(series.size());
+      const Legend legend({}, series, looks, sample);
+      const double height = 326 + legend.height();
+      const std::string script = legend.script(height);
+      double total = 0;
+      for (const std::string& l : labels) total += 1.1 * text_width(shortened(l, 604, 13), 13) + 48;
+      EXPECT_GE(legend.rows(), static_cast<int>(total / 628));
+      EXPECT_EQ(count(script, "left front"), labels.size());
+      std::set<std::pair<double, double>> places;
+      const double plot_top = 1 - legend.height() / height;
+      for (size_t at = script.find("' at screen "); at != std::string::npos;
+           at = script.find("' at screen ", at + 1)) {
+        double x = 0, y = 0;
+        ASSERT_EQ(std::sscanf(script.c_str() + at, "' at screen %lf,screen %lf", &x, &y), 2);
+        EXPECT_TRUE(places.insert({x, y}).second);
+        EXPECT_GT(y, plot_top);
+        EXPECT_LT(y, 1);
+        EXPECT_LT(x, 1);
+      }
+    }
+}
+
+TEST(FigureLegend, OneSeriesNeedsNone) {
+  const std::vector<Series> one = named({"Teacher"});
+  const std::vector<Look> looks(1);
+  const Legend legend({}, one, looks, Legend::Sample::line);
+  EXPECT_EQ(legend.rows(), 0);
+  EXPECT_EQ(legend.script(300).find("Teacher"), std::string::npos);
 }
 
 TEST_F(FigureTest, SaysWhyNothingIsDrawn) {
@@ -201,14 +251,20 @@ TEST_F(FigureTest, RefusesSeriesOfUnknownArms) {
 TEST_F(FigureTest, AnyFiniteValueCanBeDrawn) {
   const auto path = folder.path() / "odd.sqlite";
   Results odd(path, Access::write);
-  const std::vector<std::vector<double>> samples = {
-      {0, 0, 0},       {-1, -2, -3},       {1e-12, 1, 1e12}, {5},
-      {1e300, -1e300}, {NAN, 2, INFINITY}, {1e-300}};
+  const std::vector<std::vector<double>> samples = {{0, 0, 0}, {-1, -2, -3},    {1e-12, 1, 1e12},
+                                                    {5},       {1e300, -1e300}, {NAN, 2, INFINITY},
+                                                    {1e-300}};
   for (size_t a = 0; a < samples.size(); ++a)
     for (size_t s = 0; s < samples[a].size(); ++s)
-      odd.record_model({fmt::format("arm{}", a), static_cast<int64_t>(s), ModelStatus::ok, -1, "",
-                        {{"x", kFinalStep, samples[a][s]}, {"y", kFinalStep, -samples[a][s]},
-                         {"x", 0, samples[a][s]}, {"x", 10, samples[a][s]}}});
+      odd.record_model({fmt::format("arm{}", a),
+                        static_cast<int64_t>(s),
+                        ModelStatus::ok,
+                        -1,
+                        "",
+                        {{"x", kFinalStep, samples[a][s]},
+                         {"y", kFinalStep, -samples[a][s]},
+                         {"x", 0, samples[a][s]},
+                         {"x", 10, samples[a][s]}}});
   std::vector<std::vector<std::string>> choices = {{}};  // all arms, and each alone
   for (size_t a = 0; a < samples.size(); ++a) choices.push_back({fmt::format("arm{}", a)});
   for (const char* kind : {"bars", "groups", "lines", "scatter"})
@@ -216,9 +272,15 @@ TEST_F(FigureTest, AnyFiniteValueCanBeDrawn) {
       for (const char* metric : {"x", "y"})
         for (const auto& arms : choices) {
           FigureRow f{"odd", "", "", {}};
-          f.spec = {.kind = kind, .metric = metric, .x_metric = "x", .arms = arms,
-                    .groups = {{"g", ""}, {"h", "y"}}, .level_line = logarithmic ? -1 : 3,
-                    .level_label = "level", .log_x = logarithmic, .log_y = logarithmic};
+          f.spec = {.kind = kind,
+                    .metric = metric,
+                    .x_metric = "x",
+                    .arms = arms,
+                    .groups = {{"g", ""}, {"h", "y"}},
+                    .level_line = logarithmic ? -1 : 3,
+                    .level_label = "level",
+                    .log_x = logarithmic,
+                    .log_y = logarithmic};
           const DrawnFigure drawn = draw_figure(odd, f);
           const bool is_curve = std::string_view(kind) == "lines" && metric[0] == 'y';
           EXPECT_EQ(drawn.empty_because.empty(), !is_curve) << kind << metric;
