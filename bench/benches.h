@@ -5,13 +5,18 @@
 
 namespace omni::bench {
 
-void gemm_share(Bench& b);     // a training step against its oneDNN matrix products alone
-void against_torch(Bench& b);  // against PyTorch, stacked and in its best arrangement
-void many_models(Bench& b);    // models resident at once, workers, cores for one model
-void memory(Bench& b);         // bytes per parameter and model
-void convnet(Bench& b);        // a small ConvNet against its oneDNN primitives and PyTorch
-void language(Bench& b);       // a small language model against its products and PyTorch
-void experiments(Bench& b);    // every experiment's steps against their matrix products alone
-void ensemble(Bench& b);       // 256 small models on MNIST-1D, from start to finish
+void gemm_share(Bench& b);   // a training step against its oneDNN matrix products alone
+void many_models(Bench& b);  // models resident at once, workers, cores for one model
+void memory(Bench& b);       // bytes per parameter and model
+void convnet(Bench& b);      // a small ConvNet against its oneDNN primitives
+void language(Bench& b);     // a small language model against its products
+void experiments(Bench& b);  // every experiment's steps against their matrix products alone
+void ensemble(Bench& b);     // 256 small models on MNIST-1D, from start to finish
+
+// Against PyTorch and JAX, each in its best arrangement.
+void mlp_peers(Bench& b);
+void conv_peers(Bench& b);
+void language_peers(Bench& b);
+void ensemble_peers(Bench& b);
 
 }  // namespace omni::bench

@@ -1,10 +1,10 @@
 // A small ConvNet, 1-16-32 channels, batch 128, Adam: against its oneDNN primitives alone, and
-// against PyTorch, which uses the same oneDNN.
+// against PyTorch, which uses oneDNN too, and JAX.
 #include <deque>
 
 #include "bench/benches.h"
 #include "bench/onednn.h"
-#include "bench/over_torch.h"
+#include "bench/peers.h"
 #include "bench/sides.h"
 
 namespace omni::bench {
@@ -35,12 +35,11 @@ void convnet(Bench& b) {
   b.add_ratio("conv.share_with_pooling.f32.b128", quotients(rates[0], rates[2]), {},
               "of the same and oneDNN's pooling");
   b.add_rate("conv.rate.f32.b128", rates[0], kBatch);
-  if (b.quick) return;
-  over_torch_best(b, "conv.over_torch_best.f32.b128", 1.5, training, "torch_conv.py", kBatch,
-                  [](const PeerRate& peer) {
-                    return fmt::format("{} ({}), {:.3f} model-epochs/s", peer.arrangement,
-                                       peer.detail, peer.model_epochs_per_s);
-                  });
+}
+
+void conv_peers(Bench& b) {
+  compare_with_peers(b, "f32.b128", {"conv", kBatch, Precision::f32, kSamples}, 2.3,
+                     epoch_rates(b, convnet_step, kBatch, Precision::f32));
 }
 
 }  // namespace omni::bench

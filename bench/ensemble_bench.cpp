@@ -6,6 +6,7 @@
 
 #include "bench/benches.h"
 #include "bench/measure.h"
+#include "bench/peers.h"
 #include "data/mnist1d.h"
 #include "lab/trial.h"
 #include "lab/worker.h"
@@ -80,6 +81,17 @@ void ensemble(Bench& b) {
          {},
          false,
          "epochs of 4,000 samples"});
+}
+
+void ensemble_peers(Bench& b) {
+  const Dataset data = mnist1d(Key::of(0), kTrainSamples, 1000);
+  train_all(data, b.cores);
+  compare_with_peers(b, "f32.b100", {"mnist1d", kBatch, Precision::f32, kTrainSamples}, 2, [&] {
+    std::vector<double> rates;
+    for (int r = 0; r < (b.repetitions + 1) / 2; ++r)
+      rates.push_back(kModels * kEpochs / train_all(data, b.cores));
+    return rates;
+  });
 }
 
 }  // namespace omni::bench

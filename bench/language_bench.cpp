@@ -1,9 +1,10 @@
-// A language model of 0.9 M parameters (preset M) with AdamW, one model per core: against its matrix
-// products alone and against PyTorch.
+// A language model of 0.9 M parameters (preset M) with AdamW, one model per core: against its
+// matrix products alone and against PyTorch and JAX.
 #include <deque>
+#include <tuple>
 
 #include "bench/benches.h"
-#include "bench/over_torch.h"
+#include "bench/peers.h"
 #include "bench/products.h"
 #include "bench/resident_models.h"
 #include "bench/sides.h"
@@ -34,30 +35,46 @@ void language(Bench& b) {
   keep_products(step, products);
   std::deque<GraphSide> bare;
   for (int w = 0; w < b.cores; ++w) bare.emplace_back(products);
-  const Side sides[] = {all.side(), {b.cores, [&](int worker) { bare[worker].run(); }}, one.side(),
-                        again.side(), narrow.side()};
+  const Side sides[] = {all.side(),
+                        {b.cores, [&](int worker) { bare[worker].run(); }},
+                        one.side(),
+                        again.side(),
+                        narrow.side()};
   const Rates rates = alternate(sides, b.repetitions, b.window_s(), b.warm_up_s());
   b.add_ratio("language.product_share.f32.M", quotients(rates[0], rates[1]), 0.6,
               "of the step's own products, attention among them");
   b.add_ratio("language.workers.f32.M", quotients(rates[0], rates[2]), {},
               fmt::format("{} workers, a model each, over one", b.cores));
   b.add({"language.rate.f32.M", median(rates[0]) * kBatch * kTokens, "tokens/s", {}, false, ""});
-  b.add({"language.activations.f32.M", arena_MB(all), "MB", {}, false,
+  b.add({"language.activations.f32.M",
+         arena_MB(all),
+         "MB",
+         {},
+         false,
          fmt::format("of one worker, for all activations and gradients of {} rows of {} tokens",
                      kBatch, kTokens)});
-  b.add({"language.recomputed_activations.f32.M", arena_MB(again), "MB", {}, false,
+  b.add({"language.recomputed_activations.f32.M",
+         arena_MB(again),
+         "MB",
+         {},
+         false,
          "the same where blocks are computed again in the backward pass"});
   b.add_ratio("language.recomputed_rate.f32.M", quotients(rates[3], rates[0]), {},
               "computing blocks again over keeping them");
   b.add_ratio("language.bf16_over_f32.M", quotients(rates[4], rates[0]), {});
-  compare_resident_models(b, {"language.models.lowest_over_highest", language_step, kSmallBatch, 4,
-                              {2, 16, 64}, random_text()});
-  if (b.quick) return;
-  over_torch_best(b, "language.over_torch_best.f32.M", 1, all, "torch_language.py", kBatch,
-                  [](const PeerRate& peer) {
-                    return fmt::format("{}, {:.0f} tokens/s", peer.arrangement,
-                                       peer.model_epochs_per_s * kSamples * kTokens);
-                  });
+  compare_resident_models(b, {"language.models.lowest_over_highest",
+                              language_step,
+                              kSmallBatch,
+                              4,
+                              {2, 16, 64},
+                              random_text()});
+}
+
+void language_peers(Bench& b) {
+  for (const auto& [precision, name, target] :
+       {std::tuple(Precision::f32, "f32.M", 1.25), std::tuple(Precision::bf16, "bf16.M", 2.2)})
+    compare_with_peers(b, name, {"language", kBatch, precision, kTextRows}, target,
+                       epoch_rates(b, language_step, kBatch, precision, random_text(), kTextRows));
 }
 
 }  // namespace omni::bench

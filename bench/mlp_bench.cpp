@@ -1,7 +1,6 @@
 // The MLP 784-256-256-10 with Adam on all cores, one model per core: against its oneDNN matrix
-// products alone, and against PyTorch.
+// products alone, and against PyTorch and JAX.
 #include <deque>
-#include <map>
 #include <set>
 
 #include "bench/benches.h"
@@ -15,15 +14,14 @@ namespace {
 struct Case {
   int64_t batch;
   Precision precision;
-  double gemm_share;                   // target
-  double over_best;                    // target, times PyTorch's best arrangement
-  std::optional<double> over_stacked;  // target, times PyTorch's stacked parameters
+  double gemm_share;  // target
+  double over_peer;   // target, times the best peer in its best arrangement
 };
 constexpr Case kCases[] = {
-    {128, Precision::f32, 0.85, 2.6, 4.5},
-    {1024, Precision::f32, 0.92, 1.4, 4.0},
-    {128, Precision::bf16, 0.75, 4.5, {}},
-    {1024, Precision::bf16, 0.85, 2.5, {}},
+    {128, Precision::f32, 0.85, 1.8},
+    {1024, Precision::f32, 0.92, 1.4},
+    {128, Precision::bf16, 0.75, 3.2},
+    {1024, Precision::bf16, 0.85, 2.3},
 };
 
 std::string suffix(const Case& c) {
@@ -78,49 +76,10 @@ void gemm_share(Bench& b) {
   }
 }
 
-// Each batch size: ours, PyTorch in all its arrangements, ours again.
-void against_torch(Bench& b) {
-  const int half = (b.repetitions + 1) / 2;  // of the windows, before and after PyTorch's
-  std::string failed = peers_missing();
-  for (const int64_t batch : {int64_t{128}, int64_t{1024}}) {
-    std::map<const Case*, std::vector<double>> ours;
-    const auto run_ours = [&] {
-      for (const Case& c : kCases) {
-        if (c.batch != batch) continue;
-        TrainingSide training(mlp_step, batch, c.precision, b.cores);
-        const Side side[] = {training.side()};
-        const Rates rates = alternate(side, half, b.window_s(), b.warm_up_s());
-        for (const double r : rates[0])
-          ours[&c].push_back(r * static_cast<double>(batch) / kSamples);
-      }
-    };
-    PeerAnswer torch;
-    if (failed.empty()) {
-      run_ours();
-      try {
-        torch = ask_peer("torch_mlp.py", batch);
-        run_ours();
-      } catch (const UserError& e) {
-        failed = e.what();
-      }
-    }
-    for (const Case& c : kCases) {
-      if (c.batch != batch) continue;
-      const auto add = [&](const char* name, double target, const auto& counts) {
-        const std::string full = fmt::format("mlp.{}.{}", name, suffix(c));
-        if (!failed.empty()) return b.add({full, {}, "ratio", target, false, failed});
-        const PeerRate& peer = torch.best(counts);
-        std::vector<double> ratios;
-        for (const double r : ours.at(&c)) ratios.push_back(r / peer.model_epochs_per_s);
-        b.add_ratio(full, ratios, target,
-                    fmt::format("PyTorch {}: {} {}, {:.2f} model-epochs/s", torch.version,
-                                peer.arrangement, peer.detail, peer.model_epochs_per_s));
-      };
-      const auto is_stacked = [](const PeerRate& r) { return r.arrangement == "stacked"; };
-      if (c.over_stacked) add("over_torch_stacked", *c.over_stacked, is_stacked);
-      add("over_torch_best", c.over_best, [](const PeerRate&) { return true; });
-    }
-  }
+void mlp_peers(Bench& b) {
+  for (const Case& c : kCases)
+    compare_with_peers(b, suffix(c), {"mlp", c.batch, c.precision, kSamples}, c.over_peer,
+                       epoch_rates(b, mlp_step, c.batch, c.precision));
 }
 
 }  // namespace omni::bench

@@ -2,7 +2,10 @@
 
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -10,62 +13,88 @@
 namespace omni::bench {
 namespace {
 
-// Debian's interpreter, whatever comes first in PATH: it is the one that has Debian's PyTorch.
-constexpr const char* kPython = "/usr/bin/python3";
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
 
-struct Finished {
-  int status;
-  std::string output;
-};
+// Debian's interpreter, which has Debian's PyTorch whatever comes first in PATH; and the virtual
+// environment that `./omni bench --peers` makes.
+constexpr const char* kDebians = "/usr/bin/python3";
+constexpr const char* kCurrent = OMNI_PEERS_HOME "/venv/bin/python";
 
-// The command's stderr goes where ours goes: there the scripts tell how far they are.
-Finished run(const std::string& command) {
+// What search.py prints; its progress goes where our stderr goes. UserError if it fails.
+Json ask(const std::string& arguments) {
+  const std::string command =
+      fmt::format("{} '{}/search.py' {}", kDebians, OMNI_PEERS_DIR, arguments);
   FILE* pipe = popen(command.c_str(), "r");
   require(pipe != nullptr, "cannot start '{}'", command);
-  Finished f;
+  std::string output;
   char buffer[4096];
-  for (size_t n; (n = fread(buffer, 1, sizeof buffer, pipe)) > 0;) f.output.append(buffer, n);
+  for (size_t n; (n = fread(buffer, 1, sizeof buffer, pipe)) > 0;) output.append(buffer, n);
   const int status = pclose(pipe);
-  f.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-  return f;
+  require(WIFEXITED(status) && WEXITSTATUS(status) == 0, "'{}' failed", command);
+  try {
+    return Json::parse(output);
+  } catch (const Json::exception& e) {
+    fail_user("'{}' answered what is not understood: {}", command, e.what());
+  }
+}
+
+// The finalists for a job, as search.py takes them back.
+std::string choose(const PeerJob& job) {
+  std::string interpreters = fmt::format("--interpreter {}", kDebians);
+  if (fs::exists(kCurrent)) interpreters += fmt::format(" --interpreter '{}'", kCurrent);
+  fs::create_directories(OMNI_PEERS_HOME);
+  const Json chosen = ask(fmt::format(
+      "choose {} --batch {} --precision {} {} --memory '{}/choices.json'", job.workload, job.batch,
+      job.precision == Precision::bf16 ? "bf16" : "f32", interpreters, OMNI_PEERS_HOME));
+  require(!chosen.at("finalists").empty(),
+          "there is no PyTorch or JAX here; ./omni bench --peers installs them");
+  return Json{{"job", chosen.at("job")}, {"finalists", chosen.at("finalists")}}.dump();
+}
+
+std::string note_of(const Json& result, const PeerJob& job) {
+  std::string note = fmt::format("{}: {}", result.at("version").get<std::string>(),
+                                 result.at("arrangement").get<std::string>());
+  const auto compiled = result.at("first_step_s").get<double>();
+  if (compiled >= 1) note += fmt::format("; first step {:.0f} s", compiled);
+  if (job.workload == "language")
+    note += fmt::format("; {:.0f} rows/s", result.at("rate").get<double>() * job.samples);
+  return note;
 }
 
 }  // namespace
 
-const PeerRate& PeerAnswer::best(const std::function<bool(const PeerRate&)>& counts) const {
-  const PeerRate* found = nullptr;
-  for (const PeerRate& r : rates)
-    if (counts(r) && (!found || r.model_epochs_per_s > found->model_epochs_per_s)) found = &r;
-  require(found != nullptr, "the peer did not run an arrangement that is to be compared");
-  return *found;
-}
-const PeerRate& PeerAnswer::best() const {
-  return best([](const PeerRate&) { return true; });
-}
-
-std::string peers_missing() {
-  const std::string try_import = fmt::format("{} -c 'import torch' 2>/dev/null", kPython);
-  if (run(try_import).status == 0) return "";
-  return fmt::format("{} has no PyTorch; install the Debian package python3-torch", kPython);
-}
-
-PeerAnswer ask_peer(const std::string& script, int64_t batch) {
-  const Finished f =
-      run(fmt::format("{} '{}/{}' --batch {}", kPython, OMNI_PEERS_DIR, script, batch));
-  require(f.status == 0, "{} ended with exit code {}", script, f.status);
-  PeerAnswer answer;
+void compare_with_peers(Bench& b, const std::string& name, const PeerJob& job, double target,
+                        const std::function<std::vector<double>()>& our_rates) {
+  const std::string figure = fmt::format("{}.over_best_peer.{}", job.workload, name);
+  Json results;
+  std::vector<double> ours;
   try {
-    const auto j = nlohmann::json::parse(f.output);
-    answer.version = j.at("version");
-    for (const auto& r : j.at("results")) {
-      PeerRate rate{r.at("arrangement"), r.value("variant", ""), r.at("model_epochs_per_s")};
-      if (r.contains("models")) rate.detail = fmt::format("{} models", r.at("models").get<int>());
-      answer.rates.push_back(std::move(rate));
-    }
-  } catch (const nlohmann::json::exception& e) {
-    fail_user("{} answered what is not understood: {}", script, e.what());
+    const std::string chosen = choose(job);
+    ours = our_rates();
+    const fs::path file = fs::path(OMNI_PEERS_HOME) / "chosen.json";
+    std::ofstream(file) << chosen;
+    results = ask(fmt::format("time < '{}'", file.string())).at("results");
+    require(!results.empty(), "no peer's arrangement ran to its end");
+    for (const double r : our_rates()) ours.push_back(r);
+  } catch (const UserError& e) {
+    return b.add({figure, {}, "ratio", target, false, e.what()});
   }
-  return answer;
+  const double best = results.front().at("rate");
+  for (double& r : ours) r /= best;
+  b.add_ratio(figure, ours, target, note_of(results.front(), job));
+  std::vector<std::string> shown;
+  for (const Json& r : results) {  // fastest first; the runners-up of each peer go unsaid
+    const std::string peer = r.at("peer");
+    if (std::ranges::find(shown, peer) != shown.end()) continue;
+    shown.push_back(peer);
+    b.add({fmt::format("{}.{}.{}", job.workload, peer, name),
+           r.at("rate").get<double>(),
+           "model-epochs/s",
+           {},
+           false,
+           note_of(r, job)});
+  }
 }
 
 }  // namespace omni::bench

@@ -1,4 +1,5 @@
-// PyTorch's side of the comparison: scripts in bench/peers, run one at a time.
+// PyTorch's and JAX's side of the comparison: bench/peers/search.py finds each peer's best
+// arrangement.
 #pragma once
 
 #include <cstdint>
@@ -6,27 +7,24 @@
 #include <string>
 #include <vector>
 
+#include "bench/figures.h"
+#include "engine/precision.h"
+
 namespace omni::bench {
 
-struct PeerRate {
-  std::string arrangement;  // "stacked", "one-process", "process-per-core"
-  std::string detail;       // "32 models", "onednn, channels last", or nothing
-  double model_epochs_per_s;
+// One of bench/peers/workloads.py.
+struct PeerJob {
+  std::string workload;  // "mlp", "mnist1d", "conv", "language"
+  int64_t batch = 0;
+  Precision precision = Precision::f32;
+  double samples = 0;  // of an epoch
 };
 
-struct PeerAnswer {
-  std::string version;
-  std::vector<PeerRate> rates;  // at least one
-
-  // The fastest among those whose arrangement `counts`.
-  const PeerRate& best(const std::function<bool(const PeerRate&)>& counts) const;
-  const PeerRate& best() const;
-};
-
-// Why the peers cannot run here, or nothing.
-std::string peers_missing();
-
-// Runs bench/peers/<script> for one batch size. UserError, with its last words, if it fails.
-PeerAnswer ask_peer(const std::string& script, int64_t batch);
+// Adds "WORKLOAD.over_best_peer.NAME": our rate, measured right before and after the peers', over
+// that of the fastest peer in its fastest arrangement, which the note names; and for each peer
+// "WORKLOAD.PEER.NAME", its rate. `our_rates` measures ours in model-epochs/s. Missed, with the
+// reason, where there is no peer.
+void compare_with_peers(Bench& b, const std::string& name, const PeerJob& job, double target,
+                        const std::function<std::vector<double>()>& our_rates);
 
 }  // namespace omni::bench

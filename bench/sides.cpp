@@ -20,4 +20,17 @@ int64_t TrainingSide::slice_rows() {
   return (batch_ + slices - 1) / slices;
 }
 
+std::function<std::vector<double>()> epoch_rates(const Bench& b, Build build, int64_t batch,
+                                                 Precision precision, const DataTable& data,
+                                                 double samples) {
+  return [=, &b, &data] {
+    TrainingSide training(build, batch, precision, b.cores, 1, data);
+    const Side side[] = {training.side()};
+    std::vector<double> rates =
+        alternate(side, (b.repetitions + 1) / 2, b.window_s(), b.warm_up_s()).front();
+    for (double& r : rates) r *= static_cast<double>(batch) / samples;
+    return rates;
+  };
+}
+
 }  // namespace omni::bench

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <deque>
+#include <functional>
+#include <vector>
 
+#include "bench/figures.h"
 #include "bench/measure.h"
 #include "bench/workload.h"
 
@@ -13,7 +16,7 @@ class TrainingSide {
  public:
   TrainingSide(Build build, int64_t batch, Precision precision, int workers, int threads = 1,
                const DataTable& data = random_images());
-  Side side();           // of training steps; must not outlive this object
+  Side side();  // of training steps; must not outlive this object
   Program& program() { return trainers_.front().program(); }
   int64_t slice_rows();  // rows of the batch that the engine works on at once
 
@@ -22,5 +25,12 @@ class TrainingSide {
   std::deque<Trainer> trainers_;
   std::deque<Models> models_;
 };
+
+// Measures such training on all cores, a model each, in half of the bench's repetitions:
+// model-epochs/s, where `samples` make an epoch.
+std::function<std::vector<double>()> epoch_rates(const Bench& b, Build build, int64_t batch,
+                                                 Precision precision,
+                                                 const DataTable& data = random_images(),
+                                                 double samples = kSamples);
 
 }  // namespace omni::bench
