@@ -32,8 +32,6 @@ std::string name_of(std::span<const ChoiceItem> items, size_t i) {
                      start.size() < items[i].question.size() ? "..." : "");
 }
 
-constexpr const char* kSpaces = " \t\n";
-
 class Questions {
  public:
   Questions(const TransformerOptions& o, const Tokenizer& tokenizer,
@@ -61,16 +59,12 @@ class Questions {
     const bool letters = scoring_.form == ChoiceForm::letters;
     return scoring_.preface + (letters ? lettered_prompt(items_[i]) : items_[i].question);
   }
-  // Spaces at the end belong to the first word of the answer, as they do inside a text.
-  static size_t end_of(const std::string& question) {
-    return question.find_last_not_of(kSpaces) + 1;
-  }
-
   Tokens prompt_of(size_t i) const {
     Tokens tokens;
     if (scoring_.after_end_of_text) tokens.push_back(tokenizer_.end_of_text());
+    // White space at the end belongs to the first word of the answer, as it does inside a text.
     const std::string question = question_of(i);
-    const Tokens text = tokenizer_.encode(std::string_view(question).substr(0, end_of(question)));
+    const Tokens text = tokenizer_.encode(stripped_end(question));
     tokens.insert(tokens.end(), text.begin(), text.end());
     require(!tokens.empty(), "{} has no tokens", name_of(items_, i));
     return tokens;
@@ -87,11 +81,10 @@ class Questions {
       return tokens;
     }
     const std::string& text = item.choices[choice];
-    require(text.find_first_not_of(kSpaces) != std::string::npos, "{}: choice {} is empty",
-            name_of(items_, i), choice + 1);
+    require(!stripped(text).empty(), "{}: choice {} is empty", name_of(items_, i), choice + 1);
     const std::string question = question_of(i);
-    std::string between = question.substr(end_of(question));
-    const bool apart = question.empty() || text.find_first_not_of(kSpaces) > 0;
+    std::string between = question.substr(stripped_end(question).size());
+    const bool apart = question.empty() || stripped(text).data() != text.data();
     if (between.empty() && !apart) between = " ";
     return tokenizer_.encode(between + text);
   }

@@ -68,7 +68,7 @@ std::vector<ChoiceItem> read_choice_items(const std::filesystem::path& path) {
 }
 
 std::string lettered_prompt(const ChoiceItem& item) {
-  std::string prompt = item.question + "\n";
+  std::string prompt = std::string(stripped(item.question)) + "\n";
   for (size_t i = 0; i < item.choices.size(); ++i)
     prompt += fmt::format("{}. {}\n", static_cast<char>('A' + i), item.choices[i]);
   return prompt + "Answer:";

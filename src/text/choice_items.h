@@ -22,9 +22,10 @@ struct ChoiceItem {
 std::vector<ChoiceItem> read_choice_items(const std::filesystem::path& path);
 std::vector<ChoiceItem> parse_choice_items(std::string_view text, std::string_view name);
 
-// The prompt of the usual evaluation (EleutherAI's lm-evaluation-harness): the question, a line
-// "A. ..." per choice, "Answer:". The answer is the letter, with a space before it, of largest
-// probability.
+// The prompt of the usual evaluation (EleutherAI's lm-evaluation-harness, doc_to_text of
+// tasks/mmlu/default and tasks/wmdp: "{{question.strip()}}\nA. {{choices[0]}}\n ... Answer:"): the
+// question without white space around it, a line "A. ..." per choice as it stands, "Answer:". The
+// answer is the letter, with a space before it, of largest probability.
 std::string lettered_prompt(const ChoiceItem& item);
 std::string answer_letter(int32_t choice);  // " A" for 0
 

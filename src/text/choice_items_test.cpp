@@ -22,6 +22,13 @@ TEST(ChoiceItems, ReadsEveryLine) {
   EXPECT_EQ(answer_letter(1), " B");
 }
 
+// As Jinja's question.strip() and choices[0] in lm-evaluation-harness's templates.
+TEST(ChoiceItems, StandardPromptsStripTheQuestionAlone) {
+  const ChoiceItem item{"\u3000\t Which one?\x1f\u00a0 \r\n", {" a ", "b\n"}, 0};
+  EXPECT_EQ(lettered_prompt(item), "Which one?\nA.  a \nB. b\n\nAnswer:");
+  EXPECT_EQ(lettered_prompt({" \n", {"a", "b"}, 0}), "\nA. a\nB. b\nAnswer:");
+}
+
 TEST(ChoiceItems, ErrorsNameFileLineAndWhatWasExpected) {
   const auto expect = [](const std::string& line, const std::string& part) {
     try {

@@ -27,6 +27,9 @@ UChar32 read(std::string_view text, size_t& at) {
   return c;
 }
 
+// As str.isspace() of Python, which counts four separators among the controls too.
+bool is_python_space(UChar32 c) { return u_isUWhiteSpace(c) || (c >= 0x1c && c <= 0x1f); }
+
 }  // namespace
 
 CharacterClass class_of(char32_t character) {
@@ -74,6 +77,26 @@ std::string_view first_characters(std::string_view text, int64_t count) {
   for (; end < text.size(); ++end)
     if (!U8_IS_TRAIL(static_cast<uint8_t>(text[end])) && count-- == 0) break;
   return text.substr(0, end);
+}
+
+std::string_view stripped_end(std::string_view text) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
+  for (auto end = static_cast<int32_t>(text.size()); end > 0;) {
+    UChar32 c = 0;
+    U8_PREV(bytes, 0, end, c);
+    if (!is_python_space(c)) break;
+    text = text.substr(0, static_cast<size_t>(end));
+  }
+  return text;
+}
+
+std::string_view stripped(std::string_view text) {
+  text = stripped_end(text);
+  for (size_t at = 0; at < text.size();) {
+    const size_t start = at;
+    if (!is_python_space(read(text, at))) return text.substr(start);
+  }
+  return {};
 }
 
 std::string lower_case(std::string_view text) {
