@@ -2,8 +2,6 @@
 // reads, exit codes. Nothing here trains more than a few tiny networks.
 #include "cli/cli.h"
 
-#include "base/test_folder.h"
-
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -12,7 +10,9 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/test_folder.h"
 #include "base/text_table.h"
+#include "base/utf8.h"
 #include "cli/choice.h"
 #include "cli/screen.h"
 #include "lab/hub_weights.h"
@@ -222,6 +222,35 @@ TEST_F(Cli, SampleGoesOnWithAPrompt) {
     return omni({"sample", "tiny", "x", "--temperature", "0", "--tokens", "5", "--seed", seed}).out;
   };
   EXPECT_EQ(greedy("1"), greedy("2"));
+}
+
+// A terminal obeys bytes below 32, 127 and U+0080 to U+009F: what models write, names and messages
+// are shown, not sent.
+TEST_F(Cli, NothingPrintedTellsATerminal) {
+  make_model("tiny");
+  std::string all;
+  const auto run = [&](std::vector<std::string> words) {
+    const Output o = omni(std::move(words));
+    all += o.out + o.err;
+    return o;
+  };
+  // Random weights draw all bytes alike.
+  run({"sample", "tiny", "One day", "--tokens", "120", "--samples", "5"});
+  EXPECT_NE(all.find("\xef\xbf\xbd"), std::string::npos) << "pieces of characters stand as U+FFFD";
+  EXPECT_NE(all.find("\\u00"), std::string::npos) << "controls are written out";
+  std::ofstream("facts.jsonl")
+      << R"({"question": "\u001b[2J", "choices": ["x", "y"], "answer": 0})";
+  EXPECT_NE(run({"ask", "tiny", "facts.jsonl"}).err.find("\\u001b[2J"), std::string::npos);
+  run({"sample", "no\x1b[31m\xff", "x"});
+  run({"run", "toy-steps", "width=\x1b[2J", "--out", "a\x07"});
+  run({"run", "toy-steps", "--preset", "smoke", "--out", "out\x1b[2J"});
+  run({"report", "out\x1b[2J"});
+  run({"\x1b[2J\r\xc2\x9b"});
+  EXPECT_EQ(visible(all), all);
+  std::stringstream log;
+  log << std::ifstream("out\x1b[2J/log.txt").rdbuf();
+  EXPECT_NE(log.str().find("out\\u001b[2J"), std::string::npos) << log.str();
+  EXPECT_EQ(visible(log.str()), log.str());
 }
 
 TEST_F(Cli, SampleSaysWhatIsWrong) {

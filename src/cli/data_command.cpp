@@ -51,7 +51,7 @@ int data_command(const Context& context, const DataArguments& arguments) {
   for (size_t i = 1; i < words.size(); ++i) {
     Dataset d;
     {
-      Progress progress(is_terminal(STDERR_FILENO), false, write_err, [](const std::string&) {});
+      Progress progress(false, write_err, redraw_on_terminal(), [](const std::string&) {});
       options.download.progress = [&](const DownloadProgress& p) {
         if (interrupts.stop()) throw Cancelled{interrupts.exit_code()};
         progress.downloading(p);

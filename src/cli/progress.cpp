@@ -50,10 +50,10 @@ std::string progress_line(const ProgressState& s, size_t width) {
   return percent + "|" + bar(done, std::min<size_t>(30, width - used)) + "|" + text;
 }
 
-Progress::Progress(bool terminal, bool quiet, Write write, Write log)
-    : terminal_(terminal),
-      quiet_(quiet),
+Progress::Progress(bool quiet, Write write, Write redraw, Write log)
+    : quiet_(quiet),
       write_(std::move(write)),
+      redraw_(std::move(redraw)),
       log_(std::move(log)),
       start_(Clock::now()) {}
 
@@ -98,15 +98,15 @@ void Progress::note(const std::string& text) {
 void Progress::downloading(const DownloadProgress& d) {
   const std::lock_guard lock(mutex_);
   const auto now = Clock::now();
-  if (quiet_ || now - download_drawn_ < (terminal_ ? kRedraw : kFirstLine)) return;
+  if (quiet_ || now - download_drawn_ < (redraw_ ? kRedraw : kFirstLine)) return;
   download_drawn_ = now;
   const std::string of = d.total_bytes > 0
                              ? " of " + byte_count(static_cast<double>(d.total_bytes))
                              : std::string();
   const std::string text = fmt::format(
       "Downloading {}: {}{}", d.url, byte_count(static_cast<double>(d.received_bytes)), of);
-  if (!terminal_) return write_(text + "\n");
-  write_("\r\033[K" + text.substr(0, static_cast<size_t>(screen_width(STDERR_FILENO) - 1)));
+  if (!redraw_) return write_(text + "\n");
+  redraw_(text.substr(0, static_cast<size_t>(screen_width(STDERR_FILENO) - 1)));
   line_is_open_ = true;
 }
 
@@ -124,25 +124,25 @@ void Progress::close() {
 
 void Progress::draw_until_closed() {
   std::unique_lock lock(mutex_);
-  milliseconds pause = terminal_ ? kRedraw : kFirstLine;
-  if (terminal_) draw();
+  milliseconds pause = redraw_ ? kRedraw : kFirstLine;
+  if (redraw_) draw();
   while (!wake_.wait_for(lock, pause, [&] { return closing_; })) {
     draw();
-    if (!terminal_) pause = std::min(2 * pause, kLastPause);
+    if (!redraw_) pause = std::min(2 * pause, kLastPause);
   }
   draw();
 }
 
 void Progress::draw() {
   state_.elapsed_s = std::chrono::duration<double>(Clock::now() - start_).count();
-  if (!terminal_) return write_(progress_line(state_, 100) + "\n");
+  if (!redraw_) return write_(progress_line(state_, 100) + "\n");
   const auto columns = static_cast<size_t>(std::clamp(screen_width(STDERR_FILENO) - 1, 20, 120));
-  write_("\r\033[K" + progress_line(state_, columns));
+  redraw_(progress_line(state_, columns));
   line_is_open_ = true;
 }
 
 void Progress::clear_line() {
-  if (line_is_open_) write_("\r\033[K");
+  if (line_is_open_) redraw_("");
   line_is_open_ = false;
 }
 

@@ -32,9 +32,9 @@ std::string progress_line(const ProgressState& state, size_t width);
 class Progress final : public RunWatcher {
  public:
   using Write = std::function<void(const std::string&)>;
-  // `terminal`: one line that moves. Otherwise lines, the first soon and later ones more rarely.
-  // `log` gets a line for everything worth keeping.
-  Progress(bool terminal, bool quiet, Write write, Write log);
+  // `redraw` replaces the line that a terminal's cursor stands in; without one there are lines, the
+  // first soon and later ones more rarely. `log` gets a line for everything worth keeping.
+  Progress(bool quiet, Write write, Write redraw, Write log);
   ~Progress() override;
 
   void began(int64_t seeds, int64_t seeds_done, double matmul_flops) override;
@@ -52,8 +52,8 @@ class Progress final : public RunWatcher {
   void draw();  // this and the next: with the lock held
   void clear_line();
 
-  const bool terminal_, quiet_;
-  const Write write_, log_;
+  const bool quiet_;
+  const Write write_, redraw_, log_;
   std::mutex mutex_;
   std::condition_variable wake_;
   ProgressState state_;

@@ -33,8 +33,9 @@ TEST(Progress, NotDoneBeforeTheLastSeedIs) {
 TEST(Progress, PlainLinesOffTerminals) {
   std::string text, log;
   {
-    Progress p(false, false, [&](const std::string& s) { text += s; },
-               [&](const std::string& s) { log += s + "\n"; });
+    Progress p(
+        false, [&](const std::string& s) { text += s; }, nullptr,
+        [&](const std::string& s) { log += s + "\n"; });
     p.began(2, 0, 4);
     p.note("a note");
     p.advanced({4, 4});
@@ -55,8 +56,8 @@ TEST(Progress, PlainLinesOffTerminals) {
 TEST(Progress, QuietSaysOnlyNotes) {
   std::string text;
   {
-    Progress p(true, true, [&](const std::string& s) { text += s; },
-               [](const std::string&) {});
+    const auto add = [&](const std::string& s) { text += s; };
+    Progress p(true, add, add, [](const std::string&) {});
     p.began(1, 0, 1);
     p.note("loud");
     p.seed_done(0, {});

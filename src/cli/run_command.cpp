@@ -89,7 +89,7 @@ class RunProgress : public RunWatcher {
 // Runs with progress and adds what was said to the run's log.txt, however the run ends.
 RunOutcome run_logged(const Experiment& e, RunRequest request, bool quiet,
                       const Interrupts& interrupts, std::string log) {
-  Progress progress(is_terminal(STDERR_FILENO), quiet, write_err,
+  Progress progress(quiet, write_err, redraw_on_terminal(),
                     [&](const std::string& line) { log += line + '\n'; });
   RunProgress watcher(progress, interrupts);
   request.data.download.progress = [&](const DownloadProgress& d) {

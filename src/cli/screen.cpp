@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/text_table.h"
+#include "base/utf8.h"
 
 namespace omni::cli {
 namespace {
@@ -19,17 +20,41 @@ namespace {
 // The first failure to write to standard output since finish_output(): an errno, 0 for none.
 int output_error = 0;
 
-}  // namespace
-
-void write_out(std::string_view text) {
+void put_out(std::string_view bytes) {
   errno = 0;
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() && output_error == 0)
+  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size() && output_error == 0)
     output_error = errno;
 }
 
-void write_err(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stderr);
+void put_err(std::string_view bytes) {
+  std::fwrite(bytes.data(), 1, bytes.size(), stderr);
   std::fflush(stderr);
+}
+
+bool is_terminal(int fd) { return isatty(fd) == 1; }
+
+bool coloured() {
+  const char* no_colour = std::getenv("NO_COLOR");
+  return is_terminal(STDOUT_FILENO) && (no_colour == nullptr || *no_colour == '\0');
+}
+
+}  // namespace
+
+void write_out(std::string_view text) { put_out(visible(text)); }
+void write_err(std::string_view text) { put_err(visible(text)); }
+
+std::function<void(const std::string&)> redraw_on_terminal() {
+  if (!is_terminal(STDERR_FILENO)) return nullptr;
+  return [](const std::string& line) { put_err("\r\033[K" + visible(line)); };
+}
+
+void write_verdict(Verdict verdict) {
+  if (!coloured()) return put_out(name_of(verdict));
+  const int colour = verdict == Verdict::supported   ? 32
+                     : verdict == Verdict::refuted   ? 31
+                     : verdict == Verdict::undecided ? 33
+                                                     : 90;
+  put_out(fmt::format("\033[{}m{}\033[0m", colour, name_of(verdict)));
 }
 
 void finish_output() {
@@ -40,8 +65,6 @@ void finish_output() {
   require(error == 0 || error == EPIPE, "cannot write to standard output: {}",
           std::strerror(error));
 }
-
-bool is_terminal(int fd) { return isatty(fd) == 1; }
 
 int screen_width(int fd) {
   winsize size{};
@@ -76,17 +99,6 @@ std::string wrapped(std::string_view text, size_t indent, size_t width) {
   }
   flush();
   return out;
-}
-
-std::string coloured(Verdict verdict, std::string_view text) {
-  const char* no_colour = std::getenv("NO_COLOR");
-  if (!is_terminal(STDOUT_FILENO) || (no_colour != nullptr && *no_colour != '\0'))
-    return std::string(text);
-  const int colour = verdict == Verdict::supported   ? 32
-                     : verdict == Verdict::refuted   ? 31
-                     : verdict == Verdict::undecided ? 33
-                                                     : 90;
-  return fmt::format("\033[{}m{}\033[0m", colour, text);
 }
 
 std::string duration(double seconds) {

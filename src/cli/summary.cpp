@@ -53,9 +53,17 @@ std::string numbers_text(const Claim& claim, const Judgement& j) {
   return text;
 }
 
+constexpr size_t kText = 14;  // the column where the text behind a verdict begins
+
+void show_verdict(Verdict verdict, std::string_view text) {
+  write_out("  ");
+  write_verdict(verdict);
+  say("{}{}", std::string(kText - 2 - name_of(verdict).size(), ' '),
+      std::string_view(wrapped(text, kText)).substr(kText));
+}
+
 // Judged claims one by one; the others in a line per reason, for the report has them all.
 void show_claims(const Results& results) {
-  constexpr size_t kText = 14;
   const std::vector<ClaimRow> claims = results.claims();
   if (claims.empty()) return;
   const std::string alpha = results.get(run_key::kAlpha);
@@ -67,15 +75,12 @@ void show_claims(const Results& results) {
       ++not_judged[one_line(j.note)];
       continue;
     }
-    const std::string verdict(name_of(j.verdict));
-    say("  {}{}{}", coloured(j.verdict, verdict), std::string(kText - 2 - verdict.size(), ' '),
-        std::string_view(wrapped(one_line(text), kText)).substr(kText));
+    show_verdict(j.verdict, one_line(text));
     write_out(wrapped(numbers_text(claim, j), kText + 2));
   }
   for (const auto& [why, n] : not_judged)
-    say("  {}  {}", coloured(Verdict::not_judged, "not judged"),
-        std::string_view(wrapped(fmt::format("{} {}{}{}", n, n == 1 ? "claim" : "claims",
-                                             why.empty() ? "" : ": ", why), kText)).substr(kText));
+    show_verdict(Verdict::not_judged, fmt::format("{} {}{}{}", n, n == 1 ? "claim" : "claims",
+                                                  why.empty() ? "" : ": ", why));
 }
 
 }  // namespace

@@ -1,15 +1,16 @@
 #include "lab/options.h"
 
 #include <fmt/ranges.h>
+#include <toml++/toml.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <set>
-#include <toml++/toml.h>
 
 #include "base/error.h"
 #include "base/nearest.h"
+#include "base/utf8.h"
 
 namespace omni {
 namespace {
@@ -163,6 +164,10 @@ void Option::set(std::string_view text, std::string_view where) {
     parsed = text == "true" || text == "false" || text == "1" || text == "0";
     **b = text == "true" || text == "1";
   } else {
+    require(visible(text) == text,
+            "{}: '{}' expects a text of UTF-8 without control characters, got "
+            "'{}'; if it names a file, give that another name",
+            where, name_, text);
     *std::get<std::string*>(field_) = text;
   }
   require(parsed, "{}: '{}' expects {}, got '{}'", where, name_, expects(), text);

@@ -87,6 +87,21 @@ TEST(Option, ErrorsSayWhereWhatAndWhatInstead) {
             "here: there is no option 'widht'; did you mean \"width\"?");
 }
 
+TEST(Option, TextsAreUtf8WithoutControls) {
+  std::string file = "generated";
+  OptionList list;
+  list("text", file, "a file");
+  Option& option = list.find("text", "here");
+  for (const char* wrong : {"caf\xe9.txt", "a\x1b[2Jb", "a\rb", "\xe2\x80\xaetxt"}) {
+    const std::string what = error_of([&] { option.set(wrong, "here"); });
+    EXPECT_NE(what.find("'text' expects a text of UTF-8 without control characters"),
+              std::string::npos)
+        << what;
+  }
+  option.set("Łódź \\ '#%'.txt", "here");
+  EXPECT_EQ(file, "Łódź \\ '#%'.txt");
+}
+
 TEST(Option, WritesTomlThatReadsBack) {
   Fields f;
   f.lr = 2;

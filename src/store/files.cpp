@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "base/utf8.h"
 
 namespace omni {
 
@@ -102,9 +103,9 @@ void atomic_write(const fs::path& path, std::string_view bytes) {
   atomic_write(path, std::span(&bytes, 1));
 }
 
-void append(const fs::path& path, std::string_view bytes) {
+void append(const fs::path& path, std::string_view text) {
   const Descriptor file{open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)};
-  int error = file.fd < 0 ? errno : write_all(file.fd, bytes);
+  int error = file.fd < 0 ? errno : write_all(file.fd, visible(text));
   if (error == 0 && fsync(file.fd) != 0) error = errno;
   if (error != 0) fail("write", path, error);
 }
@@ -147,9 +148,10 @@ void remove_leftovers(const fs::path& folder) {
 }
 
 std::string csv_cell(std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
+  const std::string valid = valid_utf8(text);
+  if (valid.find_first_of(",\"\r\n") == std::string::npos) return valid;
   std::string cell = "\"";
-  for (const char c : text) {
+  for (const char c : valid) {
     if (c == '"') cell += '"';
     cell += c;
   }

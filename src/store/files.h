@@ -14,8 +14,9 @@ void atomic_write(const std::filesystem::path& path, std::string_view bytes);
 // The same for content in several pieces, written one after another.
 void atomic_write(const std::filesystem::path& path, std::span<const std::string_view> pieces);
 
-// Adds to the end of a file, which is made when absent. Not atomic: for logs alone.
-void append(const std::filesystem::path& path, std::string_view bytes);
+// Adds to the end of a log, which is made when absent. Not atomic. Controls are written as
+// visible() shows them, since logs are read on screens.
+void append(const std::filesystem::path& path, std::string_view text);
 
 // A small file as a whole: a configuration, a manifest. UserError when it cannot be read and for more
 // than kMostRead bytes, which is another kind of file, or a device without an end.
@@ -29,7 +30,8 @@ void make_folder(const std::filesystem::path& path);
 // processes that are alive.
 void remove_leftovers(const std::filesystem::path& folder);
 
-// One cell of a CSV file (RFC 4180): quoted when it holds a comma, a quote or a line break.
+// One cell of a CSV file (RFC 4180): quoted when it holds a comma, a quote or a line break. Bytes
+// that are no UTF-8 become U+FFFD.
 std::string csv_cell(std::string_view text);
 // A number with the fewest digits that read back to the same double; empty for NaN.
 std::string csv_number(double value);

@@ -77,6 +77,7 @@ TEST(Files, CsvCellsAreQuotedWhereNeeded) {
   EXPECT_EQ(csv_cell("plain"), "plain");
   EXPECT_EQ(csv_cell("a,b"), "\"a,b\"");
   EXPECT_EQ(csv_cell("say \"x\""), "\"say \"\"x\"\"\"");
+  EXPECT_EQ(csv_cell("caf\xc3"), "caf\xef\xbf\xbd") << "CSV files are UTF-8";
   EXPECT_EQ(csv_number(0.1), "0.1");
   EXPECT_EQ(csv_number(std::nan("")), "");
 }
@@ -114,11 +115,11 @@ TEST(Files, WhatKilledProcessesLeftIsRemoved) {
   EXPECT_TRUE(std::filesystem::exists(other));
 }
 
-TEST(Files, AppendsToTheEnd) {
+TEST(Files, LogsGrowAtTheirEndAndAreVisible) {
   const TestFolder folder;
-  append(folder.path() / "log", "a");
-  append(folder.path() / "log", "b");
-  EXPECT_EQ(read_file(folder.path() / "log"), "ab");
+  append(folder.path() / "log", "a\x1b[2J\n");
+  append(folder.path() / "log", "b\xc3");
+  EXPECT_EQ(read_file(folder.path() / "log"), "a\\u001b[2J\nb\xef\xbf\xbd");
   EXPECT_THROW(append(folder.path(), "c"), UserError);
 }
 

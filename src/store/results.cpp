@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "store/files.h"
 #include "store/png.h"
 #include "store/run_folder.h"
@@ -188,7 +189,7 @@ void Results::checkpoint() {
 void Results::set(std::string_view key, std::string_view value) {
   transaction([&] {
     state_->changed_run = true;
-    state_->db.prepare("INSERT OR REPLACE INTO run VALUES(?, ?)").run(key, value);
+    state_->db.prepare("INSERT OR REPLACE INTO run VALUES(?, ?)").run(key, visible(value));
   });
 }
 
@@ -264,7 +265,7 @@ void Results::record_text(std::string_view figure_id, int64_t seed, int64_t posi
   transaction([&] {
     state_->changed_seeds.insert(seed);
     state_->db.prepare("INSERT OR REPLACE INTO texts VALUES(?, ?, ?, ?)")
-        .run(figure_id, seed, position, text);
+        .run(figure_id, seed, position, visible(text));
   });
 }
 

@@ -108,7 +108,7 @@ class Results {
   Results(Results&&) noexcept;
 
   // Writing. A record of the same name (arm and seed; id; figure, seed and position) is
-  // replaced.
+  // replaced. Values are kept as visible() has them (base/utf8.h).
   void set(std::string_view key, std::string_view value);
   void set_arms(std::span<const ArmInfo> arms);  // in the order of the report
   void record_model(const ModelResult& model);
@@ -117,7 +117,7 @@ class Results {
   // What a figure of kind `images` shows at `position`, counted by rows from 0.
   void record_image(std::string_view figure_id, int64_t seed, int64_t position,
                     std::string_view label, std::string_view png);
-  // What a figure of kind `texts` shows there.
+  // What a figure of kind `texts` shows there, kept as visible() has it (base/utf8.h).
   void record_text(std::string_view figure_id, int64_t seed, int64_t position,
                    std::string_view text);
   void transaction(const std::function<void()>& work);  // all writes in `work`, or none

@@ -57,6 +57,28 @@ TEST(Results, ModelsAndMetricsReadBack) {
             "a,0,ok,-1,00ff,\na,1,ok,-1,00ff,0.25\n");
 }
 
+// Whatever a model says: SQLite's shell and Python read the file as UTF-8, and print it.
+TEST(Results, TextsOfModelsAreUtf8WithoutControls) {
+  const TestFolder folder;
+  const auto path = folder.path() / "results.sqlite";
+  const std::string said("a\0b\x1b[2J\ncaf\xc3 \xc2\x9b", 15);
+  const std::string shown = "a\\u0000b\\u001b[2J\ncaf\xef\xbf\xbd \\u009b";
+  const std::string name("n\0\xff", 3);
+  {
+    Results r(path, Access::write);
+    r.record_text("said", 0, 0, said);
+    r.set("key", said);
+    r.set_arms(std::vector<ArmInfo>{{"a", said, "", {}}});
+    r.record_model(model("a", 0, {{name, kFinalStep, 1}}));
+  }
+  const Results r(path, Access::read);
+  EXPECT_EQ(r.texts("said").at(0).text, shown);
+  EXPECT_EQ(r.get("key"), shown);
+  EXPECT_EQ(r.metric_names(true), (std::vector<std::string>{"n\xef\xbf\xbd\xef\xbf\xbd"}));
+  EXPECT_EQ(r.values(name, "a").size(), 1U) << "asked by the name that it was given";
+  EXPECT_EQ(r.arms().at(0).label.substr(0, 4), std::string_view("a\0b\x1b", 4)) << "JSON within";
+}
+
 TEST(Results, ARepeatedModelReplacesTheOldOne) {
   const TestFolder folder;
   Results r(folder.path() / "r.sqlite", Access::write);

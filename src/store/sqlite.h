@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/utf8.h"
 
 namespace omni::sqlite {
 
@@ -121,8 +122,13 @@ class Statement {
   }
 
  private:
+  // SQLite's shell and Python read TEXT as UTF-8 that ends at a NUL: whatever a text is made of,
+  // all can read it.
   void bind_one(int i, std::string_view v) {
-    sqlite3_bind_text(statement_.get(), i, v.data() ? v.data() : "", static_cast<int>(v.size()),
+    std::string text = valid_utf8(v);
+    for (size_t at = 0; (at = text.find('\0', at)) != std::string::npos;)
+      text.replace(at, 1, kReplacement);
+    sqlite3_bind_text(statement_.get(), i, text.data(), static_cast<int>(text.size()),
                       SQLITE_TRANSIENT);
   }
   void bind_one(int i, Bytes v) {

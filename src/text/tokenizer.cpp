@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/nearest.h"
+#include "base/utf8.h"
 #include "text/hashing.h"
 
 namespace omni {
@@ -33,7 +34,7 @@ bool Vocabulary::is_special(int32_t id) const {
 std::string Tokenizer::decode(std::span<const int32_t> ids) const {
   std::string text;
   for (const int32_t id : ids) text += text_of(id);
-  return text;
+  return valid_utf8(text);
 }
 
 const std::string& Tokenizer::text_of(int32_t id) const {

@@ -53,8 +53,9 @@ class Tokenizer {
 
   // UserError for text that is not UTF-8, naming the byte.
   virtual std::vector<int32_t> encode(std::string_view text) const = 0;
-  // The tokens' texts joined. Special tokens give their names; byte-pair tokens may cut characters
-  // in two. UserError for an id that is none of size().
+  // The tokens' texts joined. Special tokens give their names; where byte-pair tokens cut
+  // characters and their other parts do not follow stands U+FFFD. UserError for an id that is none
+  // of size().
   std::string decode(std::span<const int32_t> ids) const;
 
   int32_t size() const { return vocabulary_.size(); }
