@@ -45,7 +45,7 @@ function(use_clang target sanitizers)
 endfunction()
 
 add_library(omni_fuzz_parsers OBJECT EXCLUDE_FROM_ALL fuzz/fuzzer.cpp fuzz/target.cpp)
-foreach(source base/json base/nearest cli/choice data/idx graph/type lab/arrays lab/checkpoint
+foreach(source base/json base/nearest base/utf8 cli/choice data/idx graph/type lab/arrays lab/checkpoint
     lab/hub_config lab/options lab/resolve nn/ensemble store/figure_spec store/files
     store/run_folder store/safetensors text/bpe text/bpe_files text/byte_letters
     text/char_tokenizer text/choice_items text/lines text/piece_counts text/pieces text/tokenizer

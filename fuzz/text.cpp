@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "fuzz/target.h"
 #include "text/char_tokenizer.h"
 #include "text/lines.h"
@@ -14,8 +15,12 @@ namespace omni::fuzz {
 const MemoryBound kMemory{2 << 20, 4000};
 
 void read(std::string_view input) {
+  check(is_utf8(valid_utf8(input)) && visible(visible(input)) == visible(input) &&
+            visible(input).find_first_of(std::string_view("\r\x1b\x7f\0", 4)) == input.npos,
+        "bytes that are no text when they are said to be");
   const std::string text = read_text(file_with(input));
   require_utf8(text, "text");
+  check(text.find_first_of(std::string_view("\r\0", 2)) == text.npos, "an end of line, or a zero");
   std::string characters;
   int64_t count = 0;
   for (size_t at = 0; at < text.size(); ++count) {
@@ -35,6 +40,10 @@ void read(std::string_view input) {
     bytes += line.size();
   }
   check(bytes <= text.size(), "lines of {} bytes", bytes);
+
+  check(
+      stripped(text).find_first_of(" \n\t") != 0 && stripped_end(stripped(text)) == stripped(text),
+      "white space around a stripped text");
 
   const std::vector<std::string> texts = {text};
   const WordTokenizer words = WordTokenizer::train(texts, 1000);

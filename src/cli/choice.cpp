@@ -9,6 +9,7 @@
 #include "base/nearest.h"
 #include "engine/passes.h"
 #include "store/files.h"
+#include "text/lines.h"
 
 namespace omni::cli {
 namespace {
@@ -77,7 +78,8 @@ std::vector<int64_t> seeds_of_models(const std::string& n, const std::string& wh
 Chosen choose(const Context& context, const Choice& choice) {
   std::vector<Assignment> from_file, typed;
   if (!choice.config.empty())
-    from_file = parse_assignments(read_file(choice.config), choice.config);
+    from_file =
+        parse_assignments(plain_text(read_file(choice.config), choice.config), choice.config);
 
   std::string name;
   for (const std::string& word : choice.words) {

@@ -8,8 +8,13 @@
 
 namespace omni {
 
-// A whole file, decompressed if it is gzipped. UserError when it cannot be read, is a broken gzip
-// file, or is not UTF-8 (with the byte).
+// A text as any editor may have saved it, made one: UTF-8 without a byte-order mark, lines ended by
+// "\n". `bytes`: UTF-8, or UTF-16 of either order that begins with the mark; lines ended by "\n",
+// "\r\n" or "\r". UserError that begins with `where` for anything else, and for zero bytes.
+std::string plain_text(std::string bytes, std::string_view where);
+
+// plain_text() of a whole file, decompressed if it is gzipped. UserError also when it cannot be
+// read or is a broken gzip file.
 std::string read_text(const std::filesystem::path& path);
 
 // The lines of a text, without their ends (\n or \r\n).

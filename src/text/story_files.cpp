@@ -25,10 +25,9 @@ std::string_view trimmed(std::string_view text) {
 std::pair<size_t, size_t> next_separator(std::string_view text, size_t at, StorySeparator kind) {
   if (kind == StorySeparator::marker) return {text.find(kEndOfText, at), kEndOfText.size()};
   for (size_t begin; (begin = text.find('\n', at)) != std::string_view::npos;) {
-    size_t end = begin, breaks = 0;
-    while (end < text.size() && (text[end] == '\n' || text[end] == '\r'))
-      breaks += text[end++] == '\n';
-    if ((breaks >= 2) == (kind == StorySeparator::blank_lines)) return {begin, end - begin};
+    const size_t end = std::min(text.find_first_not_of('\n', begin), text.size());
+    const size_t breaks = end - begin;
+    if ((breaks >= 2) == (kind == StorySeparator::blank_lines)) return {begin, breaks};
     at = end;
   }
   return {std::string_view::npos, 0};

@@ -25,11 +25,12 @@ struct StoryFileOptions {
   double validation_share = 0.15, test_share = 0.15;
 };
 
-// White space around a story is dropped, and so are empty stories.
+// Of a plain_text(). White space around a story is dropped, and so are empty stories.
 std::vector<std::string> split_stories(std::string_view text, StorySeparator separator);
 
 // Reads a file, or all files *.txt and *.txt.gz under a folder in the order of their names; plain
-// or gzipped. Stories said twice count once. Which split a story falls into depends on its (cut)
+// or gzipped, as plain_text() makes them: an editor's line ends and byte-order mark change nothing.
+// Stories said twice count once. Which split a story falls into depends on its (cut)
 // text and the key alone, whatever else is there.
 // UserError: nothing to read, not UTF-8, shares that leave nothing to train on, a rule that matches
 // no story or all, a split without stories to forget or to retain.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <map>
@@ -17,11 +18,11 @@ namespace {
 using Texts = std::vector<std::string>;
 
 TEST(SplitStories, AtMarkersLinesAndBlankLines) {
-  const std::string text = "One.\n\nMore of one.\nTwo.\r\n\r\nMore of two.\r\nThree.\n";
+  const std::string text = "One.\n\nMore of one.\nTwo.\n\nMore of two.\nThree.\n";
   EXPECT_EQ(split_stories(text, StorySeparator::automatic),
-            (Texts{"One.\n\nMore of one.", "Two.\r\n\r\nMore of two.", "Three."}));
+            (Texts{"One.\n\nMore of one.", "Two.\n\nMore of two.", "Three."}));
   EXPECT_EQ(split_stories(text, StorySeparator::blank_lines),
-            (Texts{"One.", "More of one.\nTwo.", "More of two.\r\nThree."}));
+            (Texts{"One.", "More of one.\nTwo.", "More of two.\nThree."}));
   EXPECT_EQ(split_stories("a\nb\n<|endoftext|>\n\nc<|endoftext|><|endoftext|>",
                           StorySeparator::automatic),
             (Texts{"a\nb", "c"}));
@@ -63,6 +64,23 @@ TEST(ReadStories, SplitsByContentAlone) {
        places_of(read_stories(folder.path() / "one.file", forest_rule(), Key::of(1))))
     EXPECT_EQ(places.at(text), place) << text;
   EXPECT_NE(places, places_of(read_stories(folder.path(), forest_rule(), Key::of(2))));
+}
+
+TEST(ReadStories, AnEditorsLineEndsChangeNothing) {
+  const TestFolder folder;
+  std::string windows = "\ufeff";
+  for (const char c : many(0, 100)) windows += c == '\n' ? std::string("\r\n") : std::string(1, c);
+  std::string old = many(0, 100);
+  std::ranges::replace(old, '\n', '\r');
+  std::ofstream(folder.path() / "plain") << many(0, 100);
+  std::ofstream(folder.path() / "windows") << windows;
+  std::ofstream(folder.path() / "old") << old;
+  const auto places = [&](const char* name) {
+    return places_of(read_stories(folder.path() / name, forest_rule(), Key::of(1)));
+  };
+  EXPECT_EQ(places("plain").size(), 100U);
+  EXPECT_EQ(places("windows"), places("plain"));
+  EXPECT_EQ(places("old"), places("plain"));
 }
 
 TEST(ReadStories, CutsBeforeItLabels) {
