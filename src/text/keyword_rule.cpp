@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "text/unicode.h"
 
 namespace omni {
@@ -40,7 +41,8 @@ KeywordRule::KeywordRule(const std::vector<std::string>& words) {
 }
 
 bool KeywordRule::matches(std::string_view text) const {
-  return any_word(text, [&](std::string_view word) { return words_.contains(lower_case(word)); });
+  return is_utf8(text) &&
+         any_word(text, [&](std::string_view word) { return words_.contains(lower_case(word)); });
 }
 
 int64_t KeywordRule::label(std::vector<Story>& stories) const {

@@ -19,6 +19,8 @@ class KeywordRule {
   // UserError for no words, an empty one, or one that is several words or not UTF-8.
   explicit KeywordRule(const std::vector<std::string>& words);
 
+  // Whether the text holds one of the words. Bytes that are no UTF-8, as byte-pair tokens that are
+  // pieces of characters are, hold none.
   bool matches(std::string_view text) const;
   // Labels the stories; how many are to be forgotten. UserError if that is none or all of them.
   int64_t label(std::vector<Story>& stories) const;

@@ -16,6 +16,8 @@ TEST(KeywordRule, MatchesWholeWordsOfAnyCase) {
        {"", "treetop", "street", "tree_1", "deforest", "tree2", "treeé", "wood"})
     EXPECT_FALSE(rule.matches(text)) << text;
   EXPECT_TRUE(KeywordRule({"ÉTÉ"}).matches("un été."));
+  for (const char* piece : {"\xc3", "\xa9", " tree\xc3", "\xe4\xb8"})
+    EXPECT_FALSE(rule.matches(piece)) << "a token that is a piece of a character";
 }
 
 TEST(KeywordRule, LabelsStories) {
