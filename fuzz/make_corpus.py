@@ -40,7 +40,10 @@ put_all("configuration", "good", {
     "undo": 'experiment = "undo"\npreset = "smoke"\nmodels = 2\n',
     "relearning": 'experiment = "unlearning-relearning"\npreset = "smoke"\n',
     "path": 'experiment = "path-dependence"\npreset = "smoke"\nprecision = "bf16"\n',
-    "sweep": 'experiment = "subliminal-learning"\npreset = "smoke"\nlr = [1e-3, 0.01] # two\n'})
+    "sweep": 'experiment = "subliminal-learning"\npreset = "smoke"\nlr = [1e-3, 0.01] # two\n',
+    "windows": '\ufeffexperiment = "undo"\r\npreset = "smoke"\r\nmodels = 2\r\n',
+    "old": 'experiment = "undo"\rpreset = "smoke"\r',
+    "utf-16": '\ufeffexperiment = "undo"\r\npreset = "smoke"\r\n'.encode("utf-16-le")})
 put_all("configuration", "bad", {
     "empty": "", "no-experiment": "lr = 1\n", "unknown": 'experiment = "subliminal-lerning"\n',
     "key": 'experiment = "undo"\nlearning = 1\n', "twice": 'experiment = "undo"\nlr = 1\nlr = 2\n',
@@ -48,7 +51,9 @@ put_all("configuration", "bad", {
     "no-array": 'experiment = "undo"\nlr = []\n', "nested": 'experiment = "undo"\nlr = [[1]]\n',
     "deep": "lr = " + "[" * 400, "infinite": 'experiment = "undo"\nlr = inf\n',
     "dotted": "a." * 8000 + "a = 1\n", "tables": "[a" + ".a" * 8000 + "]\n",
-    "not-utf-8": b'experiment = "undo"\ndata = "\xff"\n'})
+    "not-utf-8": b'experiment = "undo"\ndata = "\xff"\n',
+    "control": 'experiment = "era-unlearning"\ntext = "a\\u001b[2J"\n',
+    "zero": 'experiment = "undo"\0\n'})
 
 put_all("arguments", "good", {
     "plain": "subliminal-learning\npreset=smoke", "seeds": "undo\npreset=smoke\nseeds=0..3",
@@ -73,14 +78,16 @@ ONE, THREE = b"\0", b"\2"
 IMAGES, LABELS = idx([2, 1, 3], b"abcdef"), idx([4], b"\0\1\2\3")
 put_all("idx", "good", {
     "labels": ONE + LABELS, "images": THREE + IMAGES, "none": ONE + idx([0], b""),
-    "labels-gz": ONE + packed(LABELS), "images-gz": THREE + packed(IMAGES)})
+    "labels-gz": ONE + packed(LABELS), "images-gz": THREE + packed(IMAGES),
+    "two-gz": THREE + packed(IMAGES[:9]) + packed(IMAGES[9:]),
+    "padded-gz": ONE + packed(LABELS) + bytes(100)})
 put_all("idx", "bad", {
     "empty": b"", "cut": THREE + IMAGES[:9], "longer": THREE + IMAGES + b"g",
     "dimensions": THREE + LABELS, "type": ONE + idx([1], b"abcd", kind=0x0d),
     "wraps": THREE + idx([1 << 31, 1 << 31, 4], b""), "huge": ONE + idx([0xffffffff], b"x"),
     "bomb-gz": ONE + packed(idx([100_000_000], bytes(3_000_000))),
     "cut-gz": ONE + packed(LABELS)[:-5], "tail-gz": ONE + packed(LABELS) + b"x",
-    "two-gz": ONE + packed(LABELS) * 2, "nested-gz": ONE + packed(packed(LABELS)),
+    "twice-gz": ONE + packed(LABELS) * 2, "nested-gz": ONE + packed(packed(LABELS)),
     "flags-gz": ONE + b"\x1f\x8b\x08\xff" + bytes(20), "magic-gz": ONE + b"\x1f\x8b"})
 
 
@@ -290,8 +297,16 @@ put_all("choices", "bad", {
 
 put_all("text", "good", {
     "words": "A tree, a house.\r\nA hat's 12 leaves!\n", "gz": packed(b"one two\nthree"),
-    "many": "\u00dcnder \u0130 \U0001f600 \u4e00\u4e8c \u00a0 1\u00b2"})
+    "many": "\u00dcnder \u0130 \U0001f600 \u4e00\u4e8c \u00a0 1\u00b2",
+    "mark": "\ufeffOne \u00e9.\r\nTwo.\r\n", "old": "One.\r\rTwo.\r",
+    "utf-16": "\ufeffOne \U0001f600.\r\nTwo.\r\n".encode("utf-16-le"),
+    "utf-16-big": "\ufeffOne.\nTwo.\n".encode("utf-16-be"),
+    "controls": "One\x1b[2J\x7f \u009b \u202e \u2066"})
 put_all("text", "bad", {
+    "utf-32": "\ufeffOne".encode("utf-32-le"), "no-mark": "One".encode("utf-16-le"),
+    "odd": "\ufeffOne".encode("utf-16-le")[:-1], "zero": b"One\0two",
+    "half": "\ufeffOne \U0001f600".encode("utf-16-le")[:-2],
+    "no-lead": b"\xfe\xff\xdc\x00\xdc\x00",
     "empty": "", "byte": b"a\xffb", "cut": b"a\xe2\x82", "long-form": b"\xc0\x80",
     "surrogate": b"\xed\xa0\x80", "beyond": b"\xf4\x90\x80\x80", "cut-gz": packed(b"one two")[:-3],
     "repeated": "aa b"})

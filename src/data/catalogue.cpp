@@ -44,14 +44,18 @@ std::string searched(const DataOptions& options) {
 
 struct Search {
   std::optional<ImageSetPlace> complete;
-  std::string partial;  // clauses about folders that hold some of the files
+  std::string partial;  // clauses about folders that hold some of the files, or others of the set
 };
 
 Search search(const ImageSet& set, const DataOptions& options) {
   Search result;
   for (const fs::path& directory : options.directories) {
     const auto place = find_image_set(set, directory);
-    if (!place) continue;
+    if (!place) {
+      if (const std::string other = other_form_of(set, directory); !other.empty())
+        result.partial += fmt::format("; {} is there, but not read", other);
+      continue;
+    }
     if (place->complete()) {
       result.complete = place;
       return result;
@@ -114,7 +118,8 @@ const std::vector<ImageSet>& image_sets() {
          {"t10k-labels", 1, kTestLabels,
           "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"}}},
        {"https://ossci-datasets.s3.amazonaws.com/mnist/",
-        "https://storage.googleapis.com/cvdf-datasets/mnist/"}},
+        "https://storage.googleapis.com/cvdf-datasets/mnist/"},
+       {"MNIST"}},
       // H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST", arXiv 1708.07747.
       {"fashion-mnist",
        {{{"train-images", 3, kTrainImages,
@@ -126,7 +131,8 @@ const std::vector<ImageSet>& image_sets() {
          {"t10k-labels", 1, kTestLabels,
           "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"}}},
        {"https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
-        "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"}},
+        "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"},
+       {"FashionMNIST"}},
   };
   return sets;
 }

@@ -37,6 +37,11 @@ struct Inflater {
   ~Inflater() { inflateEnd(&stream); }
 };
 
+// What has not been inflated yet.
+std::span<const std::byte> rest_of(std::span<const std::byte> bytes, const z_stream& stream) {
+  return bytes.last(stream.avail_in);
+}
+
 }  // namespace
 
 std::vector<std::byte> decompress(std::vector<std::byte> bytes, size_t largest_bytes,
@@ -53,6 +58,7 @@ std::vector<std::byte> decompress(std::vector<std::byte> bytes, size_t largest_b
   check(stream.avail_in == bytes.size(), "{}: compressed bytes exceed 4 GiB", origin);
   std::vector<std::byte> out;
   std::vector<std::byte> chunk(kChunk);
+  std::span<const std::byte> rest;  // behind the member
   for (;;) {
     stream.next_out = reinterpret_cast<Bytef*>(chunk.data());
     stream.avail_out = static_cast<uInt>(chunk.size());
@@ -61,7 +67,12 @@ std::vector<std::byte> decompress(std::vector<std::byte> bytes, size_t largest_b
     require(out.size() <= largest_bytes,
             "{}: expected at most {} bytes after decompression, found more", origin,
             largest_bytes);
-    if (status == Z_STREAM_END) break;
+    if (status == Z_STREAM_END) {
+      rest = rest_of(bytes, stream);
+      if (!begins_as_gzip(rest)) break;
+      check(inflateReset(&stream) == Z_OK, "zlib: another member cannot be begun");
+      continue;
+    }
     const bool starved = status == Z_BUF_ERROR || (status == Z_OK && stream.avail_in == 0 &&
                                                    stream.avail_out == chunk.size());
     require(!starved, "{}: expected a whole gzip file, found one cut off after {} bytes "
@@ -69,8 +80,11 @@ std::vector<std::byte> decompress(std::vector<std::byte> bytes, size_t largest_b
     require(status == Z_OK, "{}: expected a sound gzip file, found damage ({}) after {} "
             "decompressed bytes", origin, stream.msg ? stream.msg : "unknown cause", out.size());
   }
-  require(stream.avail_in == 0, "{}: expected the end of the gzip file, found {} more bytes",
-          origin, stream.avail_in);
+  const bool padded = std::ranges::all_of(rest, [](std::byte b) { return b == std::byte{0}; });
+  require(padded,
+          "{}: expected the end of the gzip file, another member or zeros, found {} more "
+          "bytes",
+          origin, rest.size());
   return out;
 }
 
@@ -81,9 +95,9 @@ std::vector<std::byte> read_bytes(const std::filesystem::path& file, size_t larg
           error ? error.message() : "something else (a folder or a device)");
   const std::unique_ptr<FILE, int (*)(FILE*)> in(std::fopen(file.c_str(), "rb"), std::fclose);
   require(in != nullptr, "{}: cannot be read: {}", file.string(), std::strerror(errno));
-  // gzip adds at most a header, a trailer and 5 bytes per 16 KiB, so a file beyond this cannot
-  // hold the wanted bytes in either form.
-  const size_t largest_file = largest_bytes + largest_bytes / 1024 + 4096;
+  // gzip adds a header, a trailer and 5 bytes per 16 KiB to each member, and there may be zeros
+  // behind the last: a file beyond this holds the wanted bytes in no usual form.
+  const size_t largest_file = 2 * largest_bytes + (1 << 16);
   std::vector<std::byte> bytes;
   std::vector<std::byte> chunk(kChunk);
   while (const size_t got = std::fread(chunk.data(), 1, chunk.size(), in.get())) {

@@ -12,9 +12,10 @@
 
 namespace omni {
 
-// The whole file, decompressed if it begins as gzip does. Memory grows with what is really there,
-// never with what a header promises. UserError if the file cannot be read, is a damaged gzip file,
-// or holds more than `largest_bytes` when decompressed.
+// The whole file, decompressed if it begins as gzip does: all members, one after another, and zeros
+// behind them left out, as gzip does (RFC 1952, section 2.2). Memory grows with what is really
+// there, never with what a header promises. UserError if the file cannot be read, is a damaged gzip
+// file, or holds more than `largest_bytes` when decompressed.
 std::vector<std::byte> read_bytes(const std::filesystem::path& file, size_t largest_bytes);
 
 // The same for bytes already in memory; `origin` is named in errors.

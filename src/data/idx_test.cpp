@@ -95,6 +95,25 @@ TEST(Decompress, EveryFlippedBitIsNoticedOrHarmless) {
   EXPECT_GT(noticed, static_cast<int>(8 * (packed.size() - 10)) * 9 / 10);
 }
 
+// As `cat a.gz b.gz`, pigz and bgzip write them, and as tapes pad them.
+TEST(Decompress, TakesSeveralMembersAndZerosBehindThem) {
+  const std::string a(300000, 'a'), b = "b", two = gzip(a) + gzip(b);
+  EXPECT_EQ(decompress(bytes_of(two), kPlenty, "two"), bytes_of(a + b));
+  EXPECT_EQ(decompress(bytes_of(two + gzip("") + std::string(512, '\0')), kPlenty, "padded"),
+            bytes_of(a + b));
+  for (const size_t cut : {size_t{1}, size_t{9}, gzip(b).size() - 2})
+    EXPECT_THROW(decompress(bytes_of(two.substr(0, two.size() - cut)), kPlenty, "cut"), UserError);
+  EXPECT_THROW(decompress(bytes_of(two), a.size(), "limit"), UserError);
+  EXPECT_THAT(
+      error_of([&] { decompress(bytes_of(two + std::string(3, '\0') + "x"), kPlenty, "x"); }),
+      HasSubstr("found 4 more bytes"));
+  const TestFolder folder;
+  std::string many;
+  for (int i = 0; i < 1000; ++i) many += gzip("0123456789");
+  test::write_text(folder.path() / "many", many);
+  EXPECT_EQ(read_bytes(folder.path() / "many", 10000).size(), 10000U);
+}
+
 TEST(Decompress, StopsAtTheLimitAndRefusesAppendedBytes) {
   const std::string bomb = gzip(std::string(10'000'000, 'a'));
   EXPECT_THAT(error_of([&] { decompress(bytes_of(bomb), 1000, "bomb"); }),

@@ -13,6 +13,8 @@ namespace {
 // Room for another file of the same kind, so that its header or hash can name the difference.
 constexpr size_t kSlack = 1 << 20;
 
+constexpr const char* kRaw = "raw";  // torchvision keeps IDX files in a folder of this name
+
 std::optional<fs::path> find_file(const ImageFile& file, const fs::path& folder) {
   for (const char* joint : {"-", "."})
     for (const char* ending : {".gz", ""}) {
@@ -22,6 +24,28 @@ std::optional<fs::path> find_file(const ImageFile& file, const fs::path& folder)
       if (fs::exists(path, ignored)) return path;
     }
   return std::nullopt;
+}
+
+// Where the files of a set may lie, the likeliest first.
+std::vector<fs::path> folders_of(const ImageSet& set, const fs::path& directory) {
+  std::vector<std::string> names = set.other_names;
+  names.insert(names.begin(), set.name);
+  // A trailing slash would leave filename() empty.
+  const fs::path named = directory.has_filename() ? directory : directory.parent_path();
+  const auto is_named = [&](const fs::path& folder) {
+    return std::ranges::find(names, folder.filename().string()) != names.end();
+  };
+  std::vector<fs::path> folders;
+  for (const std::string& name : names) {
+    folders.push_back(directory / name);
+    folders.push_back(directory / name / kRaw);
+  }
+  if (is_named(named)) {
+    folders.push_back(directory);
+    folders.push_back(directory / kRaw);
+  }
+  if (named.filename() == kRaw && is_named(named.parent_path())) folders.push_back(directory);
+  return folders;
 }
 
 Split read_split(const ImageSet& set, const ImageSetPlace& place, size_t first,
@@ -63,12 +87,8 @@ bool ImageSetPlace::complete() const {
 }
 
 std::optional<ImageSetPlace> find_image_set(const ImageSet& set, const fs::path& directory) {
-  // A trailing slash would leave filename() empty.
-  const fs::path named = directory.has_filename() ? directory : directory.parent_path();
   std::optional<ImageSetPlace> best;
-  std::vector<fs::path> folders = {directory / set.name};
-  if (named.filename() == set.name) folders.push_back(directory);
-  for (const fs::path& folder : folders) {
+  for (const fs::path& folder : folders_of(set, directory)) {
     ImageSetPlace place{folder, {}};
     bool any = false;
     for (size_t i = 0; i < set.files.size(); ++i) {
@@ -77,9 +97,24 @@ std::optional<ImageSetPlace> find_image_set(const ImageSet& set, const fs::path&
         any = true;
       }
     }
-    if (any && (!best || place.complete())) best = place;
+    if (any && (!best || (place.complete() && !best->complete()))) best = place;
   }
   return best;
+}
+
+std::string other_form_of(const ImageSet& set, const fs::path& directory) {
+  std::vector<std::pair<fs::path, const char*>> forms = {
+      {directory / (set.name + ".npz"), "Keras' archive"},
+      {directory / (set.name + "_train.csv"), "a CSV file"}};
+  for (const fs::path& folder : folders_of(set, directory))
+    forms.emplace_back(folder / "processed" / "training.pt", "torchvision's tensors");
+  for (const ImageFile& file : set.files)
+    if (const auto path = find_file(file, directory))
+      forms.emplace_back(*path, "in a folder that does not say of which set it is");
+  std::error_code ignored;
+  for (const auto& [path, what] : forms)
+    if (fs::exists(path, ignored)) return fmt::format("{} ({})", path.string(), what);
+  return "";
 }
 
 void verify_image_file(const ImageFile& file, std::span<const std::byte> decompressed,

@@ -27,6 +27,7 @@ struct ImageSet {
   std::string name;
   std::array<ImageFile, 4> files;    // train images, train labels, test images, test labels
   std::vector<std::string> mirrors;  // folders, to which standard_name() + ".gz" is added
+  std::vector<std::string> other_names = {};  // of its folder, by which other libraries call it
   int classes = 10;
 };
 
@@ -40,11 +41,16 @@ struct ImageSetPlace {
   bool complete() const;
 };
 
-// The files of `set` in `directory`: in the folder named after the set within it, or in
-// `directory` itself if that is its name. Each may be plain or gzipped, named
-// "train-images-idx3-ubyte" or "train-images.idx3-ubyte". Empty if none of the four is there.
+// The files of `set` in `directory`: in the folder named after the set within it, in a folder "raw"
+// of that (torchvision's layout: MNIST/raw), or in `directory` itself if it is one of these. Each
+// file may be plain or gzipped, named "train-images-idx3-ubyte" or "train-images.idx3-ubyte". Of
+// several places the first that has all four; empty if none has any of them.
 std::optional<ImageSetPlace> find_image_set(const ImageSet& set,
                                             const std::filesystem::path& directory);
+
+// A file in `directory` that holds `set` in a form that is not read, and what that is, as "PATH
+// (Keras' archive)"; empty if there is none.
+std::string other_form_of(const ImageSet& set, const std::filesystem::path& directory);
 
 // Reads and checks all four files. UserError names the file, what was expected and what was found.
 Dataset load_image_set(const ImageSet& set, const ImageSetPlace& place);

@@ -57,6 +57,48 @@ TEST(ImageSet, FindsEveryWayTheFilesMayLie) {
       }
 }
 
+// torchvision's datasets.MNIST(root) keeps root/MNIST/raw/train-images-idx3-ubyte and its .gz.
+TEST(ImageSet, FindsTorchvisionsLayout) {
+  SmallSet small = small_set("tiny");
+  small.set.other_names = {"TINY"};
+  for (const char* where : {"data/TINY/raw", "data/tiny/raw", "data/TINY"})
+    for (const bool packed : {false, true}) {
+      const TestFolder folder;
+      for (size_t i = 0; i < 4; ++i)
+        test::write_text(
+            folder.path() / where / (small.set.files[i].standard_name() + (packed ? ".gz" : "")),
+            packed ? gzip(small.contents[i]) : small.contents[i]);
+      for (fs::path p = folder.path() / where; p != folder.path(); p = p.parent_path())
+        EXPECT_EQ(load_from(small, p).train.count(), 6) << p << packed;
+    }
+}
+
+TEST(ImageSet, ACompletePlaceGoesBeforeAnIncompleteOne) {
+  const TestFolder folder;
+  const SmallSet small = small_set("tiny");
+  small.write(folder.path());
+  fs::create_directory(folder.path() / "tiny" / "raw");
+  for (const char* file : {"train-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"})
+    fs::copy(folder.path() / "tiny" / file, folder.path() / "tiny" / "raw" / file);
+  EXPECT_EQ(find_image_set(small.set, folder.path())->folder, folder.path() / "tiny");
+  fs::remove(folder.path() / "tiny" / "t10k-labels-idx1-ubyte.gz");
+  EXPECT_FALSE(find_image_set(small.set, folder.path())->complete());
+}
+
+TEST(ImageSet, NamesFormsThatAreNotRead) {
+  const SmallSet small = small_set("tiny");
+  const auto found = [&](const char* file) {
+    const TestFolder folder;
+    test::write_text(folder.path() / file, "x");
+    return other_form_of(small.set, folder.path());
+  };
+  EXPECT_THAT(found("tiny.npz"), HasSubstr("tiny.npz (Keras' archive)"));
+  EXPECT_THAT(found("tiny/processed/training.pt"), HasSubstr("torchvision's tensors"));
+  EXPECT_THAT(found("tiny_train.csv"), HasSubstr("a CSV file"));
+  EXPECT_THAT(found("t10k-images-idx3-ubyte.gz"), HasSubstr("does not say of which set"));
+  EXPECT_EQ(found("other.npz"), "");
+}
+
 TEST(ImageSet, AFolderOfAnotherNameIsNotTaken) {
   const TestFolder folder;
   const SmallSet small = small_set("tiny");
