@@ -14,9 +14,9 @@ void read(std::string_view input) {
   size_t bytes = 0;
   for (const auto& [name, array] : file.arrays) {
     bytes += array.bytes.size();
-    size_t expected = safetensors::size_of(array.dtype);
-    for (const int64_t extent : array.shape) expected *= static_cast<size_t>(extent);
-    check(array.bytes.size() == expected, "'{}' has {} bytes", name, array.bytes.size());
+    size_t bits = safetensors::bits_of(array.dtype);
+    for (const int64_t extent : array.shape) bits *= static_cast<size_t>(extent);
+    check(array.bytes.size() * 8 == bits, "'{}' has {} bytes", name, array.bytes.size());
   }
   check(bytes <= input.size(), "{} bytes of arrays in a file of {}", bytes, input.size());
 

@@ -18,19 +18,52 @@ static_assert(std::endian::native == std::endian::little, "the format is little-
 
 namespace {
 
-constexpr Dtype kAllDtypes[] = {Dtype::f32, Dtype::bf16, Dtype::i32,    Dtype::i64,
-                                Dtype::u32, Dtype::u8,   Dtype::boolean};
+struct TypeEntry {
+  Dtype dtype;
+  std::string_view name;
+  size_t bits;
+};
+constexpr TypeEntry kTypes[] = {{Dtype::f32, "F32", 32},
+                                {Dtype::bf16, "BF16", 16},
+                                {Dtype::f16, "F16", 16},
+                                {Dtype::f64, "F64", 64},
+                                {Dtype::c64, "C64", 64},
+                                {Dtype::i8, "I8", 8},
+                                {Dtype::i16, "I16", 16},
+                                {Dtype::i32, "I32", 32},
+                                {Dtype::i64, "I64", 64},
+                                {Dtype::u8, "U8", 8},
+                                {Dtype::u16, "U16", 16},
+                                {Dtype::u32, "U32", 32},
+                                {Dtype::u64, "U64", 64},
+                                {Dtype::boolean, "BOOL", 8},
+                                {Dtype::f8_e4m3, "F8_E4M3", 8},
+                                {Dtype::f8_e5m2, "F8_E5M2", 8},
+                                {Dtype::f8_e8m0, "F8_E8M0", 8},
+                                {Dtype::f8_e4m3fnuz, "F8_E4M3FNUZ", 8},
+                                {Dtype::f8_e5m2fnuz, "F8_E5M2FNUZ", 8},
+                                {Dtype::f6_e2m3, "F6_E2M3", 6},
+                                {Dtype::f6_e3m2, "F6_E3M2", 6},
+                                {Dtype::f4, "F4", 4}};
+
+const TypeEntry& entry_of(Dtype dtype) {
+  const auto found = std::ranges::find(kTypes, dtype, &TypeEntry::dtype);
+  if (found == std::end(kTypes)) throw Bug("unknown type of array");
+  return *found;
+}
+
 constexpr uint64_t kMaxHeader = 100'000'000;  // the format's own limit
 constexpr const char* kMetadata = "__metadata__";
 
-// Number of bytes of an array, or false where that passes 2^63.
+// Number of bytes of an array, or false where its bits pass 2^63 or fill no whole byte.
 bool byte_count(const std::vector<int64_t>& shape, Dtype dtype, uint64_t& bytes) {
-  bytes = size_of(dtype);
+  uint64_t bits = bits_of(dtype);
   for (const int64_t extent : shape)
-    if (extent < 0 || __builtin_mul_overflow(bytes, static_cast<uint64_t>(extent), &bytes) ||
-        bytes > static_cast<uint64_t>(INT64_MAX))
+    if (extent < 0 || __builtin_mul_overflow(bits, static_cast<uint64_t>(extent), &bits) ||
+        bits > static_cast<uint64_t>(INT64_MAX))
       return false;
-  return true;
+  bytes = bits / 8;
+  return bits % 8 == 0;
 }
 
 struct Entry {
@@ -51,8 +84,8 @@ json parse_header(const std::string& path, const std::string& text) {
     if (event == json::parse_event_t::object_start) seen[static_cast<size_t>(depth) + 1].clear();
     if (event == json::parse_event_t::key &&
         !seen[static_cast<size_t>(depth)].insert(parsed.get<std::string>()).second)
-      throw UserError(fmt::format("'{}': the name '{}' is given twice", path,
-                                  parsed.get<std::string>()));
+      throw UserError(
+          fmt::format("'{}': the name '{}' is given twice", path, parsed.get<std::string>()));
     return true;
   };
   return json::parse(text, watch);
@@ -61,11 +94,14 @@ json parse_header(const std::string& path, const std::string& text) {
 Entry parse_entry(const std::string& path, const std::string& name, const json& j) {
   Entry e{.name = name, .dtype = Dtype::f32, .shape = {}, .begin = 0, .end = 0};
   const std::string dtype = j.at("dtype");
-  const auto found = std::ranges::find(kAllDtypes, dtype, [](Dtype d) { return name_of(d); });
-  require(found != std::end(kAllDtypes),
-          "'{}': array '{}' has type '{}'; known are F32, BF16, I32, I64, U32, U8 and BOOL", path,
-          name, dtype);
-  e.dtype = *found;
+  const auto found = std::ranges::find(kTypes, std::string_view(dtype), &TypeEntry::name);
+  if (found == std::end(kTypes)) {
+    std::vector<std::string> names;
+    for (const TypeEntry& type : kTypes) names.emplace_back(type.name);
+    fail_user("'{}': array '{}' has type '{}'; known are {}", path, name, dtype,
+              fmt::join(names, ", "));
+  }
+  e.dtype = found->dtype;
   const auto count = [&](const json& v) -> uint64_t {
     require(v.is_number_unsigned() && v.get<uint64_t>() <= static_cast<uint64_t>(INT64_MAX),
             "'{}': array '{}' has a size or offset of {}", path, name, v.dump());
@@ -86,31 +122,8 @@ Entry parse_entry(const std::string& path, const std::string& name, const json& 
 
 }  // namespace
 
-size_t size_of(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::f32:
-    case Dtype::i32:
-    case Dtype::u32: return 4;
-    case Dtype::bf16: return 2;
-    case Dtype::i64: return 8;
-    case Dtype::u8:
-    case Dtype::boolean: return 1;
-  }
-  throw Bug("unknown type of array");
-}
-
-std::string_view name_of(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::f32: return "F32";
-    case Dtype::bf16: return "BF16";
-    case Dtype::i32: return "I32";
-    case Dtype::i64: return "I64";
-    case Dtype::u32: return "U32";
-    case Dtype::u8: return "U8";
-    case Dtype::boolean: return "BOOL";
-  }
-  throw Bug("unknown type of array");
-}
+size_t bits_of(Dtype dtype) { return entry_of(dtype).bits; }
+std::string_view name_of(Dtype dtype) { return entry_of(dtype).name; }
 
 Array Array::of(std::span<const float> values, std::vector<int64_t> shape) {
   const auto bytes = std::as_bytes(values);
@@ -194,8 +207,10 @@ File read(const std::filesystem::path& path) {
   std::ranges::sort(entries, {}, [](const Entry& e) { return std::pair(e.begin, e.end); });
   uint64_t position = 0;
   for (const Entry& e : entries) {
-    require(e.begin == position, "'{}': array '{}' begins at byte {}, expected {}: arrays must not "
-            "overlap or leave holes", shown, e.name, e.begin, position);
+    require(e.begin == position,
+            "'{}': array '{}' begins at byte {}, expected {}: arrays must not "
+            "overlap or leave holes",
+            shown, e.name, e.begin, position);
     position = e.end;
   }
   require(position == size - 8 - length,

@@ -13,9 +13,33 @@
 
 namespace omni::safetensors {
 
-enum class Dtype { f32, bf16, i32, i64, u32, u8, boolean };
-size_t size_of(Dtype dtype);             // bytes
-std::string_view name_of(Dtype dtype);   // as in the header: "F32", ...
+// All types of the format; only some are computed with.
+enum class Dtype {
+  f32,
+  bf16,
+  i32,
+  i64,
+  u32,
+  u8,
+  boolean,
+  f16,
+  f64,
+  c64,
+  i8,
+  i16,
+  u16,
+  u64,
+  f8_e4m3,
+  f8_e5m2,
+  f8_e8m0,
+  f8_e4m3fnuz,
+  f8_e5m2fnuz,
+  f6_e2m3,
+  f6_e3m2,
+  f4
+};
+size_t bits_of(Dtype dtype);            // of an element
+std::string_view name_of(Dtype dtype);  // as in the header: "F32", ...
 
 struct Array {
   Dtype dtype = Dtype::f32;
