@@ -237,13 +237,14 @@ class Batch {
   template <class KeyOf>
   std::vector<Tokens> run(const KeyOf& key_of) {
     size_t open = s_.tokens > 0 ? found_.size() : 0;
+    const int64_t drawn = s_.vocabulary > 0 ? s_.vocabulary : vocabulary_;
     while (open > 0) {
       const std::span<const float> logits = decoder_.step(tokens_, positions_);
       for (size_t row = 0; row < found_.size(); ++row) {
         if (ended(row)) continue;
         const Key key = key_of(row).fold(static_cast<uint64_t>(positions_[row]) + 1);
-        const int32_t token = draw_token(logits.subspan(row * vocabulary_, vocabulary_), s_.drawing,
-                                         Stream(key).uniform());
+        const int32_t token =
+            draw_token(logits.subspan(row * vocabulary_, drawn), s_.drawing, Stream(key).uniform());
         found_[row].push_back(token);
         if (ended(row)) {
           --open;
@@ -275,6 +276,8 @@ std::vector<Tokens> sample(const TransformerOptions& o, ModelView model,
                            std::span<const Tokens> prompts, Key key, const SamplingOptions& s) {
   require(s.tokens >= 0 && s.rows >= 1, "sampling: tokens and rows must be positive, got {} and {}",
           s.tokens, s.rows);
+  require(s.vocabulary >= 0 && s.vocabulary <= o.vocabulary,
+          "sampling: {} tokens to draw from, the model has {}", s.vocabulary, o.vocabulary);
   std::vector<Tokens> all;
   if (prompts.empty()) return all;
   Decoder decoder(o, model, s.rows, length_for(o, prompts, s.tokens), s.hooks);

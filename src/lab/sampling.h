@@ -31,8 +31,8 @@ int32_t draw_token(std::span<const float> logits, const Drawing& drawing, double
 class Decoder {
  public:
   // `hooks` are set before the model is emitted; they see one token of each row at a time, and a
-  // prompt's tokens at once. Memory for the past is 8 * rows * length * layers * (width of all keys) bytes. UserError if
-  // the options do not fit the model or the length.
+  // prompt's tokens at once. Memory for the past is 8 * rows * length * layers * (width of all
+  // keys) bytes. UserError if the options do not fit the model or the length.
   Decoder(const TransformerOptions& options, ModelView model, int64_t rows, int64_t length,
           std::function<void(Net&)> hooks = {});
   ~Decoder();
@@ -56,7 +56,9 @@ struct SamplingOptions {
   int64_t tokens = 100;  // to add to each prompt, at most
   Drawing drawing = {};
   std::optional<int32_t> stop = {};  // ends a sample and is its last token
-  int64_t rows = 8;                  // samples side by side
+  // Only ids below this are drawn: an embedding may have more rows than there are tokens. 0: all.
+  int64_t vocabulary = 0;
+  int64_t rows = 8;                      // samples side by side
   std::function<void(Net&)> hooks = {};  // as Decoder takes them: steering, say
 };
 

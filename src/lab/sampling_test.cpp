@@ -215,5 +215,24 @@ TEST(Sampling, SaysWhatDoesNotFit) {
   EXPECT_THROW(Decoder(other, e[0], 1, 8), UserError);
 }
 
+TEST(Sampling, RowsBeyondTheTokensAreNeverDrawn) {
+  const TransformerOptions o = tiny();
+  Ensemble e = drawn(o);
+  const std::vector<Tokens> prompts(8, Tokens{1, 2});
+  const auto largest = [&](int64_t vocabulary, double temperature) {
+    int32_t most = 0;
+    for (const Tokens& found : sample(o, e[0], prompts, Key::of(3),
+                                      {.tokens = 20,
+                                       .drawing = {.temperature = temperature},
+                                       .vocabulary = vocabulary}))
+      most = std::max(most, *std::ranges::max_element(found));
+    return most;
+  };
+  EXPECT_GE(largest(0, 2), 5);
+  EXPECT_LT(largest(5, 2), 5);
+  EXPECT_LT(largest(5, 0), 5);
+  EXPECT_THROW(largest(kWords + 1, 1), UserError);
+}
+
 }  // namespace
 }  // namespace omni
