@@ -4,9 +4,9 @@
 
 #include "data/catalogue.h"
 #include "lab/text_cache.h"
-#include "text/bpe_files.h"
 #include "text/bpe_train.h"
 #include "text/story_files.h"
+#include "text/tokenizer_files.h"
 #include "text/word_tokenizer.h"
 
 namespace omni {
@@ -21,7 +21,7 @@ std::shared_ptr<const Tokenizer> make_tokenizer(const LanguageTask& task, const 
     return std::make_shared<WordTokenizer>(WordTokenizer::train(texts_of(stories.train), size));
   if (kind == "bytes")
     return std::make_shared<BpeTokenizer>(train_bpe(texts_of(stories.train), {.size = size}));
-  return std::make_shared<BpeTokenizer>(read_bpe(kind));
+  return read_tokenizer(kind);
 }
 
 // The first so many, which must hold stories of both topics.

@@ -36,7 +36,7 @@ struct LanguageTask : LanguageTraining {
     option("characters", characters, "stories of the user's text are cut to so many; 0: whole",
            between(0, 1'000'000));
     option("tokenizer", tokenizer, "words, bytes (byte pairs, trained on the text), a folder with "
-           "vocab.json and merges.txt, or auto: words for generated text, else bytes");
+           "a tokenizer as on the hub, or auto: words for generated text, else bytes");
     option("vocabulary", vocabulary, "tokens that byte pairs or words of the user's text make",
            between(300, 200'000));
     LanguageTraining::visit(option);

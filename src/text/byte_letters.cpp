@@ -19,6 +19,18 @@ constexpr std::array<char32_t, 256> kLetters = [] {
   return letters;
 }();
 
+// The byte of a letter, or -1.
+int byte_of(char32_t letter) {
+  static const std::array<int16_t, 512> bytes = [] {
+    std::array<int16_t, 512> table{};
+    table.fill(-1);
+    for (size_t byte = 0; byte < kLetters.size(); ++byte)
+      table[kLetters[byte]] = static_cast<int16_t>(byte);
+    return table;
+  }();
+  return letter < bytes.size() ? bytes[letter] : -1;
+}
+
 }  // namespace
 
 std::array<uint8_t, 256> bytes_in_letter_order() {
@@ -38,10 +50,9 @@ std::string letters_of(std::string_view bytes) {
 std::optional<std::string> bytes_of_letters(std::string_view letters) {
   std::string bytes;
   for (size_t at = 0; at < letters.size();) {
-    const char32_t letter = next_character(letters, at);
-    const auto it = std::find(kLetters.begin(), kLetters.end(), letter);
-    if (it == kLetters.end()) return std::nullopt;
-    bytes += static_cast<char>(it - kLetters.begin());
+    const int byte = byte_of(next_character(letters, at));
+    if (byte < 0) return std::nullopt;
+    bytes += static_cast<char>(byte);
   }
   return bytes;
 }

@@ -9,12 +9,16 @@
 
 namespace omni {
 
-Vocabulary::Vocabulary(std::vector<std::string> texts, std::vector<std::string> specials)
+Vocabulary::Vocabulary(std::vector<std::string> texts, std::vector<std::string> specials,
+                       std::span<const int32_t> added)
     : texts_(std::move(texts)) {
   ids_.reserve(texts_.size());
+  std::vector<bool> is_added(texts_.size());
+  for (const int32_t id : added) is_added.at(static_cast<size_t>(id)) = true;
   for (size_t id = 0; id < texts_.size(); ++id)
-    check(ids_.emplace(texts_[id], static_cast<int32_t>(id)).second,
+    check(is_added[id] || ids_.emplace(texts_[id], static_cast<int32_t>(id)).second,
           "Vocabulary: the token '{}' is there twice", texts_[id]);
+  for (const int32_t id : added) ids_.emplace(texts_[static_cast<size_t>(id)], id);
   for (const std::string& special : specials) {
     const std::optional<int32_t> id = find(special);
     check(id.has_value(), "Vocabulary: the special token {} is not among the tokens", special);
@@ -49,8 +53,10 @@ int32_t Tokenizer::id_of(std::string_view text) const {
   std::string hint;
   for (const std::string& name : near)
     hint += fmt::format("{}\"{}\"", hint.empty() ? "" : ", ", name);
-  fail_user("\"{}\" is no token of this {} vocabulary of {} tokens{}{}; words inside a text have "
-            "their leading space", text, kind(), size(), hint.empty() ? "" : "; near are ", hint);
+  fail_user(
+      "\"{}\" is no token of this {} vocabulary of {} tokens{}{}; words inside a text have "
+      "their leading space",
+      text, kind(), size(), hint.empty() ? "" : "; near are ", hint);
 }
 
 std::string Tokenizer::hash() const {

@@ -24,12 +24,15 @@ struct TextHash {
 template <class T>
 using TextMap = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
 
-// The tokens by id. Ids are 0..size-1; no two tokens have the same text.
+// The tokens by id. Ids are 0..size-1; no two tokens have the same text, but for those that were
+// added to a finished vocabulary (text/added_tokens.h).
 class Vocabulary {
  public:
   Vocabulary() = default;
-  // Bug if a text is given twice or a special token is not among the texts.
-  Vocabulary(std::vector<std::string> texts, std::vector<std::string> specials);
+  // `added`: ids of tokens whose texts others may have, too, which are then what find() gives. Bug
+  // if another text is given twice or a special token is not among the texts.
+  Vocabulary(std::vector<std::string> texts, std::vector<std::string> specials,
+             std::span<const int32_t> added = {});
 
   int32_t size() const { return static_cast<int32_t>(texts_.size()); }
   const std::vector<std::string>& texts() const { return texts_; }

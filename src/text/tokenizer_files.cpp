@@ -4,6 +4,8 @@
 #include "base/json.h"
 #include "text/bpe_files.h"
 #include "text/lines.h"
+#include "text/tokenizer_json.h"
+#include "text/tokenizer_rules.h"
 #include "text/unicode.h"
 
 namespace omni {
@@ -53,12 +55,51 @@ WordTokenizer parse_words(std::string_view text, std::string_view name, int32_t 
   return WordTokenizer(words);
 }
 
+std::vector<std::string> tokenizer_files(const std::filesystem::path& folder) {
+  const auto has = [&](const char* name) {
+    std::error_code ignored;  // what else is wrong shows when it is read
+    return std::filesystem::exists(folder / name, ignored);
+  };
+  if (has(kWords)) return {kWords};
+  std::vector<std::string> names;
+  if (has(kTokenizerJson)) {
+    names = {kTokenizerJson};
+    if (has(kTokenizerConfig)) names.emplace_back(kTokenizerConfig);
+    return names;
+  }
+  require(has(kVocabulary) && has(kMerges), "'{}' has no tokenizer: expected {}, {} and {}, or {}",
+          folder.string(), kTokenizerJson, kVocabulary, kMerges, kWords);
+  for (const char* name : {kVocabulary, kMerges, kTokenizerConfig, kModelConfig, kAddedTokens})
+    if (has(name)) names.emplace_back(name);
+  return names;
+}
+
+std::unique_ptr<Tokenizer> parse_tokenizer(const TokenizerTexts& texts, const std::string& folder,
+                                           int32_t size) {
+  const auto path = [&](const char* name) { return folder + "/" + name; };
+  if (const auto words = texts.find(kWords); words != texts.end())
+    return std::make_unique<WordTokenizer>(parse_words(words->second, path(kWords), size));
+  std::unique_ptr<BpeTokenizer> tokenizer;
+  if (const auto json = texts.find(kTokenizerJson); json != texts.end()) {
+    tokenizer =
+        std::make_unique<BpeTokenizer>(parse_tokenizer_json(json->second, path(kTokenizerJson)));
+    check_tokenizer_config(texts, folder, *tokenizer);
+  } else {
+    tokenizer = std::make_unique<BpeTokenizer>(parse_bpe({texts.at(kVocabulary), texts.at(kMerges)},
+                                                         path(kVocabulary), path(kMerges),
+                                                         rules_of_folder(texts, folder)));
+  }
+  require(size == 0 || tokenizer->size() <= size,
+          "'{}': its tokenizer has {} tokens, but {} gives the model a \"vocab_size\" of {}; the "
+          "model and the vocabulary do not belong together",
+          folder, tokenizer->size(), kModelConfig, size);
+  return tokenizer;
+}
+
 std::unique_ptr<Tokenizer> read_tokenizer(const std::filesystem::path& folder, int32_t size) {
-  const std::filesystem::path words = folder / "words.txt";
-  std::error_code ignored;  // what else is wrong shows when it is read
-  if (std::filesystem::exists(words, ignored))
-    return std::make_unique<WordTokenizer>(parse_words(read_text(words), words.string(), size));
-  return std::make_unique<BpeTokenizer>(read_bpe(folder, size));
+  TokenizerTexts texts;
+  for (const std::string& name : tokenizer_files(folder)) texts[name] = read_text(folder / name);
+  return parse_tokenizer(texts, folder.string(), size);
 }
 
 }  // namespace omni

@@ -1,8 +1,12 @@
 #include "text/unicode.h"
 
+#include <unicode/bytestream.h>
+#include <unicode/normalizer2.h>
+#include <unicode/stringpiece.h>
 #include <unicode/uchar.h>
 #include <unicode/utf8.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/error.h"
@@ -97,6 +101,20 @@ std::string_view stripped(std::string_view text) {
     if (!is_python_space(read(text, at))) return text.substr(start);
   }
   return {};
+}
+
+std::string composed(std::string_view text) {
+  if (std::ranges::all_of(text, [](char c) { return U8_IS_SINGLE(static_cast<uint8_t>(c)); }))
+    return std::string(text);  // ASCII is composed
+  UErrorCode error = U_ZERO_ERROR;
+  const icu::Normalizer2* nfc = icu::Normalizer2::getNFCInstance(error);
+  std::string result;
+  if (nfc) {
+    icu::StringByteSink<std::string> sink(&result, static_cast<int32_t>(text.size()));
+    nfc->normalizeUTF8(0, {text.data(), static_cast<int32_t>(text.size())}, sink, nullptr, error);
+  }
+  check(U_SUCCESS(error), "composed: ICU says {}", u_errorName(error));
+  return result;
 }
 
 std::string lower_case(std::string_view text) {

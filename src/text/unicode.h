@@ -30,6 +30,8 @@ std::string_view first_characters(std::string_view text, int64_t count);
 // Without white space at the end, and at both ends, as rstrip() and strip() of Python have it.
 std::string_view stripped_end(std::string_view text);
 std::string_view stripped(std::string_view text);
+// Unicode's form NFC of a text that is UTF-8: an "e" and an accent behind it become one character.
+std::string composed(std::string_view text);
 
 // Each character in lower case by Unicode's simple mapping: "Ünder" becomes "ünder".
 std::string lower_case(std::string_view text);
