@@ -98,6 +98,7 @@ void read_gpt2(const Config& c, TransformerOptions& o) {
   o.norm_eps = c.number("layer_norm_epsilon", 1e-5);
   if (!c.flag("scale_attn_weights", true)) o.attention_scale = 1;
   c.refuse("scale_attn_by_inverse_layer_idx", c.flag("scale_attn_by_inverse_layer_idx", false));
+  c.refuse("add_cross_attention", c.flag("add_cross_attention", false));
 }
 
 // [[["global", "local"], 4]]: global and local layers in turn, four times. Nothing where the file
@@ -144,6 +145,42 @@ void read_gpt_neo(const Config& c, TransformerOptions& o) {
             c.where(), i, (*kinds)[i]);
 }
 
+// "rope_scaling", and "rope_parameters", where newer files have the base, too.
+void read_rope(const Config& c, TransformerOptions& o) {
+  o.rotary_base = c.number("rope_theta", 10'000);
+  c.refuse("partial_rotary_factor", c.number("partial_rotary_factor", 1) != 1);
+  std::optional<double> base;
+  for (const char* name : {"rope_scaling", "rope_parameters"}) {
+    const json* rope = c.find(name);
+    if (!rope) continue;
+    const Config r(*rope, fmt::format("{}: \"{}\"", c.where(), name));
+    for (const char* type : {"type", "rope_type"})
+      require(r.text(type, "default") == "default",
+              "{}: \"{}\" is \"{}\", which is not supported; known is \"default\"", r.where(), type,
+              r.text(type, ""));
+    r.refuse("partial_rotary_factor", r.number("partial_rotary_factor", 1) != 1);
+    if (!r.find("rope_theta")) continue;
+    const double here = r.number("rope_theta", 0);
+    require(!base || *base == here,
+            "{}: \"rope_theta\" is {} in \"rope_scaling\" and {} in \"rope_parameters\"", c.where(),
+            base.value_or(0), here);
+    base = here;
+  }
+  o.rotary_base = base.value_or(o.rotary_base);
+}
+
+void read_layer_types(const Config& c, int64_t layers) {
+  const json* types = c.find("layer_types");
+  if (!types) return;
+  require(types->is_array() && std::ssize(*types) == layers,
+          "{}: \"layer_types\" is {}, expected a kind of attention for each of {} layers",
+          c.where(), types->dump(), layers);
+  for (size_t i = 0; i < types->size(); ++i)
+    require((*types)[i] == "full_attention",
+            "{}: layer {} has {} attention by \"layer_types\"; supported is \"full_attention\"",
+            c.where(), i, (*types)[i].dump());
+}
+
 void read_qwen2(const Config& c, TransformerOptions& o) {
   o.context = c.size("max_position_embeddings", 32'768);
   o.width = c.size("hidden_size");
@@ -152,16 +189,11 @@ void read_qwen2(const Config& c, TransformerOptions& o) {
   o.kv_heads = c.size("num_key_value_heads", o.heads);
   o.mlp_width = c.size("intermediate_size");
   o.norm_eps = c.number("rms_norm_eps", 1e-6);
-  o.rotary_base = c.number("rope_theta", 10'000);
   const std::string act = c.text("hidden_act", "silu");
   require(act == "silu", "{}: \"hidden_act\" is \"{}\", expected \"silu\"", c.where(), act);
   c.refuse("use_sliding_window", c.flag("use_sliding_window", false));
-  c.refuse("rope_scaling", c.find("rope_scaling") != nullptr);
-  if (const json* rope = c.find("rope_parameters")) {  // where newer files have the base
-    const Config r(*rope, c.where() + ": rope_parameters");
-    o.rotary_base = r.number("rope_theta", o.rotary_base);
-    c.refuse("rope_parameters", r.text("rope_type", "default") != "default");
-  }
+  read_layer_types(c, o.layers);
+  read_rope(c, o);
 }
 
 // Of a family, or not: the first thing that no config.json of it could say.
@@ -284,6 +316,8 @@ HubModel read_hub_config(const std::filesystem::path& file) {
   o.vocabulary = c.size("vocab_size");
   o.weight = init::normal(0, c.number("initializer_range", 0.02));
   o.tied = c.flag("tie_word_embeddings", found->tied);
+  for (const char* name : {"quantization_config", "auto_map"})  // other weights, code of its own
+    c.refuse(name, c.find(name) != nullptr);
   found->read(c, o);
   require(o.width % o.heads == 0, "{}: a width of {} does not divide into {} heads", c.where(),
           o.width, o.heads);

@@ -17,7 +17,8 @@ std::string_view name_of(TransformerFamily family);  // "gpt2", "gpt_neo", "qwen
 
 // Members that do not change what a model computes are skipped. UserError, naming the file: another
 // model_type, a member that is missing or of another type, sizes below 1, activations, scalings of
-// positions and orders of local and global layers that transformer() does not have.
+// positions, orders of local and global layers, quantised weights and code that transformer() does
+// not have.
 HubModel read_hub_config(const std::filesystem::path& file);
 
 // Atomic. UserError if the options are not of the family: what differs, and for extra neurons,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <optional>
 #include <set>
@@ -14,7 +15,8 @@
 namespace omni {
 namespace {
 
-constexpr std::string_view kPrefix = "transformer.";  // that some files leave out
+constexpr std::string_view kPrefixes[] = {"transformer.", "model."};  // that some files leave out
+constexpr const char* kHead = "lm_head.weight";
 constexpr const char* kConfigFile = "config.json";
 constexpr const char* kWeightsFile = "model.safetensors";
 
@@ -28,7 +30,7 @@ struct Module {
 
 struct Names {
   std::vector<Module> modules;
-  std::vector<std::string> buffers;  // of each layer
+  std::vector<std::string> buffers;
 };
 
 Names names_of(TransformerFamily family) {
@@ -73,7 +75,7 @@ Names names_of(TransformerFamily family) {
                {l + "mlp.down_proj", {b + "mlp.out"}},
                {"model.norm", {"ln_final"}},
                {"lm_head", {"unembed"}}},
-              {l + "self_attn.rotary_emb.inv_freq"}};
+              {l + "self_attn.rotary_emb.inv_freq", "model.rotary_emb.inv_freq"}};
   }
   throw Bug("unknown family of transformers");
 }
@@ -146,15 +148,26 @@ class Layout {
   std::vector<Tensor> tensors_;
 };
 
+float from_half(uint16_t h) {
+  const int exponent = h >> 10 & 31, mantissa = h & 1023;
+  const float size = exponent == 31 ? (mantissa ? NAN : INFINITY)
+                     : exponent == 0
+                         ? std::ldexp(static_cast<float>(mantissa), -24)
+                         : std::ldexp(static_cast<float>(1024 + mantissa), exponent - 25);
+  return std::copysign(size, h >> 15 ? -1.0F : 1.0F);
+}
+
+float from_bf16(uint16_t h) { return std::bit_cast<float>(uint32_t{h} << 16); }
+
 std::vector<float> floats_of(const safetensors::Array& a, const std::string& where) {
-  if (a.dtype == safetensors::Dtype::f32) return a.floats();
-  require(a.dtype == safetensors::Dtype::bf16, "{} is of type {}, expected F32 or BF16", where,
+  using enum safetensors::Dtype;
+  if (a.dtype == f32) return a.floats();
+  require(a.dtype == f16 || a.dtype == bf16, "{} is of type {}, expected F32, F16 or BF16", where,
           safetensors::name_of(a.dtype));
   std::vector<uint16_t> halves(a.bytes.size() / sizeof(uint16_t));
   std::memcpy(halves.data(), a.bytes.data(), a.bytes.size());
   std::vector<float> values(halves.size());
-  std::ranges::transform(halves, values.begin(),
-                         [](uint16_t h) { return std::bit_cast<float>(uint32_t{h} << 16); });
+  std::ranges::transform(halves, values.begin(), a.dtype == f16 ? from_half : from_bf16);
   return values;
 }
 
@@ -172,68 +185,79 @@ void each_number(const Tensor& t, const Shape& shape, int64_t first, const Copy&
 // A file's arrays while they are taken, with names as the table has them.
 class Source {
  public:
-  Source(const std::filesystem::path& file)
-      : where_(file.string()), arrays_(safetensors::read(file).arrays) {}
+  Source(HubTensors tensors) : tensors_(std::move(tensors)) {}
 
   std::optional<safetensors::Array> take(const std::string& name) {
-    auto it = arrays_.find(name);
-    if (it == arrays_.end() && name.starts_with(kPrefix))
-      it = arrays_.find(name.substr(kPrefix.size()));
-    if (it == arrays_.end()) return std::nullopt;
+    auto it = tensors_.arrays.find(name);
+    for (const std::string_view prefix : kPrefixes)
+      if (it == tensors_.arrays.end() && name.starts_with(prefix))
+        it = tensors_.arrays.find(name.substr(prefix.size()));
+    if (it == tensors_.arrays.end()) return std::nullopt;
     safetensors::Array a = std::move(it->second);
-    arrays_.erase(it);
+    tensors_.arrays.erase(it);
     return a;
   }
 
   std::vector<std::string> left() const {
     std::vector<std::string> names;
-    for (const auto& [name, array] : arrays_) names.push_back(name);
+    for (const auto& [name, array] : tensors_.arrays) names.push_back(name);
     return names;
   }
 
-  const std::string& where() const { return where_; }
+  const std::string& where() const { return tensors_.where; }
 
  private:
-  std::string where_;
-  std::map<std::string, safetensors::Array> arrays_;
+  HubTensors tensors_;
 };
 
-void check_shape(const Source& source, const Tensor& t, const Shape& found, bool vocabulary) {
-  if (found == t.shape) return;
-  require(!vocabulary || found.rank() != 2 || found[1] != t.shape[1],
-          "{}: '{}' holds a vocabulary of {} tokens, the model has {}", source.where(), t.name,
-          found.rank() == 2 ? found[0] : 0, t.shape[0]);
-  fail_user("{}: '{}' is {}, expected {}", source.where(), t.name, found, t.shape);
+safetensors::Array taken(Source& source, const std::string& name) {
+  std::optional<safetensors::Array> array = source.take(name);
+  if (array) return std::move(*array);
+  const std::vector<std::string> near = nearest(name, source.left(), 1);
+  fail_user("{}: has no tensor '{}'{}", source.where(), name,
+            near.empty() ? "" : fmt::format("; there is '{}'", near[0]));
 }
 
-// Files of tied models may hold the embedding a second time.
-void check_repeated_embedding(Source& source, std::span<const float> embedding) {
-  const std::optional<safetensors::Array> head = source.take("lm_head.weight");
-  if (!head) return;
-  const std::string what = fmt::format("{}: 'lm_head.weight'", source.where());
-  const std::vector<float> values = floats_of(*head, what);
-  require(std::ranges::equal(values, embedding),
-          "{} is not the embedding, as \"tie_word_embeddings\" in {} says", what, kConfigFile);
+std::vector<float> numbers_of(const Source& source, const safetensors::Array& array,
+                              const std::string& name, const Shape& wanted, bool vocabulary) {
+  const Shape found(array.shape);
+  require(!vocabulary || found == wanted || found.rank() != 2 || found[1] != wanted[1],
+          "{}: '{}' holds a vocabulary of {} tokens, the model has {} by \"vocab_size\" in {}",
+          source.where(), name, found.rank() == 2 ? found[0] : 0, wanted[0], kConfigFile);
+  require(found == wanted, "{}: '{}' is {}, expected {} by the sizes in {}", source.where(), name,
+          found, wanted, kConfigFile);
+  return floats_of(array, fmt::format("{}: '{}'", source.where(), name));
+}
+
+// Tied embeddings stand in a file under their own name, under the head's, or under both.
+std::vector<float> tied_embedding(Source& source, const Tensor& t) {
+  std::optional<safetensors::Array> head = source.take(kHead);
+  std::optional<safetensors::Array> own = source.take(t.name);
+  if (!own && !head) taken(source, t.name);
+  if (!own) return numbers_of(source, *head, kHead, t.shape, true);
+  std::vector<float> values = numbers_of(source, *own, t.name, t.shape, true);
+  if (!head) return values;
+  const std::vector<float> repeated = numbers_of(source, *head, kHead, t.shape, true);
+  const auto bytes = [](const std::vector<float>& v) { return std::as_bytes(std::span(v)); };
+  require(std::ranges::equal(bytes(values), bytes(repeated)),
+          "{}: '{}' is not '{}', but \"tie_word_embeddings\" in {} is true, or is so where it is "
+          "absent; set it to false if the model has a head of its own",
+          source.where(), kHead, t.name, kConfigFile);
+  return values;
 }
 
 }  // namespace
 
-void load_hub_weights(const std::filesystem::path& file, const HubModel& hub, Ensemble& e,
-                      int64_t model) {
+void load_hub_weights(HubTensors tensors, const HubModel& hub, Ensemble& e, int64_t model) {
   const Layout layout(hub, e.specs());
-  Source source(file);
+  Source source(std::move(tensors));
   for (const Tensor& t : layout.tensors()) {
-    const std::optional<safetensors::Array> array = source.take(t.name);
-    if (!array) {
-      const std::vector<std::string> near = nearest(t.name, source.left(), 1);
-      fail_user("{}: has no tensor '{}'{}", source.where(), t.name,
-                near.empty() ? "" : fmt::format("; there is '{}'", near[0]));
-    }
     const std::string& first_of = e.specs()[t.specs[0]].name;
-    check_shape(source, t, Shape(array->shape),
-                first_of == "embed.weight" || first_of == "unembed.weight");
+    const bool vocabulary = first_of == "embed.weight" || first_of == "unembed.weight";
     const std::vector<float> values =
-        floats_of(*array, fmt::format("{}: '{}'", source.where(), t.name));
+        hub.options.tied && first_of == "embed.weight"
+            ? tied_embedding(source, t)
+            : numbers_of(source, taken(source, t.name), t.name, t.shape, vocabulary);
     int64_t first = 0;
     for (const size_t spec : t.specs) {
       const std::span<float> to = e.array(spec, model);
@@ -243,13 +267,12 @@ void load_hub_weights(const std::filesystem::path& file, const HubModel& hub, En
       first += shape[0];
     }
   }
-  if (hub.options.tied) check_repeated_embedding(source, e.array("embed.weight", model));
   for (const std::string& buffer : layout.buffers()) source.take(buffer);
   const std::vector<std::string> left = source.left();
-  require(left.empty(), "{}: '{}'{} is nothing that a {} of {} layers has", source.where(),
-          left.empty() ? "" : left[0],
+  require(left.empty(), "{}: '{}'{} is nothing that a {} of {} layers has, as {} says it is",
+          source.where(), left.empty() ? "" : left[0],
           left.size() > 1 ? fmt::format(" (and {} more)", left.size() - 1) : "",
-          name_of(hub.family), hub.options.layers);
+          name_of(hub.family), hub.options.layers, kConfigFile);
 }
 
 void save_hub_weights(const std::filesystem::path& file, const HubModel& hub, ModelView model) {
@@ -277,17 +300,22 @@ void save_hub_weights(const std::filesystem::path& file, const HubModel& hub, Mo
   safetensors::write(file, views, {{"format", "pt"}});  // what PyTorch's loaders ask for
 }
 
-HubFolder load_hub_folder(const std::filesystem::path& folder) {
+std::vector<std::string> hub_model_files(const std::filesystem::path& folder) {
   std::error_code ignored;
   require(std::filesystem::is_directory(folder, ignored), "'{}' is no folder", folder.string());
-  for (const char* name : {kConfigFile, kWeightsFile})
-    require(std::filesystem::exists(folder / name, ignored),
-            "'{}' has no {}; a model's folder holds {} and {} as on the Hugging Face hub, in one "
-            "piece",
-            folder.string(), name, kConfigFile, kWeightsFile);
+  require(std::filesystem::exists(folder / kConfigFile, ignored),
+          "'{}' has no {}; a model's folder holds {} and weights as on the Hugging Face hub",
+          folder.string(), kConfigFile, kConfigFile);
+  std::vector<std::string> names = {kConfigFile};
+  for (std::string& name : hub_weight_files(folder)) names.push_back(std::move(name));
+  return names;
+}
+
+HubFolder load_hub_folder(const std::filesystem::path& folder) {
+  hub_model_files(folder);  // all there
   HubModel hub = read_hub_config(folder / kConfigFile);
   Ensemble model(transformer_parameters(hub.options), 1);
-  load_hub_weights(folder / kWeightsFile, hub, model, 0);
+  load_hub_weights(read_hub_tensors(folder), hub, model, 0);
   return {std::move(hub), std::move(model)};
 }
 

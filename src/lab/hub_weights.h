@@ -4,22 +4,26 @@
 #include <filesystem>
 
 #include "lab/hub_config.h"
+#include "lab/hub_shards.h"
 #include "nn/ensemble.h"
 
 namespace omni {
 
-// Reads a safetensors file of F32 or BF16 tensors into model `model` of an ensemble with
-// transformer_parameters(hub.options). The names may lack "transformer." before them, as GPT-2's
-// do; buffers such as masks are skipped, and so is an unembedding that repeats a tied embedding.
-// UserError that names the file and the tensor: one that is missing, of another shape or type, of
-// another vocabulary, or unknown to the family.
-void load_hub_weights(const std::filesystem::path& file, const HubModel& hub, Ensemble& e,
-                      int64_t model);
+// Puts a folder's tensors, F32, F16 or BF16, into model `model` of an ensemble with
+// transformer_parameters(hub.options). All names may lack the "transformer." or "model." before
+// them; buffers such as masks are skipped, whatever their type. A tied embedding may stand under
+// its own name, as "lm_head.weight", or under both if they are equal. UserError that names the file
+// and the tensor: one that is missing, of another shape or type, of another vocabulary, or unknown
+// to the family.
+void load_hub_weights(HubTensors tensors, const HubModel& hub, Ensemble& e, int64_t model);
 
 // Writes one model as F32. Atomic. Loading it again gives equal bits.
 void save_hub_weights(const std::filesystem::path& file, const HubModel& hub, ModelView model);
 
-// A folder as on the hub, with config.json and model.safetensors.
+// The names of all files of a folder that its model is made from. UserError where one is missing.
+std::vector<std::string> hub_model_files(const std::filesystem::path& folder);
+
+// A folder as on the hub, with config.json and weights (lab/hub_shards.h).
 struct HubFolder {
   HubModel hub;
   Ensemble model;  // just one

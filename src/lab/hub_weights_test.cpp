@@ -99,9 +99,11 @@ TEST(HubWeights, NamesAndShapesAreTheHubs) {
   }
 }
 
-// Loads a reference folder after something was done to its files; the error's text.
+// Loads a reference folder after something was done to its files; the error's text. `hash`: of the
+// weights.
 std::string refusal(const std::string& family,
-                    const std::function<void(safetensors::File&, nlohmann::json&)>& change) {
+                    const std::function<void(safetensors::File&, nlohmann::json&)>& change,
+                    std::string* hash = nullptr) {
   const TestFolder temporary;
   safetensors::File weights = safetensors::read(reference(family) / "model.safetensors");
   auto config = nlohmann::json::parse(read_file(reference(family) / "config.json"));
@@ -109,7 +111,8 @@ std::string refusal(const std::string& family,
   safetensors::write(temporary.path() / "model.safetensors", weights);
   atomic_write(temporary.path() / "config.json", config.dump());
   try {
-    load_hub_folder(temporary.path());
+    const HubFolder folder = load_hub_folder(temporary.path());
+    if (hash) *hash = weights_hash(folder.model[0]);
   } catch (const UserError& e) {
     return e.what();
   }
@@ -128,19 +131,19 @@ using nlohmann::json;
 TEST(HubWeights, SayWhatDoesNotFit) {
   expect_refusal("gpt2", "has no tensor 'transformer.h.1.attn.c_attn.weight'",
                  [](File& f, json&) { f.arrays.erase("h.1.attn.c_attn.weight"); });
-  expect_refusal("gpt2", "'transformer.ln_f.bias' is [4, 4], expected [16]", [](File& f, json&) {
+  expect_refusal("gpt2", "'transformer.ln_f.bias' is [4, 4], expected [16] by the sizes in config.json", [](File& f, json&) {
     f.arrays.at("ln_f.bias").shape = {4, 4};
   });
-  expect_refusal("gpt2", "vocabulary of 61 tokens, the model has 50",
+  expect_refusal("gpt2", "vocabulary of 61 tokens, the model has 50 by \"vocab_size\" in config.json",
                  [](File&, json& c) { c["vocab_size"] = 50; });
   expect_refusal("gpt2", "'h.1.attn.bias' (and 12 more) is nothing that a gpt2 of 1 layers has",
                  [](File&, json& c) { c["n_layer"] = 1; });
-  expect_refusal("qwen2", "is of type I32, expected F32 or BF16", [](File& f, json&) {
+  expect_refusal("qwen2", "is of type I32, expected F32, F16 or BF16", [](File& f, json&) {
     safetensors::Array& a = f.arrays.at("model.norm.weight");
     a.dtype = safetensors::Dtype::i32;
     a.bytes.resize(2 * a.bytes.size());
   });
-  expect_refusal("qwen2", "'lm_head.weight' is not the embedding",
+  expect_refusal("qwen2", "'lm_head.weight' is not 'model.embed_tokens.weight', but \"tie_word_embeddings\"",
                  [](File&, json& c) { c["tie_word_embeddings"] = true; });
   EXPECT_EQ(refusal("qwen2",
                     [](File& f, json& c) {
@@ -148,6 +151,180 @@ TEST(HubWeights, SayWhatDoesNotFit) {
                       f.arrays.at("lm_head.weight") = f.arrays.at("model.embed_tokens.weight");
                     }),
             "");
+}
+
+// The hash of a reference folder's weights after something was done to its files.
+std::string hash_of(const std::string& family, const std::function<void(File&, json&)>& change) {
+  std::string hash;
+  EXPECT_EQ(refusal(family, change, &hash), "");
+  return hash;
+}
+const auto kNothing = [](File&, json&) {};
+
+TEST(HubWeights, ATiedEmbeddingHasEitherNameOrBoth) {
+  for (const auto& [family, name] :
+       {std::pair("gpt2", "wte.weight"), std::pair("gpt_neo", "transformer.wte.weight"),
+        std::pair("qwen2", "model.embed_tokens.weight")}) {
+    const auto tied = [](File& f, json& c) {
+      c["tie_word_embeddings"] = true;
+      f.arrays.erase("lm_head.weight");
+    };
+    const std::string wanted = hash_of(family, tied);
+    const auto own = [&, n = name](File& f, json& c) {
+      tied(f, c);
+      f.arrays["lm_head.weight"] = f.arrays.at(n);
+    };
+    EXPECT_EQ(hash_of(family, own), wanted) << family;
+    EXPECT_EQ(hash_of(family,
+                      [&, n = name](File& f, json& c) {
+                        own(f, c);
+                        f.arrays.erase(n);
+                      }),
+              wanted)
+        << family;
+  }
+}
+
+TEST(HubWeights, NamesMayLackTheirPrefixOrHaveIt) {
+  for (const std::string& family : kFamilies) {
+    const std::string prefix = family == "qwen2" ? "model." : "transformer.";
+    for (const bool with : {false, true}) {
+      EXPECT_EQ(hash_of(family,
+                        [&](File& f, json&) {
+                          File changed = f;
+                          changed.arrays.clear();
+                          for (const auto& [full, array] : f.arrays) {
+                            const std::string name =
+                                full.starts_with(prefix) ? full.substr(prefix.size()) : full;
+                            const bool head = name == "lm_head.weight";
+                            changed.arrays[(with && !head ? prefix : "") + name] = array;
+                          }
+                          f = changed;
+                        }),
+                hash_of(family, kNothing))
+          << family;
+    }
+  }
+}
+
+TEST(HubWeights, BuffersMayBeOfAnyType) {
+  using enum safetensors::Dtype;
+  const auto with = [](const char* name, safetensors::Dtype dtype, int64_t bytes) {
+    return [=](File& f, json&) {
+      f.arrays[name] = {dtype, {bytes * 8 / static_cast<int64_t>(safetensors::bits_of(dtype))},
+                        std::vector<std::byte>(static_cast<size_t>(bytes))};
+    };
+  };
+  const std::string gpt2 = hash_of("gpt2", kNothing), qwen2 = hash_of("qwen2", kNothing);
+  for (const auto dtype : {f16, f64, boolean, u8, i8, u16, i16, u64, i64, c64, f8_e4m3, f6_e2m3, f4})
+    for (const char* name : {"h.0.attn.bias", "transformer.h.1.attn.masked_bias"})
+      EXPECT_EQ(hash_of("gpt2", with(name, dtype, 24)), gpt2) << safetensors::name_of(dtype);
+  for (const char* name :
+       {"model.layers.0.self_attn.rotary_emb.inv_freq", "model.rotary_emb.inv_freq"})
+    EXPECT_EQ(hash_of("qwen2", with(name, f16, 4)), qwen2);
+}
+
+TEST(HubWeights, HalvesBecomeTheirExactNumbers) {
+  const auto value = [](uint16_t half) {
+    const TestFolder temporary;
+    File weights = safetensors::read(reference("gpt2") / "model.safetensors");
+    safetensors::Array& a = weights.arrays.at("ln_f.bias");
+    const std::vector<uint16_t> halves(16, half);
+    const auto bytes = std::as_bytes(std::span(halves));
+    a.dtype = safetensors::Dtype::f16;
+    a.bytes.assign(bytes.begin(), bytes.end());
+    safetensors::write(temporary.path() / "model.safetensors", weights);
+    fs::copy_file(reference("gpt2") / "config.json", temporary.path() / "config.json");
+    const HubFolder folder = load_hub_folder(temporary.path());
+    return folder.model.array("ln_final.bias", 0)[3];
+  };
+  EXPECT_EQ(value(0x3c00), 1.0F);
+  EXPECT_EQ(value(0xc248), -3.140625F);
+  EXPECT_EQ(value(0x7bff), 65504.0F);
+  EXPECT_EQ(value(0x0400), 0x1p-14F);
+  EXPECT_EQ(value(0x0001), 0x1p-24F);
+  EXPECT_EQ(value(0x83ff), -1023 * 0x1p-24F);
+  EXPECT_TRUE(std::signbit(value(0x8000)));
+  EXPECT_EQ(value(0xfc00), -INFINITY);
+  EXPECT_TRUE(std::isnan(value(0x7e00)));
+}
+
+// The folder's tensors in two files and an index, after something was done to the latter.
+std::string sharded(const std::function<void(json&)>& change, std::string* hash = nullptr) {
+  const TestFolder temporary;
+  const File whole = safetensors::read(reference("qwen2") / "model.safetensors");
+  std::vector<File> parts(2);
+  json map;
+  for (const auto& [name, array] : whole.arrays) {
+    const size_t part = name.find("layers.1") == std::string::npos ? 0 : 1;
+    parts[part].arrays[name] = array;
+    map[name] = fmt::format("model-0000{}-of-00002.safetensors", part + 1);
+  }
+  json index = {{"metadata", {{"total_size", 0}}}, {"weight_map", map}};
+  if (change) change(index["weight_map"]);
+  for (const size_t part : {0, 1})
+    safetensors::write(
+        temporary.path() / fmt::format("model-0000{}-of-00002.safetensors", part + 1), parts[part]);
+  atomic_write(temporary.path() / "model.safetensors.index.json", index.dump());
+  fs::copy_file(reference("qwen2") / "config.json", temporary.path() / "config.json");
+  try {
+    const HubFolder folder = load_hub_folder(temporary.path());
+    if (hash) *hash = weights_hash(folder.model[0]);
+    EXPECT_EQ(hub_model_files(temporary.path()),
+              (std::vector<std::string>{"config.json", "model.safetensors.index.json",
+                                        "model-00001-of-00002.safetensors",
+                                        "model-00002-of-00002.safetensors"}));
+  } catch (const UserError& e) {
+    return e.what();
+  }
+  return "";
+}
+
+TEST(HubShards, AreTheWholeModel) {
+  std::string hash;
+  EXPECT_EQ(sharded(nullptr, &hash), "");
+  EXPECT_EQ(hash, hash_of("qwen2", kNothing));
+}
+
+TEST(HubShards, SayWhereIndexAndPartsDisagree) {
+  const auto expect = [](const std::function<void(json&)>& change, const std::string& part) {
+    const std::string said = sharded(change);
+    EXPECT_NE(said.find(part), std::string::npos) << "'" << said << "' lacks '" << part << "'";
+  };
+  expect([](json& m) { m.erase("model.norm.weight"); },
+         "model-00001-of-00002.safetensors holds 'model.norm.weight', which is not listed");
+  expect([](json& m) { m["x"] = "model-00001-of-00002.safetensors"; },
+         "'x' is listed in model-00001-of-00002.safetensors, which does not hold it");
+  expect([](json& m) { m["model.norm.weight"] = "model-00002-of-00002.safetensors"; },
+         "which is listed in model-00002");
+  expect([](json& m) { m["x"] = "none.safetensors"; }, "none.safetensors");
+  expect([](json& m) { m["x"] = "../model.safetensors"; }, "expected a safetensors file in the same");
+  const TestFolder empty;
+  fs::copy_file(reference("gpt2") / "config.json", empty.path() / "config.json");
+  atomic_write(empty.path() / "pytorch_model.bin", "");
+  try {
+    hub_model_files(empty.path());
+    ADD_FAILURE();
+  } catch (const UserError& e) {
+    EXPECT_NE(std::string(e.what()).find("there is a pytorch_model.bin"), std::string::npos);
+  }
+}
+
+TEST(HubConfig, KnowsBothFormsOfRotaryPositions) {
+  const TestFolder temporary;
+  const auto base = [&](const json& changes) {
+    auto config = json::parse(read_file(reference("qwen2") / "config.json"));
+    config.erase("rope_theta");
+    config.update(changes);
+    atomic_write(temporary.path() / "config.json", config.dump());
+    return read_hub_config(temporary.path() / "config.json").options.rotary_base;
+  };
+  EXPECT_EQ(base(json::object()), 10'000);
+  EXPECT_EQ(base({{"rope_theta", 5e5}}), 5e5);
+  EXPECT_EQ(base({{"rope_theta", 5e5}, {"rope_scaling", {{"rope_type", "default"}}}}), 5e5);
+  EXPECT_EQ(base({{"rope_theta", 5e5}, {"rope_scaling", {{"type", "default"}}}}), 5e5);
+  EXPECT_EQ(base({{"rope_theta", 1e4}, {"rope_parameters", {{"rope_theta", 5e5}}}}), 5e5);
+  EXPECT_EQ(base({{"layer_types", {"full_attention", "full_attention"}}}), 10'000);
 }
 
 TEST(HubConfig, SaysWhatItCannotRead) {
@@ -167,7 +344,27 @@ TEST(HubConfig, SaysWhatItCannotRead) {
   expect_refusal("gpt_neo", "kinds of attention for 4 layers, there are 2",
                  set("attention_types", json::parse(R"([[["global", "local"], 2]])")));
   expect_refusal("qwen2", "\"use_sliding_window\" is true", set("use_sliding_window", true));
-  expect_refusal("qwen2", "\"rope_scaling\"", set("rope_scaling", json{{"type", "linear"}}));
+  for (const char* name : {"rope_scaling", "rope_parameters"})
+    for (const char* type : {"type", "rope_type"})
+      expect_refusal("qwen2",
+                     fmt::format("\"{}\": \"{}\" is \"yarn\", which is not supported", name, type),
+                     set(name, json{{type, "yarn"}}));
+  expect_refusal("qwen2", "\"partial_rotary_factor\" is 0.5",
+                 set("rope_parameters", json{{"partial_rotary_factor", 0.5}}));
+  expect_refusal("qwen2", "\"rope_theta\" is 2 in \"rope_scaling\" and 3", [](File&, json& c) {
+    c["rope_scaling"]["rope_theta"] = 2;
+    c["rope_parameters"]["rope_theta"] = 3;
+  });
+  expect_refusal("qwen2", "layer 1 has \"sliding_attention\" attention by \"layer_types\"",
+                 set("layer_types", json{"full_attention", "sliding_attention"}));
+  expect_refusal("qwen2", "expected a kind of attention for each of 2 layers",
+                 set("layer_types", json{"full_attention"}));
+  expect_refusal("gpt2", "\"scale_attn_by_inverse_layer_idx\" is true",
+                 set("scale_attn_by_inverse_layer_idx", true));
+  expect_refusal("gpt2", "\"add_cross_attention\" is true", set("add_cross_attention", true));
+  expect_refusal("gpt2", "\"quantization_config\" is {\"bits\":4}",
+                 set("quantization_config", json{{"bits", 4}}));
+  expect_refusal("gpt_neo", "\"auto_map\"", set("auto_map", json{{"AutoModel", "x.Y"}}));
   expect_refusal("qwen2", "\"head_dim\" must be 4", set("head_dim", 8));
   EXPECT_EQ(
       refusal("gpt_neo",
