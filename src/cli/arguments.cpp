@@ -207,8 +207,7 @@ int sample(const Context& context, const std::vector<std::string>& words) {
   SampleArguments a;
   Parser p(context, "sample", "FOLDER \"PROMPT\" [options]",
            "Lets a language model go on with a text. The folder is as on the Hugging Face hub, of a "
-           "GPT-2, GPT-Neo or Qwen2: config.json, model.safetensors, vocab.json and merges.txt, or "
-           "words.txt.",
+           "GPT-2, GPT-Neo or Qwen2, or has words.txt in place of its tokenizer.",
            {{"models/tiny \"One day\"", ""},
             {"models/tiny \"One day\" --samples 5 --top-k 40", "five, from likelier tokens"},
             {"models/tiny \"One day\" --temperature 0", "always the likeliest token"}});

@@ -35,6 +35,10 @@ int ask_command(const AskArguments& a) {
           "ask: '{}' is there already: choose another name", a.to.string());
   const std::vector<ChoiceItem> items = read_choice_items(a.words[1]);
   const LanguageModel model = load_language_model(a.words[0]);
+  if (!tell_of_specials(*model.tokenizer, a.preface))
+    std::ranges::any_of(items, [&](const ChoiceItem& item) {
+      return tell_of_specials(*model.tokenizer, item.question);
+    });
   ChoiceScoring how;
   how.form = a.continuations ? ChoiceForm::continuations : ChoiceForm::letters;
   how.preface = a.preface;

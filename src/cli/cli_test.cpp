@@ -222,6 +222,9 @@ TEST_F(Cli, SampleGoesOnWithAPrompt) {
     return omni({"sample", "tiny", "x", "--temperature", "0", "--tokens", "5", "--seed", seed}).out;
   };
   EXPECT_EQ(greedy("1"), greedy("2"));
+  const Output spelt = omni({"sample", "tiny", "a<|endoftext|>", "--tokens", "1"});
+  EXPECT_NE(spelt.err.find("spells <|endoftext|>"), std::string::npos) << spelt.err;
+  EXPECT_TRUE(spelt.out.starts_with("a<|endoftext|>")) << spelt.out;
 }
 
 // A terminal obeys bytes below 32, 127 and U+0080 to U+009F: what models write, names and messages

@@ -34,12 +34,14 @@ int sample_command(const SampleArguments& a) {
   const TransformerOptions& options = model.options();
   const Tokenizer& tokenizer = *model.tokenizer;
 
+  tell_of_specials(tokenizer, a.words[1]);
   Tokens prompt = tokenizer.encode(a.words[1]);
   if (prompt.empty()) prompt.push_back(tokenizer.end_of_text());  // what stands before every text
   SamplingOptions s;
   s.tokens = tokens_to_add(a, options, prompt.size());
   s.drawing = {.temperature = a.temperature, .top_k = a.top_k};
   s.stop = tokenizer.end_of_text();
+  s.vocabulary = tokenizer.size();
   const std::vector<Tokens> prompts(static_cast<size_t>(a.samples), prompt);
   const std::vector<Tokens> found =
       sample(options, model.view(), prompts, Key::of(a.seed).fold("sample"), s);
