@@ -231,7 +231,9 @@ put_all("hub_config", "good", {
     "neo": json.dumps(NEO | {"attention_types": [[["global", "local"], 1], [["global"], 1]]}),
     "neo-global": json.dumps(NEO | {"attention_layers": ["global"] * 3, "window_size": 5}),
     "qwen2": json.dumps(QWEN2 | {"rope_theta": 1e6, "rms_norm_eps": 1e-6}),
-    "qwen2-rope": json.dumps(QWEN2 | {"rope_parameters": {"rope_theta": 5e5}})})
+    "qwen2-rope": json.dumps(QWEN2 | {"rope_parameters": {"rope_theta": 5e5}}),
+    "qwen2-saved": json.dumps(QWEN2 | {"rope_scaling": {"rope_type": "default"},
+                                       "layer_types": ["full_attention"] * 2})})
 put_all("hub_config", "bad", {
     "empty": "", "list": "[]", "no-type": "{}", "type": json.dumps(GPT2 | {"model_type": "gpt-2"}),
     "size-0": json.dumps(GPT2 | {"n_embd": 0}), "size-huge": json.dumps(GPT2 | {"n_embd": 1 << 62}),
@@ -242,6 +244,11 @@ put_all("hub_config", "bad", {
     "kinds": json.dumps(NEO | {"attention_types": [[1, 2], 3]}),
     "none": json.dumps(NEO | {"attention_types": []}),
     "rope": json.dumps(QWEN2 | {"rope_parameters": [1]}),
+    "rope-type": json.dumps(QWEN2 | {"rope_scaling": {"type": "yarn", "factor": 4}}),
+    "rope-twice": json.dumps(QWEN2 | {"rope_parameters": {"rope_theta": 5e5},
+                                      "rope_scaling": {"rope_theta": 1e4}}),
+    "layer-types": json.dumps(QWEN2 | {"layer_types": ["full_attention", {}]}),
+    "quantised": json.dumps(GPT2 | {"quantization_config": {"bits": 4}}),
     "deep": '{"model_type":' + "[" * 5000 + "]" * 5000 + "}"})
 
 # The bytes as letters, as GPT-2's vocabularies write them.
@@ -269,6 +276,65 @@ put_all("bpe", "bad", {
     "deep": bpe(vocab='{"a": ' + "[" * 9000 + "]" * 9000 + "}"),
     "merge": bpe(merges="t h h\n"), "unknown": bpe(merges="x y\n"),
     "not-utf-8": bpe().encode() + b"\xff"})
+
+VOCAB = {token: i for i, token in enumerate(TOKENS)}
+REGEX = (r"""(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"""
+         r"""|\s*[\r\n]+|\s+(?!\S)|\s+""")
+LETTERS_STEP = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False}
+PAIRS = [["t", "h"], ["th", "e"], ["\u0120", "the"]]
+
+
+def tokenizer_json(added=(), pre=None, **changes):
+    model = {"type": "BPE", "vocab": VOCAB, "merges": PAIRS}
+    end = {"id": VOCAB["<|endoftext|>"], "content": "<|endoftext|>", "special": True}
+    split = {"type": "Split", "pattern": {"Regex": REGEX}, "behavior": "Isolated", "invert": False}
+    return json.dumps({"added_tokens": [end, *added], "normalizer": {"type": "NFC"}, "model": model,
+                       "pre_tokenizer": {"type": "Sequence",
+                                         "pretokenizers": [pre or split, LETTERS_STEP]}} | changes)
+
+
+def hub_tokenizer(whole="", config="", model="", older="", vocab="", merges="", text="the 12 the"):
+    return "\0".join([whole, config, model, older, vocab, merges, text])
+
+
+TWO = {"vocab": json.dumps(VOCAB), "merges": MERGES}
+NEXT = len(VOCAB)
+ADDED = json.dumps({"tokenizer_class": "Qwen2Tokenizer", "added_tokens_decoder": {
+    str(NEXT): {"content": "<x>", "special": True}, str(NEXT + 1): {"content": "<y>"}}})
+put_all("tokenizer_folder", "good", {
+    "whole": hub_tokenizer(tokenizer_json()), "two": hub_tokenizer(model='{"model_type": "gpt2"}', **TWO),
+    "class": hub_tokenizer(config=ADDED, older=json.dumps({"<x>": NEXT}), text="<y><x>e\u0301", **TWO),
+    "spaces": hub_tokenizer(tokenizer_json([{"id": NEXT, "content": "  ", "lstrip": True},
+                                            {"id": NEXT + 1, "content": " \u00e9", "rstrip": True}]),
+                            text="the   the e\u0301  \u00e9"),
+    "digits": hub_tokenizer(tokenizer_json(pre={"type": "Digits", "individual_digits": True}),
+                            text="a12b\u00bd"),
+    "texts": hub_tokenizer(tokenizer_json(normalizer=None, model={
+        "vocab": VOCAB, "merges": ["t h"], "ignore_merges": True}))})
+put_all("tokenizer_folder", "bad", {
+    "empty": "", "none": hub_tokenizer(), "guess": hub_tokenizer(**TWO), "cut": tokenizer_json()[:700],
+    "regex": hub_tokenizer(tokenizer_json(pre={"type": "Split", "pattern": {"Regex": "\\w+"}})),
+    "type": hub_tokenizer(tokenizer_json(pre_tokenizer=7)),
+    "normalizer": hub_tokenizer(tokenizer_json(normalizer={"type": "Lowercase"})),
+    "model": hub_tokenizer(tokenizer_json(model={"type": "WordPiece", "vocab": {}})),
+    "merges": hub_tokenizer(tokenizer_json(model={"vocab": VOCAB, "merges": [["t", 7]]})),
+    "added-id": hub_tokenizer(tokenizer_json([{"id": 1 << 31, "content": "x"}])),
+    "added-twice": hub_tokenizer(tokenizer_json([{"id": NEXT, "content": "x"}] * 2)),
+    "added-empty": hub_tokenizer(tokenizer_json([{"id": NEXT, "content": ""}])),
+    "config": hub_tokenizer(tokenizer_json(), config='{"add_prefix_space": true}'),
+    "older": hub_tokenizer(model='{"model_type": "gpt2"}', older='{"<z>": 3}', **TWO),
+    "deep": hub_tokenizer('{"normalizer": ' + '{"type": "Sequence", "normalizers": [' * 40 + "]}" * 40
+                          + "}"),
+    "text": hub_tokenizer(tokenizer_json(), text="").encode() + b"a\xff"})
+
+put_all("hub_index", "good", {
+    "two": json.dumps({"metadata": {"total_size": 8}, "weight_map": {
+        "a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}})})
+put_all("hub_index", "bad", {
+    "empty": "", "list": "[]", "none": "{}", "nothing": '{"weight_map": {}}', "cut": '{"weight_map": {',
+    "number": '{"weight_map": {"a": 1}}', "outside": '{"weight_map": {"a": "../x.safetensors"}}',
+    "other": '{"weight_map": {"a": "pytorch_model.bin"}}',
+    "deep": '{"weight_map": ' + "[" * 9000 + "]" * 9000 + "}"})
 
 WORDS = '"<|endoftext|>"\n"<|unknown|>"\n" tree"\n"a"\n" \\u00fcber"\n'
 put_all("words", "good", {
