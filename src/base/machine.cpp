@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <thread>
+
+#include "base/cpu_quota.h"
 
 #if defined(__linux__)
 #include <sched.h>
@@ -12,12 +15,23 @@
 
 namespace omni {
 
-int available_cores() {
+namespace {
+
+int cores_to_run_on() {
 #if defined(__linux__)
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
 #endif
   return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+}  // namespace
+
+int available_cores() {
+  const int cores = cores_to_run_on();
+  const std::optional<double> quota = cpu_quota();
+  if (!quota || *quota >= cores) return cores;
+  return std::max(1, static_cast<int>(std::ceil(*quota)));
 }
 
 std::string processor_name() {

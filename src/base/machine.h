@@ -8,7 +8,8 @@ namespace omni {
 // "AMD EPYC 9B45, 2 cores, avx512_bf16": processor, cores this process may use, instruction set.
 std::string machine_description();
 
-int available_cores();        // that this process may run on; at least 1
+// Cores for this process: those it may run on, at most the quota of its control groups (rounded up).
+int available_cores();
 std::string processor_name();
 std::string instruction_set();  // the widest that matters here: "avx512", "avx2", "neon", ...
 
