@@ -1,6 +1,7 @@
 #include "report/gnuplot.h"
 
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -8,6 +9,8 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "report/text.h"
@@ -21,11 +24,29 @@ struct CloseFile {
 };
 using TemporaryFile = std::unique_ptr<std::FILE, CloseFile>;
 
+// In memory, so that no temporary folder has to exist, be writable or have room.
 TemporaryFile temporary_file() {
-  TemporaryFile file(std::tmpfile());
-  require(file != nullptr, "cannot make a temporary file: {}; is the disk of the temporary folder "
-          "full?", std::strerror(errno));
+  const int handle = ::memfd_create("omniscale-gnuplot", MFD_CLOEXEC);
+  require(handle >= 0, "cannot make a file in memory for gnuplot: {}", std::strerror(errno));
+  TemporaryFile file(::fdopen(handle, "w+"));
+  if (!file) ::close(handle);
+  require(file != nullptr, "cannot open a file in memory for gnuplot: {}", std::strerror(errno));
   return file;
+}
+
+// Of this process, without what would change a figure: the user's terminal, fonts, folders and
+// language (which chooses decimal commas).
+std::vector<std::string> environment_of_gnuplot() {
+  std::vector<std::string> kept = {"LC_ALL=C.UTF-8"};
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string_view text = *variable;
+    const std::string_view name = text.substr(0, text.find('='));
+    const bool changes = name.starts_with("GNU") || name.starts_with("GD") ||
+                         name.starts_with("FIT_") || name.starts_with("LC_") || name == "LANG" ||
+                         name == "LANGUAGE";
+    if (!changes) kept.emplace_back(text);
+  }
+  return kept;
 }
 
 std::string content(std::FILE* file) {
@@ -72,8 +93,12 @@ std::string run_gnuplot(std::string_view script) {
   posix_spawn_file_actions_adddup2(&actions, fileno(error.get()), STDERR_FILENO);
   char name[] = "gnuplot", no_user_settings[] = "-d";
   char* arguments[] = {name, no_user_settings, nullptr};
+  std::vector<std::string> variables = environment_of_gnuplot();
+  std::vector<char*> environment;
+  for (std::string& variable : variables) environment.push_back(variable.data());
+  environment.push_back(nullptr);
   pid_t child = 0;
-  const int spawned = posix_spawnp(&child, name, &actions, nullptr, arguments, environ);
+  const int spawned = posix_spawnp(&child, name, &actions, nullptr, arguments, environment.data());
   posix_spawn_file_actions_destroy(&actions);
   int status = 0;
   if (spawned == 0)
