@@ -103,17 +103,16 @@ int guarded(const Context& context) {
     return c.exit_code;
   } catch (const std::bad_alloc&) {
     return no_memory();
+  } catch (const std::filesystem::filesystem_error& e) {  // a folder on the way is closed to us
+    tell("omni: error: {}: {}\n", e.path1().string(), e.code().message());
+    return kUserFault;
   } catch (const std::system_error& e) {  // no memory for another thread
     if (e.code() != std::errc::resource_unavailable_try_again &&
         e.code() != std::errc::not_enough_memory)
       return our_fault(context, e.what());
     return no_memory();
   } catch (const std::exception& e) {
-    tell("omni: a fault of the program, not yours: {}\n"
-         "What was finished is kept. Please report it with this line and the output of "
-         "`{} doctor`:\n  {} {}\n",
-         e.what(), context.program, context.program, shell_words(context.words));
-    return kOurFault;
+    return our_fault(context, e.what());
   }
 }
 

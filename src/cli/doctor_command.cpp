@@ -11,6 +11,7 @@
 
 #include "base/build_info.h"
 #include "base/machine.h"
+#include "base/places.h"
 #include "cli/commands.h"
 #include "cli/data_table.h"
 #include "cli/known_hashes.h"
@@ -130,6 +131,10 @@ int doctor_command(const Context&, const std::string& data_dir) {
   line("", speed);
   if (!options.cache.empty())
     line("data cache", fmt::format("{}, {}", options.cache.string(), free_space(options.cache)));
+  else
+    line("data cache", "none: neither XDG_CACHE_HOME nor HOME names a folder");
+  if (const std::string problem = user_cache_problem(); !problem.empty())
+    line("", "NOT WRITABLE: " + problem);
 
   say("\nData sets\n");
   finish_output();  // what follows takes a moment

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/nearest.h"
+#include "base/places.h"
 #include "base/random.h"
 #include "data/digits.h"
 #include "data/mnist1d.h"
@@ -26,13 +27,6 @@ constexpr double kAutoPatienceS = 4;
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value ? value : "";
-}
-
-fs::path user_cache() {
-  const fs::path base = environment("XDG_CACHE_HOME");
-  if (base.is_absolute()) return base / "omniscale";  // its specification voids relative paths
-  const fs::path home = environment("HOME");
-  return home.is_absolute() ? home / ".cache" / "omniscale" : fs::path();
 }
 
 std::string searched(const DataOptions& options) {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "data/catalogue.h"
+#include "base/places.h"
 #include "lab/text_cache.h"
 #include "text/bpe_train.h"
 #include "text/story_files.h"
@@ -76,9 +76,9 @@ Corpus LanguageTask::prepare(Trial& t) const {
   c.stories = c.world ? c.world->stories({stories, held_out, 1}) : read_text(*this);
   c.tokenizer = make_tokenizer(*this, c.stories, c.world.get());
   const auto rows = [&](const std::vector<Story>& some) {
-    if (c.world) return rows_of_stories(*c.tokenizer, some, length + 1);
-    return cached_rows(DataOptions::from_environment("").cache / "tokens", *c.tokenizer, some,
-                       length + 1);
+    const auto cache = user_cache();
+    if (c.world || cache.empty()) return rows_of_stories(*c.tokenizer, some, length + 1);
+    return cached_rows(cache / "tokens", *c.tokenizer, some, length + 1);
   };
   c.train = rows(c.stories.train);
   c.validation = rows(c.stories.validation);

@@ -49,7 +49,8 @@ std::vector<int32_t> values_of(const safetensors::Array& array) {
 
 // None unless the file holds these rows and all of them.
 std::optional<TokenRows> read(const fs::path& path, const std::string& key, int64_t length) {
-  if (!fs::exists(path)) return std::nullopt;
+  std::error_code unreachable;
+  if (!fs::exists(path, unreachable)) return std::nullopt;
   try {
     const safetensors::File file = safetensors::read(path);
     const auto values = [&](const char* name) { return values_of(file.arrays.at(name)); };
@@ -70,8 +71,11 @@ TokenRows cached_rows(const fs::path& folder, const Tokenizer& tokenizer,
   const fs::path path = folder / fmt::format("tokens-{}.safetensors", key.substr(0, 16));
   if (std::optional<TokenRows> rows = read(path, key, length)) return std::move(*rows);
   TokenRows rows = rows_of_stories(tokenizer, stories, length, progress);
-  make_folder(folder);
-  write(path, rows, key);
+  try {
+    make_folder(folder);
+    write(path, rows, key);
+  } catch (const UserError&) {  // cut anew the next time; `run` says that nothing can be kept
+  }
   return rows;
 }
 

@@ -12,8 +12,8 @@
 namespace omni {
 
 // rows_of_stories() of these, from `folder` if they are there, else made and put there. A file that
-// is damaged (its checksum is wrong) or was made from anything else is made again. UserError if the
-// folder cannot be written to.
+// is damaged (its checksum is wrong) or was made from anything else is made again. Where the
+// folder cannot be written to, nothing is kept.
 TokenRows cached_rows(const std::filesystem::path& folder, const Tokenizer& tokenizer,
                       std::span<const Story> stories, int64_t length,
                       const TextProgress& progress = {});

@@ -60,6 +60,15 @@ TEST(TextCache, MakesDamagedRowsAgain) {
   EXPECT_EQ(read_file(cache.file()), bytes) << "mended on disk";
 }
 
+TEST(TextCache, WithoutAFolderToWriteToRowsAreMadeEachTime) {
+  const TestFolder folder;
+  atomic_write(folder.path() / "file", "");
+  const TokenRows rows =
+      cached_rows(folder.path() / "file" / "below", CharTokenizer("abc"), kStories, 6);
+  EXPECT_EQ(rows.tokens, rows_of_stories(CharTokenizer("abc"), kStories, 6).tokens);
+  EXPECT_EQ(read_file(folder.path() / "file"), "");
+}
+
 TEST(TextCache, TablesHoldWhatModelsRead) {
   DataTable table;
   {
