@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/nearest.h"
 #include "engine/passes.h"
+#include "lab/numbers.h"
 #include "store/files.h"
 #include "text/lines.h"
 
@@ -66,6 +67,31 @@ std::set<std::string> names_of_passes(const std::string& text) {
 }
 
 }  // namespace
+
+std::string sweep_text(const Resolved& resolved, const RunRequest& request) {
+  if (resolved.swept.empty()) return "";
+  std::vector<std::string> sweeps;
+  std::string hints;
+  OptionList options = resolved.variants.front().settings->options();
+  for (const std::string& name : resolved.swept) {
+    const auto last = std::ranges::find(request.assignments.rbegin(), request.assignments.rend(),
+                                        name, &Assignment::key);
+    const std::vector<std::string>& values = last->values;
+    sweeps.push_back(fmt::format("{} ({})", name, fmt::join(values, ", ")));
+    const Option& option = options.find(name, last->where);
+    double x = 0;
+    if (option.is_free_text() && !last->typed.empty())
+      hints += fmt::format("  (a text that holds a comma: {}='\"...\"' or {}='...\\,...')\n", name,
+                           name);
+    else if (values.size() == 2 && parse_number(values[0] + "." + values[1], x) &&
+             option.expects().starts_with("a number"))
+      hints += fmt::format("  (a fraction is written with a point: {}={}.{})\n", name, values[0],
+                           values[1]);
+  }
+  const size_t n = resolved.variants.size();
+  return fmt::format("Sweep over {}: {} variant{}\n{}", fmt::join(sweeps, ", "), n,
+                     n == 1 ? "" : "s", hints);
+}
 
 std::vector<int64_t> seeds_of_models(const std::string& n, const std::string& where) {
   int64_t models = 0;

@@ -16,6 +16,10 @@ struct Chosen {
 // UserError for what is wrong with any of it, options and their values included.
 Chosen choose(const Context& context, const Choice& choice);
 
+// "Sweep over lr (0, 5): 2 variants", with what else may have been meant by a comma; a line or two,
+// or nothing.
+std::string sweep_text(const Resolved& resolved, const RunRequest& request);
+
 // Seeds 0 .. n-1 of "models=n". UserError that names `where`.
 std::vector<int64_t> seeds_of_models(const std::string& n, const std::string& where);
 

@@ -163,6 +163,7 @@ int debug_command(const Context& context, const DebugArguments& arguments) {
   std::vector<PhaseGraph> phases = phase_graphs(resolved, data, arguments.rows);
   say("{}{}: {} rows, double precision\n", experiment->name,
       data.name.empty() ? "" : " on " + data.name, arguments.rows);
+  write_out(sweep_text(resolved, request));
 
   std::vector<std::string> known;
   bool shown = false;

@@ -4,13 +4,13 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <set>
 
 #include "base/error.h"
 #include "base/nearest.h"
 #include "base/utf8.h"
+#include "lab/numbers.h"
 
 namespace omni {
 namespace {
@@ -23,22 +23,6 @@ std::string_view trimmed(std::string_view s) {
   while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
   while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
   return s;
-}
-
-template <class T>
-bool parse_number(std::string_view text, T& out) {
-  const char* end = text.data() + text.size();
-  const auto r = std::from_chars(text.data(), end, out);
-  return r.ec == std::errc() && r.ptr == end;
-}
-
-// Whole numbers may be typed as 1e6; fractions may not.
-bool parse_integer(std::string_view text, int64_t& out) {
-  if (parse_number(text, out)) return true;
-  double x;
-  if (!parse_number(text, x) || x != std::floor(x) || std::abs(x) > 9e15) return false;
-  out = static_cast<int64_t>(x);
-  return true;
 }
 
 std::vector<std::string> split(std::string_view text, char at) {
@@ -83,6 +67,34 @@ void refuse_hostile(std::string_view toml, const std::string& file) {
   }
 }
 
+// The values of one word of the command line. Commas separate them; a comma belongs to a value
+// where the value stands in double quotes or a backslash comes before it.
+std::vector<std::string> typed_values(std::string_view text, std::string_view where) {
+  std::vector<std::string> values;
+  for (size_t i = 0; i <= text.size(); ++i) {
+    while (i < text.size() && (text[i] == ' ' || text[i] == '\t')) ++i;
+    std::string& value = values.emplace_back();
+    if (i == text.size() || text[i] != '"') {
+      for (; i < text.size() && text[i] != ','; ++i) {
+        if (text.substr(i).starts_with("\\,")) ++i;
+        value += text[i];
+      }
+      value = trimmed(value);
+      continue;
+    }
+    for (++i; i < text.size() && text[i] != '"'; ++i) {
+      if (text[i] == '\\' && i + 1 < text.size() && (text[i + 1] == '"' || text[i + 1] == '\\'))
+        ++i;
+      value += text[i];
+    }
+    require(i < text.size(), "{}: a closing \" is missing", where);
+    for (++i; i < text.size() && (text[i] == ' ' || text[i] == '\t');) ++i;
+    require(i == text.size() || text[i] == ',',
+            "{}: after a closing \" comes a comma or nothing, found '{}'", where, text.substr(i));
+  }
+  return values;
+}
+
 template <class T>
 bool parse_list(std::string_view text, std::vector<T>& out) {
   out.clear();
@@ -100,6 +112,10 @@ Allowed one_of(std::vector<std::string> choices) {
   a.choices = std::move(choices);
   return a;
 }
+
+bool Option::is_text() const { return std::holds_alternative<std::string*>(field_); }
+
+bool Option::is_free_text() const { return is_text() && allowed_.choices.empty(); }
 
 bool Option::is_list() const {
   return std::holds_alternative<std::vector<int64_t>*>(field_) ||
@@ -170,7 +186,8 @@ void Option::set(std::string_view text, std::string_view where) {
             where, name_, text);
     *std::get<std::string*>(field_) = text;
   }
-  require(parsed, "{}: '{}' expects {}, got '{}'", where, name_, expects(), text);
+  require(parsed, "{}: '{}' expects {}, got '{}'{}", where, name_, expects(), text,
+          is_list() || std::holds_alternative<bool*>(field_) ? "" : number_hint(text));
   check(where);
 }
 
@@ -236,7 +253,8 @@ Assignment parse_assignment(std::string_view argument) {
   require(equals != std::string_view::npos && !trimmed(argument.substr(0, equals)).empty(),
           "{}: expected key=value, for instance lr=0.001", where);
   Assignment a{std::string(trimmed(argument.substr(0, equals))), {}, where};
-  a.values = split(argument.substr(equals + 1), ',');
+  a.typed = trimmed(argument.substr(equals + 1));
+  a.values = typed_values(a.typed, where);
   for (const std::string& v : a.values)
     require(!v.empty(), "{}: a value is missing after '{}'", where,
             a.values.size() == 1 ? "=" : ",");

@@ -35,6 +35,8 @@ class Option {
 
   const std::string& name() const { return name_; }
   const std::string& help() const { return help_; }
+  bool is_text() const;
+  bool is_free_text() const;  // a path, say, and not one of a few choices
   // Takes several values with commas between; such an option cannot be swept.
   bool is_list() const;
   std::string expects() const;         // "a whole number from 1 to 4096"
@@ -102,9 +104,12 @@ struct Assignment {
   std::string key;
   std::vector<std::string> values;
   std::string where;  // "argument lr=0.1" or "settings.toml:3:5"
+  // On the command line, what stands behind '=', as it was typed.
+  std::string typed = {};
 };
 
-// "lr=0.1" or "width=64,128". Throws UserError for a missing '=', name or value.
+// "lr=0.1" or "width=64,128"; text="a, b" and text=a\, b are one value. UserError for a missing
+// '=', name, value or quotation mark.
 Assignment parse_assignment(std::string_view argument);
 
 // The top level of a TOML file: numbers, truth values, texts, and arrays of them for sweeps.

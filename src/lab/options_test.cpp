@@ -153,6 +153,21 @@ TEST(Assignments, AreReadFromToml) {
   EXPECT_EQ(by_key.at("data").values, std::vector<std::string>{"digits"});
 }
 
+TEST(Assignments, CommasWithinAValue) {
+  const auto values = [](const char* word) { return parse_assignment(word).values; };
+  using Values = std::vector<std::string>;
+  EXPECT_EQ(values("t=a, b"), (Values{"a", "b"}));
+  EXPECT_EQ(values(R"(t="my stories, 2024/all.txt")"), Values{"my stories, 2024/all.txt"});
+  EXPECT_EQ(values(R"(t=my stories\, 2024/all.txt)"), Values{"my stories, 2024/all.txt"});
+  EXPECT_EQ(values(R"(t="a,b" , c,"d\"e\\,")"), (Values{"a,b", "c", R"(d"e\,)"}));
+  EXPECT_EQ(values(R"(t=C:\dir\x)"), Values{R"(C:\dir\x)"});
+  EXPECT_EQ(values(R"(t=5" disks)"), Values{R"(5" disks)"}) << "a quote within a value is a letter";
+  EXPECT_EQ(parse_assignment("t= a,b ").typed, "a,b");
+  EXPECT_NE(error_of([] { parse_assignment("t=\"a, b"); }).find("a closing \" is missing"),
+            std::string::npos);
+  EXPECT_NE(error_of([] { parse_assignment("t=\"a\"b"); }).find("found 'b'"), std::string::npos);
+}
+
 TEST(Assignments, ErrorsInTomlHavePositions) {
   EXPECT_EQ(error_of([] { parse_assignments("a = 1\nb = = 2\n", "f.toml"); }).substr(0, 9),
             "f.toml:2:");

@@ -2,11 +2,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <numeric>
 #include <set>
 
 #include "base/error.h"
 #include "base/nearest.h"
+#include "lab/numbers.h"
 #include "lab/runner.h"
 
 namespace omni {
@@ -31,6 +33,22 @@ std::unique_ptr<Settings> preset_settings(const Experiment& e, const Preset& p) 
   const std::string where = fmt::format("preset {} of {}", p.name, e.name);
   for (const auto& [key, value] : p.values) options.find(key, where).set(value, where);
   return s;
+}
+
+// A path that holds a comma, and is no list of paths.
+bool names_a_file(const std::string& typed) {
+  std::error_code ignored;
+  return !typed.empty() && std::filesystem::exists(typed, ignored);
+}
+
+// lr=0,001 sweeps over 0 and 1, which nobody means.
+void refuse_comma_for_point(const Assignment& a, const Option& option) {
+  if (option.is_text() || option.is_list() || a.values.size() != 2) return;
+  require(!is_fraction_cut_by_comma(a.values[0], a.values[1]),
+          "{}: a comma separates values to sweep over. For one value write {}={}.{}; for two, "
+          "{}={},{}",
+          a.where, a.key, a.values[0], a.values[1], a.key, a.values[0],
+          a.values[1].substr(std::min(a.values[1].find_first_not_of('0'), a.values[1].size() - 1)));
 }
 
 std::string toml_of(const Experiment& e, const Resolved& r, const RunRequest& request,
@@ -78,8 +96,10 @@ Resolved resolve(const Experiment& e, const RunRequest& request) {
   OptionList base_options = base->options();
   std::vector<Assignment> fixed, swept;
   for (Assignment a : request.assignments) {
-    if (base_options.find(a.key, a.where).is_list())
-      a.values = {fmt::format("{}", fmt::join(a.values, ","))};
+    const Option& option = base_options.find(a.key, a.where);
+    if (option.is_list()) a.values = {fmt::format("{}", fmt::join(a.values, ","))};
+    if (option.is_free_text() && a.values.size() > 1 && names_a_file(a.typed)) a.values = {a.typed};
+    refuse_comma_for_point(a, option);
     std::erase_if(fixed, [&](const Assignment& old) { return old.key == a.key; });
     std::erase_if(swept, [&](const Assignment& old) { return old.key == a.key; });
     (a.values.size() == 1 ? fixed : swept).push_back(a);

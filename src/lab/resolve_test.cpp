@@ -1,10 +1,12 @@
 // Settings from presets and assignments, sweeps, and the claims and figures that follow from them.
 #include <gtest/gtest.h>
 
+#include "base/error.h"
 #include "base/test_folder.h"
 #include "lab/judging.h"
 #include "lab/options.h"
 #include "lab/runner.h"
+#include "store/files.h"
 
 namespace omni {
 namespace {
@@ -12,11 +14,12 @@ namespace {
 struct Toy {
   double lr = 0.1;
   int64_t width = 8;
-  std::string kind = "plain";
+  std::string kind = "plain", text = "none";
   void visit(auto&& option) {
     option("lr", lr, "learning rate", between(0, 1));
     option("width", width, "units", between(1, 100));
     option("kind", kind, "kind", one_of({"plain", "fancy"}));
+    option("text", text, "a file");
   }
   void check() const { require(width != 13, "width 13 brings bad luck"); }
   std::vector<ArmInfo> arms() const {
@@ -183,6 +186,37 @@ TEST(Judging, NamesArmsAndDrawsSweeps) {
   EXPECT_EQ(line.spec.series[0].points.size(), 2u);
   EXPECT_TRUE(all_figures(words, toy()).at(0).spec.series.empty());
   EXPECT_TRUE(all_figures(both, toy()).at(0).spec.series.empty());
+}
+
+std::string refusal(std::vector<std::string> arguments) {
+  try {
+    resolve_with(std::move(arguments));
+  } catch (const UserError& e) {
+    return e.what();
+  }
+  return "";
+}
+
+TEST(Resolve, ACommaForAPointIsNoSweep) {
+  EXPECT_EQ(refusal({"lr=0,001"}),
+            "argument lr=0,001: a comma separates values to sweep over. For one value write "
+            "lr=0.001; for two, lr=0,1");
+  EXPECT_EQ(resolve_with({"lr=0,1"}).variants.size(), 2u);
+  EXPECT_NE(refusal({"lr=1e-3,0.001"}).find("'lr=0.001' is swept over twice"), std::string::npos);
+  EXPECT_NE(refusal({"lr=\u22120.1"}).find("not the minus of the keyboard: -0.1"),
+            std::string::npos);
+}
+
+TEST(Resolve, APathMayHoldAComma) {
+  const TestFolder folder;
+  const std::string path = (folder.path() / "my stories, 2024.txt").string();
+  EXPECT_EQ(resolve_with({"text=" + path}).variants.size(), 2u) << "there is no such file yet";
+  EXPECT_EQ(value_of(resolve_with({"text=\"" + path + "\""}).variants[0], "text"), path);
+  atomic_write(path, "x");
+  const Resolved r = resolve_with({"text=" + path});
+  ASSERT_EQ(r.variants.size(), 1u);
+  EXPECT_EQ(value_of(r.variants[0], "text"), path);
+  EXPECT_EQ(resolve_with({"text=" + path + ",none"}).variants.size(), 3u);
 }
 
 }  // namespace
