@@ -4,6 +4,7 @@ set(OMNI_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/omniscale)
 
 install(TARGETS omniscale_library EXPORT omniscale_targets)
 install(TARGETS omniscale)
+install(FILES $<TARGET_FILE:omniscale>.counts DESTINATION ${CMAKE_INSTALL_BINDIR} OPTIONAL)
 install(EXPORT omniscale_targets NAMESPACE omniscale:: DESTINATION ${OMNI_PACKAGE_DIR}
   FILE omniscale-targets.cmake)
 install(DIRECTORY src/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/omniscale FILES_MATCHING
@@ -14,5 +15,5 @@ configure_package_config_file(cmake/omniscale-config.cmake.in omniscale-config.c
 write_basic_package_version_file(omniscale-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/omniscale-config.cmake
   ${PROJECT_BINARY_DIR}/omniscale-config-version.cmake
-  cmake/dependencies.cmake cmake/experiment.cmake cmake/experiment_main.cpp.in
+  cmake/dependencies.cmake cmake/experiment.cmake cmake/count_presets.cmake cmake/experiment_main.cpp.in
   DESTINATION ${OMNI_PACKAGE_DIR})

@@ -199,6 +199,36 @@ put_all("manifest", "bad", {
     "deep": '{"format":' + "[" * 5000 + "]" * 5000 + "}",
     "not-utf-8": manifest(commit="?").encode().replace(b"?", b"\xff")})
 
+PRESET = {"experiment": "e", "preset": "p", "model_epochs": 2.5, "graphs": 3, "jobs": [[1e12, 1e9]]}
+
+
+def counts(*presets, **changes):
+    return json.dumps({"format": 1, "program": "0123456789ab", "presets": presets} | changes)
+
+
+put_all("counts", "good", {
+    "one": counts(PRESET), "none": counts(), "twice": counts(PRESET, PRESET),
+    "not-counted": counts({"experiment": "e", "preset": "p", "not_counted": "no \u00e9"})})
+put_all("counts", "bad", {
+    "empty": "", "list": "[]", "format": counts(format=2), "presets": counts(presets=1),
+    "negative": counts(PRESET | {"graphs": -1}), "cut": counts(PRESET)[:90],
+    "job": counts(PRESET | {"jobs": [[1]]}), "jobs": counts(PRESET | {"jobs": "many"}),
+    "huge": counts(PRESET).replace("1000000000000.0", "1e999")})
+
+SEEN = {"machine": "m", "experiment": "e", "preset": "p", "slowness": 1.25}
+
+
+def seen_runs(*runs, **changes):
+    return json.dumps({"format": 1, "runs": runs} | changes)
+
+
+put_all("seen_runs", "good", {
+    "one": seen_runs(SEEN), "none": seen_runs(), "many": seen_runs(*[SEEN] * 12)})
+put_all("seen_runs", "bad", {
+    "empty": "", "list": "[]", "format": seen_runs(format=0), "runs": seen_runs(runs={"a": 1}),
+    "slowness": seen_runs(SEEN | {"slowness": 0}), "text": seen_runs(SEEN | {"slowness": "1"}),
+    "cut": seen_runs(SEEN)[:60], "no-machine": seen_runs({"slowness": 1})})
+
 put_all("figure_spec", "good", {
     "least": '{"kind": "bars"}',
     "lines": json.dumps({"kind": "lines", "metric": "loss", "series": [

@@ -49,6 +49,11 @@ class Parser {
     app_.set_help_flag("-h,--help", "this page");
   }
 
+  // Words may be settings, key=value.
+  void settings(std::vector<std::string>& to) {
+    takes_settings_ = true;
+    words(to);
+  }
   void words(std::vector<std::string>& to) { app_.add_option("words", to)->group(""); }
   void word(std::string& to) { app_.add_option("word", to)->group(""); }
 
@@ -72,6 +77,7 @@ class Parser {
       const std::string extra = app_.remaining().front();
       if (!extra.starts_with("-"))
         fail_user("{}: '{}' is one word too many; see {} --help", command_, extra, command_);
+      if (takes_settings_ && extra.find('=') != std::string::npos) refuse_dashes(extra);
       std::vector<std::string> known;
       for (const CLI::Option* o : app_.get_options())
         if (o->nonpositional()) known.push_back("--" + o->get_lnames().front());
@@ -84,12 +90,25 @@ class Parser {
   }
 
  private:
+  // "--lr=0.1" and "-lr=0.1", unless an option of the command's was meant.
+  void refuse_dashes(const std::string& word) const {
+    const std::string setting = word.substr(word.find_first_not_of('-'));
+    const std::string name = setting.substr(0, setting.find('='));
+    std::vector<std::string> known;
+    for (const CLI::Option* o : app_.get_options())
+      if (o->nonpositional()) known.push_back(o->get_lnames().front());
+    if (!nearest(name, known).empty()) return;
+    fail_user("{}: there is no option {}; settings of an experiment are written without dashes: {}",
+              command_, word.substr(0, word.find('=')), setting);
+  }
+
   std::string command_;
+  bool takes_settings_ = false;
   CLI::App app_;
 };
 
 void add_choice(Parser& p, Choice& c) {
-  p.words(c.words);
+  p.settings(c.words);
   p.option("--preset", c.preset, "NAME", "a named choice of options; `list NAME` shows them");
   p.option("--config", c.config, "FILE", "TOML file with key = value lines, arrays sweep");
   p.option("--seeds", c.seeds, "A..B", "random seeds, one model per condition and seed");
@@ -121,13 +140,17 @@ int run(const Context& context, const std::vector<std::string>& words) {
 }
 
 int list(const Context& context, const std::vector<std::string>& words) {
-  std::string name;
+  ListArguments a;
+  std::string count;
   Parser p(context, "list", "[NAME]",
            "Lists the experiments; with a name, one experiment's question, options, presets with "
            "their cost, and claims.",
            {{"", "all of them"}, {"NAME", "one in full"}});
-  p.word(name);
-  return p.parse(words) ? list_command(context, name) : 0;
+  p.word(a.name);
+  p.option("--count", count, "FILE", "only count what presets compute, and keep it; builds do");
+  if (!p.parse(words)) return 0;
+  a.count = count;
+  return list_command(context, a);
 }
 
 int report(const Context& context, const std::vector<std::string>& words) {

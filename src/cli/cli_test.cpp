@@ -47,7 +47,9 @@ struct Toy {
   std::vector<ArmInfo> arms() const {
     return {{"trained", "Trained", "", 0.5}, {"still", "Not trained", "", {}}};
   }
+  static inline int runs = 0;  // dry ones, too
   void run(Trial& t) const {
+    ++runs;
     check(!fail, "the toy was told to fail");
     const auto define = [this](Net& net) {
       mlp(net, input(net.graph(), "x", {DType::f32, Shape{1, 40}, 0}, Role::data), {width, 10});
@@ -120,8 +122,10 @@ class Cli : public testing::Test {
     before_ = fs::current_path();
     fs::current_path(folder_.path());
     setenv("XDG_CACHE_HOME", (folder_.path() / "cache").c_str(), 1);
+    if (const char* home = std::getenv("HOME")) home_ = home;
   }
   void TearDown() override {
+    setenv("HOME", home_.c_str(), 1);
     fs::current_path(before_);
   }
   // A user's error that says all of `parts`, before anything was written.
@@ -136,6 +140,7 @@ class Cli : public testing::Test {
   }
   TestFolder folder_;
   fs::path before_;
+  std::string home_;
 };
 
 TEST_F(Cli, OverviewNamesEveryCommand) {
@@ -325,12 +330,74 @@ TEST_F(Cli, ListsWithoutRunning) {
   EXPECT_EQ(all.code, 0);
   EXPECT_NE(all.out.find("toy-steps\n    Do steps move weights?"), std::string::npos) << all.out;
   EXPECT_NE(all.out.find("quick (3 seeds, 1 s), smoke (1 seed, 1 s)"), std::string::npos) << all.out;
+  EXPECT_NE(all.out.find("every run mends them"), std::string::npos) << all.out;
   const Output one = omni({"list", "toy-steps"});
   EXPECT_EQ(one.code, 0);
   EXPECT_NE(one.out.find("width=8"), std::string::npos);
   EXPECT_NE(one.out.find("(a whole number from 1 to 4000)"), std::string::npos);
   EXPECT_NE(one.out.find("Training moves the weights"), std::string::npos);
   EXPECT_NE(one.out.find("6 model-epochs"), std::string::npos) << one.out;  // 3 seeds x 2 arms
+}
+
+TEST_F(Cli, ListCountsOncePerProgram) {
+  Toy::runs = 0;
+  const std::string first = omni({"list"}).out;
+  EXPECT_EQ(Toy::runs, 4) << "two presets of two experiments, a dry run each";
+  EXPECT_EQ(omni({"list"}).out, first);
+  EXPECT_EQ(omni({"list", "toy-steps"}).code, 0);
+  EXPECT_EQ(omni({"--help"}).code, 0);
+  EXPECT_EQ(omni({"run", "--help"}).code, 0);
+  EXPECT_EQ(omni({"data"}).code, 0);
+  EXPECT_EQ(Toy::runs, 4) << "what only tells computes nothing";
+}
+
+TEST_F(Cli, ListPassesOverJunkInItsCache) {
+  const std::string usual = omni({"list"}).out;
+  const fs::path cache = folder_.path() / "cache" / "omniscale";
+  ASSERT_TRUE(fs::exists(cache / "counts"));
+  for (const auto& entry : fs::directory_iterator(cache / "counts"))
+    std::ofstream(entry.path()) << "{\"format\": 1, \"program\": 7}";
+  std::ofstream(cache / "runs-seen.json") << "[[[";
+  const Output again = omni({"list"});
+  EXPECT_EQ(again.out, usual);
+  EXPECT_EQ(again.err, "");
+}
+
+TEST_F(Cli, ACacheThatCannotBeWrittenIsNoEnd) {
+  std::ofstream("file") << "in the way";
+  setenv("XDG_CACHE_HOME", (folder_.path() / "file").c_str(), 1);
+  const Output list = omni({"list"});
+  EXPECT_EQ(list.code, 0);
+  EXPECT_NE(list.out.find("quick (3 seeds, 1 s)"), std::string::npos) << list.out;
+  EXPECT_NE(list.err.find((folder_.path() / "file" / "omniscale").string()), std::string::npos)
+      << list.err;
+  const Output run = omni({"run", "toy-steps", "--threads", "1"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_NE(run.err.find("!! nothing can be kept in"), std::string::npos) << run.err;
+  setenv("XDG_CACHE_HOME", "relative", 1);
+  setenv("HOME", "", 1);
+  EXPECT_EQ(omni({"list"}).code, 0);
+  EXPECT_FALSE(fs::exists("relative") || fs::exists("omniscale") || fs::exists(".cache"));
+}
+
+TEST_F(Cli, RunsMendTheEstimates) {
+  ASSERT_EQ(omni({"run", "toy-steps", "--quiet"}).code, 0);
+  EXPECT_TRUE(fs::exists("cache/omniscale/runs-seen.json"));
+  const Output all = omni({"list"});
+  EXPECT_NE(all.out.find("mended by the runs that it has seen"), std::string::npos) << all.out;
+}
+
+TEST_F(Cli, WhatIsMeantByACommaIsSaidFirst) {
+  expect_refused({"run", "toy-steps", "lr=0,001"}, {"lr=0.001", "lr=0,1"});
+  expect_refused({"run", "toy-steps", "--lr=0.1"}, {"without dashes: lr=0.1"});
+  expect_refused({"run", "toy-steps", "-lr=0.1"}, {"without dashes: lr=0.1"});
+  expect_refused({"run", "toy-steps", "--sed=3"}, {"--seeds"});
+  const Output o = omni({"run", "toy-steps", "--preset", "smoke", "lr=0,5"});
+  EXPECT_EQ(o.code, 0) << o.err;
+  EXPECT_NE(o.err.find("Sweep over lr (0, 5): 2 variants\n"
+                       "  (a fraction is written with a point: lr=0.5)"),
+            std::string::npos)
+      << o.err;
 }
 
 TEST_F(Cli, WordsFlagsAndFileTogether) {

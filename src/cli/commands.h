@@ -33,6 +33,11 @@ struct RunArguments {
   bool quiet = false, keep_models = false;
 };
 
+struct ListArguments {
+  std::string name;             // empty: all experiments
+  std::filesystem::path count;  // where to write what presets compute, if anywhere
+};
+
 struct DebugArguments {
   Choice choice;
   std::string phase;
@@ -62,7 +67,7 @@ struct AskArguments {
 };
 
 int run_command(const Context& context, const RunArguments& arguments);
-int list_command(const Context& context, const std::string& name);
+int list_command(const Context& context, const ListArguments& arguments);
 int report_command(const Context& context, const std::filesystem::path& run);
 int compare_command(const std::filesystem::path& a, const std::filesystem::path& b);
 int export_command(const std::filesystem::path& run, std::filesystem::path out);

@@ -3,11 +3,11 @@
 #include <map>
 
 #include "base/error.h"
-#include "base/machine.h"
 #include "cli/commands.h"
+#include "cli/estimates.h"
 #include "cli/screen.h"
 #include "data/catalogue.h"
-#include "lab/runner.h"
+#include "store/files.h"
 
 namespace omni::cli {
 namespace {
@@ -34,25 +34,21 @@ std::string preset_line(const Preset& p, bool is_default) {
                      p.what);
 }
 
-// What a preset takes on this machine with all its cores. UserError for one whose data are the
-// user's, where they are not there.
-Cost cost_of_preset(const Experiment& e, const Preset& p) {
-  RunRequest request;
-  request.preset = p.name;
-  const Resolved resolved = resolve(e, request);
-  return cost_of(resolved, blank_dataset(resolved.variants.front().settings->data()),
-                       available_cores(), Precision::f32);
+std::string time_of(const Estimates& estimates, const Experiment& e, const Preset& p) {
+  const std::optional<double> seconds = estimates.seconds(e, p);
+  return seconds ? rough_duration(*seconds) : "on data of yours";
 }
 
-std::string time_of(const Experiment& e, const Preset& p) {
-  try {
-    return rough_duration(cost_of_preset(e, p).seconds);
-  } catch (const UserError&) {
-    return "on data of yours";
-  }
+// Where times come from.
+std::string basis(const Estimates& estimates) {
+  return fmt::format("estimates for the {} cores of this machine, {}", estimates.cores(),
+                     estimates.have_seen_runs()
+                         ? "mended by the runs that it has seen"
+                         : "as if they were typical ones: every run mends them");
 }
 
 void list_all(const Context& context) {
+  const Estimates estimates(context);
   say("{}", context.catalogue.size() == 1
                 ? "One experiment\n"
                 : fmt::format("{} experiments\n", context.catalogue.size()));
@@ -63,10 +59,10 @@ void list_all(const Context& context) {
     std::string presets;
     for (const Preset& p : e.presets)
       presets += fmt::format("{}{} ({}, {})", presets.empty() ? "" : ", ", p.name, seeds_text(p),
-                             time_of(e, p));
+                             time_of(estimates, e, p));
     write_out(wrapped(fmt::format("Presets: {}. Claims: {}.", presets, claims), kIndent));
   }
-  say("\nTimes are estimates for the {} cores of this machine.\n", available_cores());
+  write_out("\n" + wrapped(fmt::format("Times are {}.", basis(estimates)), 0));
   say("More about one: {0} list NAME     To run it: {0} run NAME\n", context.program);
 }
 
@@ -92,18 +88,23 @@ void show_options(const Experiment& e) {
   }
 }
 
-void show_presets(const Experiment& e) {
-  say("\nPresets\n");
+void show_presets(const Context& context, const Experiment& e) {
+  const Estimates estimates(context);
+  say("\nPresets; times are\n{}\n", wrapped(basis(estimates), kIndent));
   for (const Preset& p : e.presets) {
     write_out(wrapped(preset_line(p, &p == &e.presets.front()), kIndent));
-    try {
-      const Cost cost = cost_of_preset(e, p);
-      say("{}{} model-epochs, {} TFLOP, {} on {} cores\n", std::string(kIndent + 2, ' '),
-          quantity(cost.work.model_epochs), quantity(cost.work.matmul_flops / 1e12),
-          rough_duration(cost.seconds), available_cores());
-    } catch (const UserError& error) {
-      write_out(wrapped(fmt::format("not ready here: {}", error.what()), kIndent + 2));
+    const Counted& counted = estimates.counted(e, p);
+    if (!counted.count) {
+      write_out(
+          wrapped(fmt::format("not counted before it runs: {}", counted.why_not), kIndent + 2));
+      continue;
     }
+    const auto seeds = static_cast<double>(p.seeds);
+    double flops = 0;
+    for (const Load& job : counted.count->jobs) flops += job.matmul_flops;
+    say("{}{} model-epochs, {} TFLOP, {} on {} cores\n", std::string(kIndent + 2, ' '),
+        quantity(seeds * counted.count->model_epochs), quantity(seeds * flops / 1e12),
+        time_of(estimates, e, p), estimates.cores());
   }
 }
 
@@ -122,7 +123,12 @@ void show_claims(const Experiment& e) {
 
 }  // namespace
 
-int list_command(const Context& context, const std::string& name) {
+int list_command(const Context& context, const ListArguments& arguments) {
+  if (!arguments.count.empty()) {
+    atomic_write(arguments.count, counts_to_json(count_presets(context.catalogue)));
+    return 0;
+  }
+  const std::string& name = arguments.name;
   if (name.empty()) {
     list_all(context);
     return 0;
@@ -137,7 +143,7 @@ int list_command(const Context& context, const std::string& name) {
   section("Where it should fail", e.texts.expected_failure);
   section("Limits", e.texts.limits);
   show_options(e);
-  show_presets(e);
+  show_presets(context, e);
   show_claims(e);
   say("\nTo run it: {} run {}\n", context.program, e.name);
   return 0;

@@ -4,7 +4,9 @@
 
 #include "base/error.h"
 #include "base/machine.h"
+#include "base/places.h"
 #include "cli/choice.h"
+#include "cli/estimates.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/screen.h"
@@ -18,14 +20,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Whether nothing differs from the preset's settings.
+bool is_preset(const Experiment& e, const Resolved& resolved) {
+  RunRequest plain;
+  plain.preset = resolved.preset;
+  return resolve(e, plain).toml == resolved.toml;
+}
+
 // runs/NAME-PRESET, with a fingerprint of the settings when they differ from the preset's: equal
 // commands find their folder again, different ones never share one.
 fs::path default_folder(const Experiment& e, const RunRequest& request, const Resolved& resolved) {
-  RunRequest plain;
-  plain.preset = resolved.preset;
   std::string name = e.name + "-" + resolved.preset;
   const std::string passes = fmt::format("{}", fmt::join(request.passes_off, ","));
-  if (resolve(e, plain).toml != resolved.toml || !passes.empty())
+  if (!is_preset(e, resolved) || !passes.empty())
     name += "-" + text_hash(resolved.toml + passes).substr(0, 8);
   return fs::path("runs") / name;
 }
@@ -53,9 +60,7 @@ std::string announcement(const Experiment& e, const RunRequest& request,
       plural(resolved.seeds.size(), "seed"), plural(arms, "condition"),
       data.empty() ? "" : ", data " + data, request.precision == Precision::bf16 ? "bf16" : "f32",
       plural(static_cast<size_t>(threads), "thread"));
-  if (!resolved.swept.empty())
-    text += fmt::format("Sweep over {}: {}\n", fmt::join(resolved.swept, ", "),
-                        plural(resolved.variants.size(), "variant"));
+  text += sweep_text(resolved, request);
   return text + fmt::format("Results go to {}\n", request.out.string());
 }
 
@@ -108,6 +113,9 @@ RunOutcome run_logged(const Experiment& e, RunRequest request, bool quiet,
   };
   if (const std::string last = RunFolder::abandoned_by(request.out); !last.empty())
     progress.note(fmt::format("{} ended here without a word; going on from what it stored", last));
+  if (const std::string problem = user_cache_problem(); !problem.empty())
+    progress.note(
+        fmt::format("nothing can be kept in {}; texts and downloads are made anew", problem));
   interrupts.end_at_once();
   try {
     RunOutcome outcome = run_experiment(e, request, watcher, interrupts.stop());
@@ -175,6 +183,7 @@ int run_command(const Context& context, const RunArguments& arguments) {
   const std::string command = context.program + " " + shell_words(context.words);
   const RunOutcome outcome = run_logged(*experiment, request, arguments.quiet, interrupts,
                                         command + "\n" + announced);
+  remember_run(*experiment, resolved.preset, is_preset(*experiment, resolved), outcome);
   if (outcome.status == RunStatus::interrupted) {
     tell("Stopped. Finished seeds are kept in {}; to go on, type the same command again:\n  {}\n",
          request.out.string(), command);

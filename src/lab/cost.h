@@ -1,5 +1,5 @@
 // What a run takes, known before it starts: its graphs and how often each of them runs, counted by
-// a dry run, and the rate at which the largest of them are seen to run on this machine.
+// a dry run, and the time that a typical core takes for so much.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,6 @@
 #include <memory>
 #include <vector>
 
-#include "engine/program.h"
 #include "graph/graph.h"
 
 namespace omni {
@@ -20,16 +19,27 @@ inline Amount operator*(double share, const Amount& a) {
   return {share * a.model_epochs, share * a.matmul_flops};
 }
 
+// What computing comes to, on any machine.
+struct Load {
+  double matmul_flops = 0;
+  double bytes = 0;  // that ops write, before any are fused
+  bool operator==(const Load&) const = default;
+};
+inline Load operator+(const Load& a, const Load& b) {
+  return {a.matmul_flops + b.matmul_flops, a.bytes + b.bytes};
+}
+
 // Graphs to be run, equal ones counted together.
 class Work {
  public:
   void add(std::shared_ptr<const Graph> graph, double runs);
   void add(const Work& other);
-  double matmul_flops() const;
+  double matmul_flops() const { return load().matmul_flops; }
+  Load load() const;
 
   struct Item {
     std::shared_ptr<const Graph> graph;
-    double runs = 0, flops = 0;  // per run
+    double runs = 0, flops = 0, bytes = 0;  // the latter per run
     double total() const { return runs * flops; }
   };
   const std::map<uint64_t, Item>& items() const { return items_; }
@@ -38,15 +48,21 @@ class Work {
   std::map<uint64_t, Item> items_;
 };
 
-// How fast this machine does some work: graphs that make up most of its FLOPs are planned and run a
-// few times on zeros, by one thread. What would take many seconds is taken to run at a usual rate.
-struct Speed {
-  double flops_per_s = 0;  // of matrix products, everything else of the graphs included
-  double planning_s = 0;   // of all its graphs
+// One seed of an experiment.
+struct Count {
+  double model_epochs = 0;
+  double graphs = 0;       // different ones, each planned once by every worker
+  std::vector<Load> jobs;  // what workers take one of at a time: the seed, or each of its parts
+  bool operator==(const Count&) const = default;
 };
-Speed measure_speed(const Work& work, Precision precision);
 
-// The time until the last of these jobs is done, taken in order by workers as they become free.
-double makespan(const std::vector<double>& jobs_s, int workers);
+// What one core of a server of these years takes in f32, of those with the same instructions as
+// this one. Fitted to the steps of the catalogue's presets, most of which it meets within a third.
+double typical_seconds(const Load& load);
+double typical_planning_seconds(double graphs);
+
+// The time until all of these seeds are done, by workers that share so many threads, on a machine
+// where everything takes `slowness` times as long as is typical.
+double estimated_seconds(const Count& seed, int64_t seeds, int threads, double slowness = 1);
 
 }  // namespace omni

@@ -8,6 +8,7 @@
 #include <set>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 #include "base/build_info.h"
 #include "base/machine.h"
@@ -59,12 +60,15 @@ SeedRecord dry_run(const Resolved& r, const Dataset& data) {
 }
 
 // Of one job. What stands outside of an experiment's parts is run for each of them.
-double matmul_flops(const SeedRecord& dry, const std::optional<std::string>& part) {
+Load load_of(const SeedRecord& dry, const std::optional<std::string>& part) {
   const auto of = [&](const std::string& name) {
     const auto work = dry.work.find(name);
-    return work == dry.work.end() ? 0 : work->second.matmul_flops();
+    return work == dry.work.end() ? Load{} : work->second.load();
   };
   return part ? of("") + of(*part) : of("");
+}
+double matmul_flops(const SeedRecord& dry, const std::optional<std::string>& part) {
+  return load_of(dry, part).matmul_flops;
 }
 
 Division divide(const SeedRecord& dry) {
@@ -182,24 +186,38 @@ Work all_work(const SeedRecord& dry) {
   return all;
 }
 
+Count counted(const SeedRecord& dry) {
+  Count count;
+  count.model_epochs = dry.model_epochs;
+  count.graphs = static_cast<double>(all_work(dry).items().size());
+  for (const auto& part : divide(dry).parts) count.jobs.push_back(load_of(dry, part));
+  return count;
+}
+
+// How the time that workers take compares to what is typical.
+class Pace {
+ public:
+  // A job that this worker, of so many threads, has done; `planned`: its graphs, too.
+  void add(const Load& job, double graphs, double seconds, int threads) {
+    const std::lock_guard lock(mutex_);
+    typical_s_ += typical_seconds(job) + typical_planning_seconds(graphs);
+    core_s_ += seconds * threads;
+  }
+  std::optional<double> slowness() const {
+    if (typical_s_ <= 0 || core_s_ <= 0) return std::nullopt;
+    return core_s_ / typical_s_;
+  }
+
+ private:
+  std::mutex mutex_;
+  double typical_s_ = 0, core_s_ = 0;
+};
+
 }  // namespace
 
 Work work_of_seed(const Resolved& r, const Dataset& data) { return all_work(dry_run(r, data)); }
 
-Cost cost_of(const Resolved& r, const Dataset& data, int threads, Precision precision) {
-  const SeedRecord dry = dry_run(r, data);
-  const Speed speed = measure_speed(all_work(dry), precision);
-  Cost cost{.work = {.model_epochs = dry.model_epochs * static_cast<double>(r.seeds.size())}};
-  std::vector<double> jobs_s;
-  for (const auto& part : divide(dry).parts)
-    for (size_t i = 0; i < r.seeds.size(); ++i) {
-      const double flops = matmul_flops(dry, part);
-      cost.work.matmul_flops += flops;
-      if (flops > 0) jobs_s.push_back(flops / speed.flops_per_s);
-    }
-  cost.seconds = makespan(jobs_s, threads) + speed.planning_s;
-  return cost;
-}
+Count count_of(const Resolved& r, const Dataset& data) { return counted(dry_run(r, data)); }
 
 RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWatcher& watcher,
                           const std::atomic<bool>& stop) {
@@ -231,6 +249,9 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
   store_texts(results, e, r, data);
 
   std::deque<Job> todo = unfinished_jobs(results, r, division);
+  std::error_code ignored;
+  const bool whole = todo.size() == division.parts.size() * r.seeds.size() &&
+                     std::filesystem::is_empty(folder.checkpoints_path(), ignored);
   double pending = 0;
   for (const Job& job : todo) pending += matmul_flops(dry, job.part);
   const int workers = std::max(1, std::min(threads, static_cast<int>(todo.size())));
@@ -239,7 +260,8 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
   watcher.began(seeds, seeds - static_cast<int64_t>(jobs.seeds()), pending);
 
   const auto begin = Clock::now();
-  RunOutcome outcome{.status = RunStatus::finished, .folder = request.out};
+  RunOutcome outcome{.status = RunStatus::finished, .folder = request.out, .count = counted(dry)};
+  Pace pace;
   std::mutex mutex;  // of the watcher
   const auto work = [&] {
     WorkerOptions options;
@@ -258,9 +280,11 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
     };
     try {
       Worker worker(options);
+      double unplanned = outcome.count.graphs;
       while (const auto job = jobs.take()) {
         if (stop) throw Interrupted{};
         SeedRecord record;
+        const auto job_begin = Clock::now();
         try {
           record = run_job(r, worker, *job);
         } catch (const UserError& error) {
@@ -274,6 +298,8 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
           watcher.note(fmt::format("seed {} failed; this is a bug of Omniscale, please report it: {}",
                                    job->seed, error.what()));
         }
+        pace.add(load_of(dry, job->part), std::exchange(unplanned, 0), seconds_since(job_begin),
+                 options.threads);
         store(results, record, job->seed == r.seeds.front());
         worker.end();
         if (!jobs.finished(*job)) continue;
@@ -309,6 +335,9 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
     outcome.diverged += m.status == ModelStatus::diverged;
     outcome.failed += m.status == ModelStatus::failed;
   }
+  if (whole && outcome.diverged == 0 && outcome.failed == 0 && request.passes_off.empty() &&
+      request.precision == Precision::f32 && outcome.status == RunStatus::finished)
+    outcome.slowness = pace.slowness();
   if (outcome.status == RunStatus::finished) {
     outcome.claims = judge_claims(r, results, data);
     results.set_claims(outcome.claims);

@@ -57,13 +57,8 @@ struct Resolved {
 // Throws UserError for unknown presets and options, wrong types, impossible values.
 Resolved resolve(const Experiment& e, const RunRequest& request);
 
-// What a run will train and compute, from a dry run of one seed, and an estimate of the time on this
-// machine, for which the largest graphs are run a few times.
-struct Cost {
-  Amount work;  // of all seeds
-  double seconds = 0;
-};
-Cost cost_of(const Resolved& r, const Dataset& data, int threads, Precision precision);
+// What a seed of it computes, from a dry run.
+Count count_of(const Resolved& r, const Dataset& data);
 
 // The graphs of one seed and how often each is run.
 Work work_of_seed(const Resolved& r, const Dataset& data);
@@ -74,6 +69,9 @@ struct RunOutcome {
   std::vector<ClaimRow> claims = {};
   int models = 0, diverged = 0, failed = 0;
   double busy_s = 0;  // of this sitting
+  Count count = {};   // of a seed
+  // How many times as long as is typical it took, where all of it ran in this sitting.
+  std::optional<double> slowness = {};
 };
 
 // Leaves everything in the run folder but the report, which is made from there. Throws UserError
