@@ -6,6 +6,7 @@
 #include <set>
 
 #include "cpu/blocks.h"
+#include "cpu/picked_rows.h"
 #include "cpu/planner.h"
 
 namespace omni::cpu {
@@ -37,21 +38,21 @@ float load_one(DType t, const void* in, int64_t offset) {
   return x;
 }
 
+PickedRows picked_rows(const Source& s) {
+  return {*s.at, s.table_rows, s.sizes[1] * size_of(s.dtype), static_cast<const int32_t*>(*s.index),
+          s.sizes[0]};
+}
+
 // Rows of a table picked by number, as if copied out: flat position i is row i / width.
 void load_gather(const Source& s, int64_t begin, float* out, int64_t n) {
-  const auto* rows = static_cast<const int32_t*>(*s.index);
-  const char* table = static_cast<const char*>(*s.at);
-  const int64_t width = s.sizes[1], count = s.sizes[0], bytes = width * size_of(s.dtype);
+  const PickedRows picked = picked_rows(s);
+  const int64_t width = s.sizes[1];
   int64_t row = begin / width, column = begin % width;
   while (n > 0) {
     const int64_t span = std::min(width - column, n);
-    // Rows come from memory at random: ask for one well before it is needed.
-    if (column == 0 && row + 2 < count && rows[row + 2] >= 0 && rows[row + 2] < s.table_rows)
-      for (int64_t b = 0; b < bytes; b += kAlignment)
-        __builtin_prefetch(table + rows[row + 2] * bytes + b);
-    const int64_t from = rows[row];
-    if (from >= 0 && from < s.table_rows)
-      load_span(s.dtype, table, from * width + column, out, span);
+    if (column == 0) picked.ask_ahead_of(row);
+    if (const char* from = picked.row(row))
+      load_span(s.dtype, from, column, out, span);
     else
       fill(0, out, span);
     out += span;
@@ -151,6 +152,8 @@ void run_code(const Code& code, int part, int parts) {
   alignas(kAlignment) float registers[kMaxRegisters][kBlock];
   for (const Load& l : code.once)
     fill(load_one(l.source.dtype, *l.source.at, 0), registers[l.reg], std::min(kBlock, code.count));
+  for (const Load& l : code.loads)
+    if (l.source.index) picked_rows(l.source).ask_for_first(first * kBlock / l.source.sizes[1]);
   for (int64_t b = first; b < last; ++b) {
     const int64_t begin = b * kBlock, n = std::min(kBlock, code.count - begin);
     for (const Load& l : code.loads) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/huge_pages.h"
 #include "base/sha256.h"
 
 namespace omni {
@@ -13,6 +14,7 @@ Samples::Samples(SampleType type, int64_t count, int64_t features)
     : type_(type), count_(count), features_(features) {
   check(count >= 0 && features >= 1, "Samples: {} samples of {} elements", count, features);
   bytes_ = AlignedBytes(count * features * size_of(type));
+  ask_for_huge_pages(bytes_.data(), bytes_.size());
   std::fill_n(bytes_.data(), bytes_.size(), std::byte{0});
 }
 

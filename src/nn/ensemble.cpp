@@ -8,6 +8,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "base/huge_pages.h"
 #include "base/nearest.h"
 #include "engine/program.h"
 
@@ -73,7 +74,9 @@ Ensemble::Ensemble(std::vector<ParameterSpec> specs, int64_t models)
   constexpr int64_t kLine = kAlignment / static_cast<int64_t>(sizeof(float));
   for (const ParameterSpec& spec : specs_) {
     strides_.push_back(round_up(spec.shape.count(), kLine));
-    memory_.emplace_back(models * strides_.back() * static_cast<int64_t>(sizeof(float)));
+    AlignedBytes& block =
+        memory_.emplace_back(models * strides_.back() * static_cast<int64_t>(sizeof(float)));
+    ask_for_huge_pages(block.data(), block.size());
   }
 }
 

@@ -1,30 +1,24 @@
-// Copies and sums of rows found by index. The rows are in no order that the processor could guess,
-// so gather asks for them ahead of time.
+// Copies and sums of rows found by index.
 #include "ops/gather_cpu.h"
 
 #include <algorithm>
 #include <cstring>
 
+#include "cpu/picked_rows.h"
+
 namespace omni::cpu {
 namespace {
-
-constexpr int64_t kAhead = 8;             // rows between asking for a row and copying it
-constexpr int64_t kPrefetchBytes = 1024;  // of each row; the processor guesses the rest
-constexpr int64_t kLine = 64;
 
 // Whether the index is one of 0..count-1.
 bool inside(int32_t index, int64_t count) { return index >= 0 && index < count; }
 
-void gather_rows(const char* table, int64_t rows, int64_t row_bytes, const int32_t* index,
-                 char* out, int64_t begin, int64_t end) {
-  const int64_t prefetched = std::min(row_bytes, kPrefetchBytes);
+void gather_rows(const PickedRows& picked, int64_t row_bytes, char* out, int64_t begin,
+                 int64_t end) {
+  picked.ask_for_first(begin);
   for (int64_t i = begin; i < end; ++i) {
-    if (i + kAhead < end && inside(index[i + kAhead], rows)) {
-      const char* ahead = table + index[i + kAhead] * row_bytes;
-      for (int64_t b = 0; b < prefetched; b += kLine) __builtin_prefetch(ahead + b);
-    }
-    if (inside(index[i], rows))
-      std::memcpy(out + i * row_bytes, table + index[i] * row_bytes, row_bytes);
+    picked.ask_ahead_of(i);
+    if (const char* row = picked.row(i))
+      std::memcpy(out + i * row_bytes, row, row_bytes);
     else
       std::memset(out + i * row_bytes, 0, row_bytes);
   }
@@ -52,7 +46,8 @@ void plan_gather(Planner& p, int id) {
       gather_elements(reinterpret_cast<const int32_t*>(table.get()), rows, index.get(),
                       reinterpret_cast<int32_t*>(out.get()), begin, end);
     else
-      gather_rows(table.get(), rows, row_bytes, index.get(), out.get(), begin, end);
+      gather_rows({table.get(), rows, row_bytes, index.get(), count}, row_bytes, out.get(), begin,
+                  end);
   });
 }
 
