@@ -8,6 +8,7 @@ namespace omni::bench {
 void gemm_share(Bench& b);   // a training step against its oneDNN matrix products alone
 void many_models(Bench& b);  // models resident at once, workers, cores for one model
 void memory(Bench& b);       // bytes per parameter and model
+void page_faults(Bench& b);  // page faults per step after warm-up
 void convnet(Bench& b);      // a small ConvNet against its oneDNN primitives
 void language(Bench& b);     // a small language model against its products
 void experiments(Bench& b);  // every experiment's steps against their matrix products alone

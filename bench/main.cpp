@@ -25,6 +25,7 @@ constexpr Entry kBenches[] = {
     {"gemm", gemm_share, "MLP steps against their oneDNN matrix products alone"},
     {"models", many_models, "8 to 512 resident models, 1 and 2 workers, one model on 2 cores"},
     {"memory", memory, "bytes per parameter and model"},
+    {"faults", page_faults, "page faults per step of every kind of step"},
     {"conv", convnet, "a small ConvNet against its oneDNN primitives"},
     {"language", language, "a small language model against its matrix products"},
     {"experiments", experiments, "every experiment's steps against their products alone"},
