@@ -190,12 +190,15 @@ def manifest(**changes):
 
 put_all("manifest", "good", {
     "whole": manifest(), "running": manifest(status="running", sittings=[], data_hashes={}),
+    "inputs": manifest(inputs=[{"path": "a.txt", "sha256": "feed"},
+                               {"path": "b", "ending": ".txt", "sha256": "absent"}]),
     "more": manifest(later="ignored"), "long": manifest(busy_s=1e300, commit="\n\"\u00e9")})
 put_all("manifest", "bad", {
     "empty": "", "list": "[]", "cut": manifest()[:100], "format": manifest(format=2),
     "format-wraps": manifest(format=(1 << 32) + 1), "format-float": manifest(format=1e300),
     "threads": manifest(threads=1 << 40), "status": manifest(status="done"),
     "busy": manifest(busy_s="long"), "sittings": manifest(sittings=[1]),
+    "inputs": manifest(inputs=[{"path": "a.txt"}]),
     "deep": '{"format":' + "[" * 5000 + "]" * 5000 + "}",
     "not-utf-8": manifest(commit="?").encode().replace(b"?", b"\xff")})
 

@@ -111,6 +111,28 @@ std::vector<std::string> violations(const std::string& folder, const std::string
   return found;
 }
 
+// Files that open others, and whose reading is no input of an experiment: the machine's and the run
+// folder's own. Whatever else reads must note it (base/inputs.h), or a run could go on with one
+// file in place of another.
+bool reads_unnoticed(const std::string& path, const std::string& text) {
+  static const std::set<std::string> own = {
+      "src/base/build_info.cpp", "src/base/cpu_quota.cpp", "src/base/inputs.cpp",
+      "src/base/machine.cpp",    "src/data/download.cpp",  "src/store/sqlite.h",
+      "src/store/run_folder.cpp"};
+  static const std::regex reading(
+      R"(\b(i?fstream|fopen|freopen|gzopen|fdopen|mmap|sqlite3_open\w*|(recursive_)?directory_iterator)\b)"
+      R"(|::open(at)?\s*\()");
+  if (path.starts_with("src/cli/") || path.starts_with("src/report/") || own.contains(path))
+    return false;
+  const std::string code = code_only(text);
+  std::istringstream lines(code);
+  bool opens = false;
+  for (std::string line; std::getline(lines, line);)
+    opens =
+        opens || (line.find("#include") == std::string::npos && std::regex_search(line, reading));
+  return opens && code.find("note_input(") == std::string::npos;
+}
+
 // Tests and their helpers may include and print what they like.
 bool is_for_tests(const fs::path& path) {
   const std::string stem = path.stem().string();
@@ -135,8 +157,11 @@ TEST(Layering, EverySourceKeepsTheRules) {
       const fs::path inside = path.lexically_relative(root);
       const std::string folder = (inside.begin()->string() == "src" ? *std::next(inside.begin())
                                                                     : *inside.begin()).string();
-      for (const std::string& what : violations(folder, read(path)))
+      const std::string text = read(path);
+      for (const std::string& what : violations(folder, text))
         ADD_FAILURE() << inside.string() << ", " << what;
+      EXPECT_FALSE(reads_unnoticed(inside.string(), text))
+          << inside.string() << " opens files and does not call note_input()";
     }
   }
   EXPECT_GT(sources, 50);
@@ -148,6 +173,17 @@ TEST(Layering, NoticesAWrongDirection) {
   EXPECT_EQ(violations("report", "#include \"lab/lab.h\"\n").size(), 1U);
   EXPECT_EQ(violations("ops", "#include \"../graph/graph.h\"\n").size(), 1U);
   EXPECT_EQ(violations("attic", "").size(), 1U);
+}
+
+TEST(Layering, NoticesReadingThatNobodyNotes) {
+  EXPECT_TRUE(reads_unnoticed("src/text/a.cpp", "std::ifstream in(path);\n"));
+  EXPECT_TRUE(reads_unnoticed("experiments/a.cpp", "int f = ::open(name, O_RDONLY);\n"));
+  EXPECT_TRUE(
+      reads_unnoticed("src/lab/a.cpp", "for (auto& e : fs::directory_iterator(path)) {}\n"));
+  EXPECT_FALSE(reads_unnoticed("src/text/a.cpp", "note_input(path);\nstd::ifstream in(path);\n"));
+  EXPECT_FALSE(
+      reads_unnoticed("src/text/a.cpp", "#include <fstream>\n// fopen\nRunFolder::opened();\n"));
+  EXPECT_FALSE(reads_unnoticed("src/cli/a.cpp", "std::ifstream in(path);\n"));
 }
 
 TEST(Layering, NoticesPrintingAndExiting) {

@@ -1,24 +1,67 @@
 #include "base/build_info.h"
 
+#include <link.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
 #include <fstream>
 #include <vector>
 
 #include "base/sha256.h"
 
 namespace omni {
+namespace {
+
+// What this process has loaded and the system did not bring: an experiment's own libraries, and
+// ours where it is a shared one. Preloaded libraries are no part of a build.
+std::vector<std::string> own_libraries() {
+  std::vector<std::string> paths;
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, size_t, void* to) {
+        if (is_own_library(info->dlpi_name))
+          static_cast<std::vector<std::string>*>(to)->emplace_back(info->dlpi_name);
+        return 0;
+      },
+      &paths);
+  const char* preloaded = std::getenv("LD_PRELOAD");
+  std::erase_if(paths, [&](const std::string& path) {
+    return preloaded && std::string_view(preloaded).find(path) != std::string_view::npos;
+  });
+  std::ranges::sort(paths);
+  return paths;
+}
+
+// False if it cannot be read.
+bool add_file(Sha256& sum, const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return false;
+  std::vector<char> chunk(1 << 20);
+  while (file.read(chunk.data(), std::ssize(chunk)), file.gcount() > 0)
+    sum.add(std::as_bytes(std::span(chunk)).first(static_cast<size_t>(file.gcount())));
+  return true;
+}
+
+}  // namespace
 
 std::string commit_text() {
   return std::string(build_info().commit) + (build_info().dirty ? ", changed" : "");
 }
 
+bool is_own_library(std::string_view path) {
+  if (!path.starts_with('/')) return false;  // the program itself, the kernel's page
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  if (name.starts_with("libomniscale")) return true;
+  return std::ranges::none_of(
+      std::to_array<std::string_view>({"/lib/", "/lib64/", "/lib32/", "/usr/lib/", "/usr/lib64/"}),
+      [&](std::string_view folder) { return path.starts_with(folder); });
+}
+
 std::string program_hash() {
   static const std::string hash = [] {
-    std::ifstream file("/proc/self/exe", std::ios::binary);
-    if (!file) return std::string();
     Sha256 sum;
-    std::vector<char> chunk(1 << 20);
-    while (file.read(chunk.data(), std::ssize(chunk)), file.gcount() > 0)
-      sum.add(std::as_bytes(std::span(chunk)).first(static_cast<size_t>(file.gcount())));
+    if (!add_file(sum, "/proc/self/exe")) return std::string();
+    for (const std::string& library : own_libraries()) add_file(sum, library);
     return sum.hex().substr(0, 12);
   }();
   return hash;

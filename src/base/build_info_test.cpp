@@ -15,5 +15,16 @@ TEST(BuildInfo, NamesVersionCommitAndCompiler) {
   EXPECT_FALSE(info.build_type.empty());
 }
 
+TEST(BuildInfo, OwnLibrariesBelongToTheProgram) {
+  EXPECT_EQ(program_hash().size(), 12u);
+  EXPECT_TRUE(is_own_library("/home/me/idea/build/libidea.so"));
+  EXPECT_TRUE(is_own_library("/usr/lib/libomniscale.so.1"));
+  EXPECT_TRUE(is_own_library("/usr/local/lib/libidea.so"));
+  EXPECT_FALSE(is_own_library("/usr/lib/x86_64-linux-gnu/libdnnl.so.3"));
+  EXPECT_FALSE(is_own_library("/lib64/ld-linux-x86-64.so.2"));
+  EXPECT_FALSE(is_own_library("linux-vdso.so.1"));
+  EXPECT_FALSE(is_own_library(""));
+}
+
 }  // namespace
 }  // namespace omni

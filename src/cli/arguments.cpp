@@ -135,6 +135,9 @@ int run(const Context& context, const std::vector<std::string>& words) {
            "seconds; a kill loses at most this much work, Ctrl-C none (default: 20)");
   p.flag("--keep-models", a.keep_models,
          "write every final model to models/ in the run folder, as safetensors");
+  p.flag("--anew", a.anew, "from the start; a run that the folder holds is renamed, not lost");
+  p.flag("--mixed-builds", a.mixed_builds,
+         "go on with, and report, what another build of the program made otherwise");
   p.flag("--quiet", a.quiet, "no progress, only results");
   return p.parse(words) ? run_command(context, a) : 0;
 }
@@ -158,8 +161,11 @@ int report(const Context& context, const std::vector<std::string>& words) {
   Parser p(context, "report", "DIR",
            "Makes report.html, figures and summary.csv of a run again, from what is stored.",
            {{"runs/NAME-quick", ""}});
+  bool mixed_builds = false;
   p.word(run);
-  return p.parse(words) ? report_command(context, run) : 0;
+  p.flag("--mixed-builds", mixed_builds,
+         "even where several builds of the program made the results");
+  return p.parse(words) ? report_command(context, run, mixed_builds) : 0;
 }
 
 int compare(const Context& context, const std::vector<std::string>& words) {
@@ -168,11 +174,14 @@ int compare(const Context& context, const std::vector<std::string>& words) {
            "Compares two runs: every metric of the conditions that both have, with the difference, "
            "paired by seed where seeds match.",
            {{"runs/a runs/b", ""}});
+  bool mixed_builds = false;
   p.words(runs);
+  p.flag("--mixed-builds", mixed_builds,
+         "even where several builds of the program made the results");
   if (!p.parse(words)) return 0;
   require(runs.size() == 2, "compare: expected two run folders, got {}; see compare --help",
           runs.size());
-  return compare_command(runs[0], runs[1]);
+  return compare_command(runs[0], runs[1], mixed_builds);
 }
 
 int export_run(const Context& context, const std::vector<std::string>& words) {

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/build_info.h"
 #include "base/test_folder.h"
 #include "base/text_table.h"
 #include "base/utf8.h"
@@ -19,6 +20,8 @@
 #include "nn/layers.h"
 #include "nn/losses.h"
 #include "nn/optimizers.h"
+#include "store/files.h"
+#include "store/results.h"
 #include "text/bpe_files.h"
 #include "text/byte_letters.h"
 #include "text/tokenizer_files.h"
@@ -445,6 +448,36 @@ TEST_F(Cli, RunsOnceAndShowsAFinishedRunAgain) {
   EXPECT_NE(again.err.find("finished already"), std::string::npos) << again.err;
   EXPECT_NE(again.err.find("--out DIR"), std::string::npos);
   EXPECT_NE(again.out.find(first.out), std::string::npos) << again.out;
+
+  {
+    Results results("runs/toy-steps-quick/results.sqlite", Access::write);
+    results.record_origin({0, "", "another", "0"});
+  }
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"report", "runs/toy-steps-quick"},
+        std::vector<std::string>{"compare", "runs/toy-steps-quick", "runs/toy-steps-quick"}}) {
+    const Output mixed = omni(words);
+    EXPECT_EQ(mixed.code, 2) << mixed.out;
+    EXPECT_NE(mixed.err.find("another (1 seed)"), std::string::npos) << mixed.err;
+    EXPECT_NE(mixed.err.find("--mixed-builds"), std::string::npos) << mixed.err;
+    std::vector<std::string> asked = words;
+    asked.emplace_back("--mixed-builds");
+    EXPECT_EQ(omni(asked).code, 0);
+  }
+  {
+    std::string manifest = read_file("runs/toy-steps-quick/manifest.json");
+    manifest.replace(manifest.find(program_hash()), 4, "zzzz");
+    atomic_write("runs/toy-steps-quick/manifest.json", manifest);
+  }
+  const Output rebuilt = omni({"run", "toy-steps"});
+  EXPECT_NE(rebuilt.err.find("another build of the program made it"), std::string::npos)
+      << rebuilt.err;
+  EXPECT_NE(rebuilt.err.find("--anew"), std::string::npos);
+  const Output anew = omni({"run", "toy-steps", "--anew"});
+  EXPECT_EQ(anew.code, 0) << anew.err;
+  EXPECT_NE(anew.err.find("is kept in runs/toy-steps-quick.before-1"), std::string::npos)
+      << anew.err;
+  EXPECT_TRUE(fs::exists("runs/toy-steps-quick.before-1/report.html"));
 
   const Output wider = omni({"run", "toy-steps", "width=9", "--quiet"});
   EXPECT_EQ(wider.code, 0) << wider.err;

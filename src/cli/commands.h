@@ -30,7 +30,7 @@ struct RunArguments {
   std::filesystem::path out;
   std::optional<int> threads;
   double checkpoint_every_s = 20;
-  bool quiet = false, keep_models = false;
+  bool quiet = false, keep_models = false, anew = false, mixed_builds = false;
 };
 
 struct ListArguments {
@@ -68,8 +68,9 @@ struct AskArguments {
 
 int run_command(const Context& context, const RunArguments& arguments);
 int list_command(const Context& context, const ListArguments& arguments);
-int report_command(const Context& context, const std::filesystem::path& run);
-int compare_command(const std::filesystem::path& a, const std::filesystem::path& b);
+int report_command(const Context& context, const std::filesystem::path& run, bool mixed_builds);
+int compare_command(const std::filesystem::path& a, const std::filesystem::path& b,
+                    bool mixed_builds);
 int export_command(const std::filesystem::path& run, std::filesystem::path out);
 int data_command(const Context& context, const DataArguments& arguments);
 int doctor_command(const Context& context, const std::string& data_dir);

@@ -6,16 +6,17 @@
 
 namespace omni::cli {
 
-int report_command(const Context& context, const std::filesystem::path& run) {
+int report_command(const Context& context, const std::filesystem::path& run, bool mixed_builds) {
   require(!run.empty(), "report: a run folder is missing, for instance: {} report runs/NAME-quick",
           context.program);
-  write_report(run);
+  write_report(run, nullptr, mixed_builds);
   say("Report: {}\n", (run / "report.html").string());
   return 0;
 }
 
-int compare_command(const std::filesystem::path& a, const std::filesystem::path& b) {
-  write_out(compare_runs(a, b));
+int compare_command(const std::filesystem::path& a, const std::filesystem::path& b,
+                    bool mixed_builds) {
+  write_out(compare_runs(a, b, mixed_builds));
   return 0;
 }
 

@@ -37,12 +37,20 @@ fs::path default_folder(const Experiment& e, const RunRequest& request, const Re
   return fs::path("runs") / name;
 }
 
-bool is_finished(const fs::path& out, const Experiment& e, const Resolved& resolved) {
+std::optional<RunFolder> finished_run(const fs::path& out, const Experiment& e,
+                                      const Resolved& resolved) {
   std::error_code ignored;
-  if (!fs::exists(out / "manifest.json", ignored)) return false;
-  const RunFolder run = RunFolder::open(out);
-  return run.manifest().status == RunStatus::finished && run.manifest().experiment == e.name &&
-         run.config() == resolved.toml;
+  if (!fs::exists(out / "manifest.json", ignored)) return std::nullopt;
+  RunFolder run = RunFolder::open(out);
+  const bool same = run.manifest().status == RunStatus::finished &&
+                    run.manifest().experiment == e.name && run.config() == resolved.toml;
+  return same ? std::optional(std::move(run)) : std::nullopt;
+}
+
+// To go on with a run that was begun anew is not to begin once more.
+std::vector<std::string> without_anew(std::vector<std::string> words) {
+  std::erase(words, "--anew");
+  return words;
 }
 
 std::string plural(size_t n, const char* what) {
@@ -111,7 +119,7 @@ RunOutcome run_logged(const Experiment& e, RunRequest request, bool quiet,
       tell("!! {}\n", error.what());
     }
   };
-  if (const std::string last = RunFolder::abandoned_by(request.out); !last.empty())
+  if (const std::string last = RunFolder::abandoned_by(request.out); !last.empty() && !request.anew)
     progress.note(fmt::format("{} ended here without a word; going on from what it stored", last));
   if (const std::string problem = user_cache_problem(); !problem.empty())
     progress.note(
@@ -130,10 +138,10 @@ RunOutcome run_logged(const Experiment& e, RunRequest request, bool quiet,
 
 // The report can be made at any time, so it is not waited for when a signal has come.
 int finish_with_report(const Context& context, const fs::path& out, const Interrupts& interrupts,
-                       int code) {
+                       int code, bool mixed_builds) {
   const std::string command = context.program + " report " + shell_words({out.string()});
   try {
-    write_report(out, &interrupts.stop());
+    write_report(out, &interrupts.stop(), mixed_builds);
   } catch (const ReportStopped&) {
     tell("Stopped while the report was drawn. All results are kept in {}; to make the report:\n"
          "  {}\n", out.string(), command);
@@ -146,13 +154,24 @@ int finish_with_report(const Context& context, const fs::path& out, const Interr
   return code;
 }
 
-int show_finished(const Context& context, const RunRequest& request) {
+int show_finished(const Context& context, const RunFolder& run, const Resolved& resolved,
+                  const RunRequest& request) {
+  const Staleness stale = staleness_of(run, resolved, request);
+  require(
+      stale.inputs.empty(),
+      "this run was finished on other inputs: {}. Its results in {} are kept; to run it on what is "
+      "there now add --anew, which moves them aside, or choose another folder with --out",
+      stale.inputs, request.out.string());
+  if (!stale.stand_in.empty()) tell("!! {}.\n", stale.stand_in);
+  const std::string by = stale.build.empty() ? "" : ", but " + stale.build;
   if (!has_report(request.out)) {
-    tell("This run is finished already, but for its report.\n");
-    return finish_with_report(context, request.out, Interrupts(), 0);
+    tell("This run is finished already but for its report{}.\n", by);
+    return finish_with_report(context, request.out, Interrupts(), 0, request.mixed_builds);
   }
-  tell("This run is finished already. To run it anew: remove {} or add --out DIR.\n",
-       request.out.string());
+  tell(
+      "This run is finished already{}. To run it anew add --anew, which moves what is in {} aside, "
+      "or --out DIR.\n",
+      by, request.out.string());
   show_results(request.out);
   say("To make the report again: {} report {}\n", context.program,
       shell_words({request.out.string()}));
@@ -172,10 +191,14 @@ int run_command(const Context& context, const RunArguments& arguments) {
   const Resolved resolved = resolve(*experiment, request);
   request.threads = arguments.threads.value_or(0);
   request.keep_models = arguments.keep_models;
+  request.anew = arguments.anew;
+  request.mixed_builds = arguments.mixed_builds;
   request.checkpoint_every_s = arguments.checkpoint_every_s;
   request.out =
       arguments.out.empty() ? default_folder(*experiment, request, resolved) : arguments.out;
-  if (is_finished(request.out, *experiment, resolved)) return show_finished(context, request);
+  if (!request.anew)
+    if (const auto run = finished_run(request.out, *experiment, resolved))
+      return show_finished(context, *run, resolved, request);
 
   const Interrupts interrupts;
   const std::string announced = announcement(*experiment, request, resolved);
@@ -185,11 +208,13 @@ int run_command(const Context& context, const RunArguments& arguments) {
                                         command + "\n" + announced);
   remember_run(*experiment, resolved.preset, is_preset(*experiment, resolved), outcome);
   if (outcome.status == RunStatus::interrupted) {
-    tell("Stopped. Finished seeds are kept in {}; to go on, type the same command again:\n  {}\n",
-         request.out.string(), command);
+    tell("Stopped. Finished seeds are kept in {}; to go on, type {} again:\n  {}\n",
+         request.out.string(), request.anew ? "this" : "the same command",
+         context.program + " " + shell_words(without_anew(context.words)));
     return interrupts.exit_code();
   }
-  return finish_with_report(context, request.out, interrupts, outcome.failed > 0 ? 1 : 0);
+  return finish_with_report(context, request.out, interrupts, outcome.failed > 0 ? 1 : 0,
+                            request.mixed_builds);
 }
 
 }  // namespace omni::cli

@@ -93,6 +93,9 @@ void show_results(const std::filesystem::path& path) {
   if (const std::string why = results.get(run_key::kStandIn); !why.empty())
     say("\n!! STAND-IN DATA: this run used '{}' in place of what it is about.\n{}",
         results.get(run_key::kData), wrapped(why.substr(0, why.find('\n')), 3));
+  if (const Builds builds = results.builds(); !builds.agree)
+    say("\n!! By {} builds of the program, which are not known to compute the same: {}\n",
+        builds.seeds.size(), builds.text());
   say("\nReport: {}\n", run.report_path().string());
 }
 

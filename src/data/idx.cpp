@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "base/inputs.h"
 
 namespace omni {
 namespace {
@@ -89,6 +90,7 @@ std::vector<std::byte> decompress(std::vector<std::byte> bytes, size_t largest_b
 }
 
 std::vector<std::byte> read_bytes(const std::filesystem::path& file, size_t largest_bytes) {
+  note_input(file);
   std::error_code error;
   const bool regular = std::filesystem::is_regular_file(file, error);
   require(regular, "{}: expected a file, found {}", file.string(),

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/inputs.h"
 #include "base/json.h"
 #include "base/sha256.h"
 #include "base/statistics.h"
@@ -148,6 +149,7 @@ void write_checkpoint(const std::filesystem::path& path, const Trained& finished
 
 std::optional<Progress> read_checkpoint(const std::filesystem::path& path,
                                         std::span<const ParameterSpec> recipes) {
+  const ReadsInputs none(nullptr);
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return std::nullopt;
   try {

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/inputs.h"
 #include "base/json.h"
 #include "store/files.h"
 
@@ -17,8 +18,7 @@ constexpr const char* kIndex = "model.safetensors.index.json";
 constexpr const char* kMap = "weight_map";
 
 bool has(const std::filesystem::path& folder, const char* name) {
-  std::error_code ignored;
-  return std::filesystem::exists(folder / name, ignored);
+  return has_input(folder / name);
 }
 
 std::map<std::string, std::string> read_index(const std::filesystem::path& folder) {

@@ -151,6 +151,34 @@ TEST(Resume, OfTwoCheckpointsTheLaterServes) {
   }
 }
 
+// Of many finished phases a worker holds no more than it may; the others are read back.
+TEST(Resume, FinishedPhasesAreHeldWithinABound) {
+  const TestFolder folder;
+  ToyBench any;
+  const int64_t bytes = toy_model(*any.trial).bytes();
+  for (const int64_t most : {int64_t{0}, bytes, 3 * bytes + 1, 100 * bytes}) {
+    std::atomic<bool> stop = false;
+    WorkerOptions o;
+    o.stop = &stop;
+    o.checkpoints = folder.path() / fmt::format("{}", most);
+    o.checkpoint_every_s = 1e9;
+    o.most_held_bytes = most;
+    ToyBench b(o);
+    std::vector<uint64_t> hashes;
+    for (int i = 1; i <= 12; ++i) {
+      hashes.push_back(weights_hash(b.train(0.01 * i).model[0]));
+      EXPECT_LE(b.worker.held_bytes(), most);
+      EXPECT_EQ(b.worker.held_bytes(), std::min<int64_t>(i, most / bytes) * bytes);
+    }
+    const double trained = b.epochs;
+    stop = true;  // training would throw Interrupted now
+    for (int i = 1; i <= 12; ++i)
+      EXPECT_EQ(weights_hash(b.train(0.01 * i).model[0]), hashes[i - 1]);
+    EXPECT_LE(b.worker.held_bytes(), most);
+    EXPECT_DOUBLE_EQ(b.epochs, 2 * trained);
+  }
+}
+
 TEST(Resume, ADivergedPhaseOnDiskStaysDiverged) {
   const TestFolder folder;
   WorkerOptions o;

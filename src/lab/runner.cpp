@@ -1,5 +1,7 @@
 #include "lab/runner.h"
 
+#include <dnnl.h>
+
 #include <algorithm>
 #include <chrono>
 #include <deque>
@@ -15,6 +17,7 @@
 #include "engine/passes.h"
 #include "lab/declarations.h"
 #include "lab/judging.h"
+#include "lab/taking_up.h"
 #include "lab/worker.h"
 #include "store/files.h"
 
@@ -42,6 +45,7 @@ struct Division {
 SeedRecord run_job(const Resolved& r, Worker& worker, const Job& job) {
   SeedRecord record;
   record.seed = job.seed;
+  const ReadsInputs reading(worker.options().inputs);
   worker.begin(job.seed, job.part);
   for (const Variant& v : r.variants) {
     Trial trial(worker, job.seed, v.label, record, v.settings->conduct().when_diverging());
@@ -51,9 +55,10 @@ SeedRecord run_job(const Resolved& r, Worker& worker, const Job& job) {
 }
 
 // One seed without training: what it costs and how it can be shared out.
-SeedRecord dry_run(const Resolved& r, const Dataset& data) {
+SeedRecord dry_run(const Resolved& r, const Dataset& data, Inputs* inputs = nullptr) {
   WorkerOptions options;
   options.data = &data;
+  options.inputs = inputs;
   options.dry = true;
   Worker worker(options);
   return run_job(r, worker, {r.seeds.front()});
@@ -131,12 +136,6 @@ std::deque<Job> unfinished_jobs(const Results& results, const Resolved& r, const
   return todo;
 }
 
-std::vector<ModelResult> models_of(const Results& results, int64_t seed) {
-  std::vector<ModelResult> models = results.models();
-  std::erase_if(models, [&](const ModelResult& m) { return m.seed != seed; });
-  return models;
-}
-
 // Gives out jobs until there are none, something fails, or the run is to stop.
 class Jobs {
  public:
@@ -169,9 +168,10 @@ class Jobs {
   std::exception_ptr error_;
 };
 
-void store(Results& results, const SeedRecord& record, bool with_pictures) {
+void store(Results& results, const SeedRecord& record, const Origin& origin, bool with_pictures) {
   results.transaction([&] {
     for (const auto& [arm, model] : record.models) results.record_model(model);
+    results.record_origin(origin);
     if (!with_pictures) return;
     for (const RecordedImage& image : record.images)
       results.record_image(image.figure, record.seed, image.place, image.label, image.png);
@@ -213,7 +213,56 @@ class Pace {
   double typical_s_ = 0, core_s_ = 0;
 };
 
+std::string program_of(const RunRequest& request) {
+  return request.program.empty() ? program_hash() : request.program;
+}
+
+std::string machine_text() {
+  const dnnl_version_t* v = dnnl_version();
+  return fmt::format("{}, oneDNN {}.{}.{}", machine_description(), v->major, v->minor, v->patch);
+}
+
+// What each part of a seed would be trained by, weights aside.
+std::vector<PartForm> forms_of(const SeedRecord& dry, const Division& division) {
+  std::vector<PartForm> forms;
+  const auto value = [&](const std::string& part) {
+    const auto form = dry.form.find(part);
+    return form == dry.form.end() ? 0 : form->second.value();
+  };
+  for (const auto& part : division.parts) {
+    Hash hash;
+    hash.add(build_info().library);
+    hash.add(value(""));
+    if (part) hash.add(value(*part));
+    forms.push_back(
+        {part.value_or(""), division.arms_of.at(part), fmt::format("{:016x}", hash.value())});
+  }
+  return forms;
+}
+
 }  // namespace
+
+Staleness staleness_of(const RunFolder& run, const Resolved& r, const RunRequest& request) {
+  Staleness s;
+  const Manifest& m = run.manifest();
+  s.inputs = changed_input(m.inputs);
+  const std::string mine = program_of(request);
+  if (!m.programs.empty() && m.programs.back() != mine)
+    s.build = fmt::format("another build of the program made it ({}; this is {})",
+                          m.programs.back(), mine);
+  if (r.variants.front().settings->data() == "auto")
+    for (const ImageSet& set : image_sets()) {
+      if (m.data_hashes.contains(set.name)) break;
+      DataOptions here = request.data;
+      here.allow_download = false;
+      if (describe(set, here).state != DatasetState::found) continue;
+      s.stand_in = fmt::format("it ran on {}, which stood in for {}; that can be had now",
+                               m.data_hashes.empty() ? "other data" : m.data_hashes.begin()->first,
+                               set.name);
+      break;
+    }
+  return s;
+}
 
 Work work_of_seed(const Resolved& r, const Dataset& data) { return all_work(dry_run(r, data)); }
 
@@ -221,7 +270,10 @@ Count count_of(const Resolved& r, const Dataset& data) { return counted(dry_run(
 
 RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWatcher& watcher,
                           const std::atomic<bool>& stop) {
+  Inputs inputs;
+  std::optional<ReadsInputs> reading(&inputs);
   const Resolved r = resolve(e, request);
+  reading.reset();
   resolve_passes_off(request.passes_off);
   const std::string name = r.variants.front().settings->data();
   for (const Variant& v : r.variants)
@@ -233,19 +285,33 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
   manifest.experiment = e.name;
   manifest.program_version = build_info().version;
   manifest.commit = commit_text();
-  manifest.programs = {program_hash()};
-  manifest.machine = machine_description();
+  const std::string program = program_of(request);
+  manifest.programs = {program};
+  manifest.machine = machine_text();
   if (!data.name.empty()) manifest.data_hashes[data.name] = data.hash;
   const int threads = request.threads > 0 ? request.threads : available_cores();
   manifest.threads = threads;
-  const SeedRecord dry = dry_run(r, data);
+  reading.emplace(&inputs);
+  const SeedRecord dry = dry_run(r, data, &inputs);
   check_declarations(r, e, data, dry);
+  reading.reset();
   const Division division = divide(dry);
+  const std::vector<PartForm> forms = forms_of(dry, division);
+  manifest.inputs = inputs.all();
+  if (request.anew)
+    if (const auto aside = RunFolder::set_aside(request.out); !aside.empty())
+      watcher.note(fmt::format("the run that was in {} is kept in {}", request.out.string(),
+                               aside.string()));
   RunFolder folder = RunFolder::create(request.out, manifest, r.toml);
-  if (folder.by_another_program())
-    watcher.note("this run was begun by another build of the program, and what that finished is "
-                 "kept. If the experiment has changed since, begin anew: choose another --out");
+  inputs.expect(folder.manifest().inputs);
+  Hash identity;
+  identity.add(build_info().library);
+  identity.add(hash_of(manifest.inputs));
   Results results(folder.results_path(), Access::write);
+  TakingUp earlier(results, forms, program);
+  if (const std::string said = earlier.forget_changed(); !said.empty()) watcher.note(said);
+  const std::vector<Origin> repeated =
+      request.mixed_builds ? std::vector<Origin>() : earlier.to_repeat();
   store_texts(results, e, r, data);
 
   std::deque<Job> todo = unfinished_jobs(results, r, division);
@@ -254,7 +320,16 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
                      std::filesystem::is_empty(folder.checkpoints_path(), ignored);
   double pending = 0;
   for (const Job& job : todo) pending += matmul_flops(dry, job.part);
+  const auto part_of = [](const Origin& o) {
+    return o.part.empty() ? std::nullopt : std::optional(o.part);
+  };
+  for (const Origin& o : repeated) pending += matmul_flops(dry, part_of(o));
   const int workers = std::max(1, std::min(threads, static_cast<int>(todo.size())));
+  const auto origin_of = [&](const Job& job) {
+    const std::string part = job.part.value_or("");
+    return Origin{job.seed, part, program,
+                  std::ranges::find(forms, part, &PartForm::part)->fingerprint};
+  };
   Jobs jobs(std::move(todo));
   const auto seeds = static_cast<int64_t>(r.seeds.size());
   watcher.began(seeds, seeds - static_cast<int64_t>(jobs.seeds()), pending);
@@ -262,13 +337,15 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
   const auto begin = Clock::now();
   RunOutcome outcome{.status = RunStatus::finished, .folder = request.out, .count = counted(dry)};
   Pace pace;
-  std::mutex mutex;  // of the watcher
-  const auto work = [&] {
+  std::mutex mutex;  // of the watcher and of the folder
+  const auto options_for = [&](int workers_beside) {
     WorkerOptions options;
     options.data = &data;
     options.precision = request.precision;
     options.passes_off = request.passes_off;
-    options.threads = std::max(1, threads / workers);
+    options.threads = std::max(1, threads / workers_beside);
+    options.inputs = &inputs;
+    options.identity = identity.value();
     options.stop = &stop;
     options.checkpoints = folder.checkpoints_path();
     options.checkpoint_every_s = request.checkpoint_every_s;
@@ -278,7 +355,28 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
       const std::lock_guard lock(mutex);
       watcher.advanced(done);
     };
+    return options;
+  };
+  // Before this build adds anything to what another one made, it shows that it makes the same.
+  const auto repeat = [&] {
+    WorkerOptions options = options_for(1);
+    options.checkpoints = folder.checkpoints_path() / ("again-" + program);
+    options.models.clear();
+    for (const Origin& o : repeated) {
+      Worker worker(options);
+      watcher.note(
+          fmt::format("seed {} is trained again, to see whether this build gives what was "
+                      "stored",
+                      o.seed));
+      earlier.require_equal(o, run_job(r, worker, {o.seed, part_of(o)}));
+    }
+    if (!repeated.empty()) earlier.agreed();
+    std::error_code ignored;
+    std::filesystem::remove_all(options.checkpoints, ignored);
+  };
+  const auto work = [&] {
     try {
+      const WorkerOptions options = options_for(workers);
       Worker worker(options);
       double unplanned = outcome.count.graphs;
       while (const auto job = jobs.take()) {
@@ -300,17 +398,27 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
         }
         pace.add(load_of(dry, job->part), std::exchange(unplanned, 0), seconds_since(job_begin),
                  options.threads);
-        store(results, record, job->seed == r.seeds.front());
+        {
+          const std::lock_guard lock(mutex);
+          if (inputs.count() > folder.manifest().inputs.size()) folder.set_inputs(inputs.all());
+        }
+        store(results, record, origin_of(*job), job->seed == r.seeds.front());
         worker.end();
         if (!jobs.finished(*job)) continue;
+        const std::vector<ModelResult> models = results.models_of(job->seed);
         const std::lock_guard lock(mutex);
-        watcher.seed_done(job->seed, models_of(results, job->seed));
+        watcher.seed_done(job->seed, models);
       }
     } catch (...) {
       jobs.fail(std::current_exception());
     }
   };
   std::vector<std::thread> threads_running;
+  try {
+    repeat();
+  } catch (...) {
+    jobs.fail(std::current_exception());
+  }
   try {
     for (int i = 1; i < workers; ++i) threads_running.emplace_back(work);
   } catch (const std::system_error&) {

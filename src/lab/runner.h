@@ -28,6 +28,9 @@ struct RunRequest {
   double checkpoint_every_s = 20;             // at most this much work is lost by a kill
   int64_t fork_at = 0;                        // as in WorkerOptions; for tests
   bool keep_models = false;                   // final weights as models/seed-N/ARM.safetensors
+  bool anew = false;                          // a run that `out` holds is set aside
+  bool mixed_builds = false;                  // goes on where another build gave other results
+  std::string program = {};                   // empty: program_hash(); for tests
 };
 
 // Told how a run goes; called from several threads, one at a time.
@@ -73,6 +76,16 @@ struct RunOutcome {
   // How many times as long as is typical it took, where all of it ran in this sitting.
   std::optional<double> slowness = {};
 };
+
+// What a finished run was made from and by, where that is no longer so: clauses for its headline,
+// from the folder and the files on this machine alone.
+struct Staleness {
+  std::string
+      inputs;         // a changed input, as changed_input() says; such a run must not pass for done
+  std::string build;  // another program made it
+  std::string stand_in;  // it ran on data that stood in for a set that can be had now
+};
+Staleness staleness_of(const RunFolder& run, const Resolved& r, const RunRequest& request);
 
 // Leaves everything in the run folder but the report, which is made from there. Throws UserError
 // before anything starts. `stop` ends the run early when it becomes true: the

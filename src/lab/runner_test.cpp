@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "base/error.h"
 #include "base/test_folder.h"
 #include "lab/arrays.h"
@@ -10,18 +12,31 @@
 #include "nn/optimizers.h"
 #include "ops/elementwise.h"
 #include "store/files.h"
+#include "store/sqlite.h"
+#include "text/lines.h"
 
 namespace omni {
 namespace {
+
+// What another build of the experiment would do otherwise.
+struct Edition {
+  double factor = 1;    // in a graph of the second arm
+  double measured = 0;  // outside of graphs
+};
+Edition edition;
 
 // Two arms on a few signals: one trains, one starts from what the first reached.
 struct Toy {
   std::string data = "mnist1d";
   double lr = 1e-2, explode = -1, broken = -1;  // of the seed with that number
+  int64_t epochs = 3;
+  std::string reads = "";                       // a file whose length is measured
   bool parts = false;                           // each arm is a part; the second trains the first too
 
   void visit(auto&& option) {
     option("lr", lr, "learning rate", between(0, 10));
+    option("epochs", epochs, "passes over the data", between(0, 10));
+    option("reads", reads, "a file");
     option("explode", explode, "seed whose loss becomes infinite");
     option("broken", broken, "seed that meets a bug");
     option("parts", parts, "each arm is a part");
@@ -32,15 +47,16 @@ struct Toy {
 
   void run(Trial& t) const {
     check(t.dry() || static_cast<double>(t.seed()) != broken, "this seed meets a bug");
+    const double length = reads.empty() ? 0 : static_cast<double>(read_text(reads).size());
     const Ensemble start = t.init(
         [](Net& net) { logits(net, input(net.graph(), "x", {DType::f32, {1, 40}, 0}, Role::data)); },
         t.key().fold("init"));
     const auto keep = [&](const char* arm, const Trained& m) {
-      t.record(arm, m, {{"norm", norm(m.model[0])}});
+      t.record(arm, m, {{"norm", norm(m.model[0]) + edition.measured}, {"length", length}});
     };
     const auto second = [&] {
       const Trained first = phase(t, "first", start);
-      keep("second", phase(t, "second", first.model));
+      keep("second", phase(t, "second", first.model, edition.factor));
     };
     if (parts) {
       t.part("the first", [&] { keep("first", phase(t, "first", start)); });
@@ -50,22 +66,22 @@ struct Toy {
     second();
   }
 
-  Trained phase(Trial& t, const char* name, const Ensemble& start) const {
+  Trained phase(Trial& t, const char* name, const Ensemble& start, double times = 1) const {
     Training p;
     p.name = name;
     p.start = &start;
     const double factor = !t.dry() && static_cast<double>(t.seed()) == explode ? 1e30 : 1;
     p.scalars = {{"factor", factor}};
-    p.build = [](Step& s) {
+    p.build = [times](Step& s) {
       Net net = s.net("model");
       const Value z = logits(net, s.rows("train.x")) * s.scalar("factor") * s.scalar("factor");
       const Value loss = cross_entropy(z, s.rows("train.y"));
       s.graph().result("loss", loss);
-      apply(Adam{}, net, loss, s.lr());
+      apply(Adam{}, net, times == 1 ? loss : loss * times, s.lr());
     };
     p.samples = 200;
     p.batch = 64;
-    p.epochs = 3;
+    p.epochs = epochs;
     p.order = t.key().fold(name);
     p.lr = [rate = lr](int64_t, int64_t) { return rate; };
     return t.train(p);
@@ -119,8 +135,8 @@ class Watcher final : public RunWatcher {
 };
 
 RunOutcome run_toy(const std::filesystem::path& out, int threads, Watcher& watcher,
-                   std::vector<std::string> arguments = {}, bool keep_models = false) {
-  RunRequest r;
+                   std::vector<std::string> arguments = {}, bool keep_models = false,
+                   RunRequest r = {}) {
   r.out = out;
   r.threads = threads;
   r.checkpoint_every_s = 0;
@@ -265,6 +281,183 @@ TEST(Runner, RefusesAFolderOfOtherSettings) {
   const std::string before = summary(folder.path() / "run");
   EXPECT_THROW(run_toy(folder.path() / "run", 1, watcher, {"lr=0.5"}), UserError);
   EXPECT_EQ(summary(folder.path() / "run"), before);
+}
+
+// What a finished seed costs beside its training does not depend on how many there are already.
+TEST(Runner, ManySeedsCostNoMoreEachThanFew) {
+  const TestFolder folder;
+  const auto steps_of = [&](int64_t seeds) {
+    RunRequest r;
+    r.out = folder.path() / fmt::format("{}", seeds);
+    r.threads = 1;
+    r.assignments = {parse_assignment("epochs=0")};
+    r.seeds.emplace(seeds);
+    std::iota(r.seeds->begin(), r.seeds->end(), 0);
+    Watcher watcher;
+    const int64_t before = sqlite::steps_taken;
+    run_experiment(toy(), r, watcher, watcher.stop);
+    EXPECT_EQ(watcher.seeds, seeds);
+    return static_cast<double>(sqlite::steps_taken - before);
+  };
+  const double few = steps_of(20), more = steps_of(60), many = steps_of(180);
+  EXPECT_LT((many - more) / 120, 1.05 * (more - few) / 40);
+}
+
+std::string refusal_of(const auto& work) {
+  try {
+    work();
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Runner, OtherInputsAreNeverMixedIntoARun) {
+  const TestFolder folder;
+  const auto text = folder.path() / "stories.txt", out = folder.path() / "run";
+  atomic_write(text, "One day there was a tree.");
+  const std::vector<std::string> arguments = {"reads=" + text.string()};
+  Watcher first(8), second, third, fourth;
+  EXPECT_EQ(run_toy(out, 1, first, arguments).status, RunStatus::interrupted);
+  atomic_write(text, "One day there was a bush.");
+  const std::string said = refusal_of([&] { run_toy(out, 1, second, arguments); });
+  EXPECT_NE(said.find("stories.txt' has SHA-256"), std::string::npos) << said;
+  EXPECT_NE(said.find("--anew"), std::string::npos) << said;
+  EXPECT_EQ(second.seeds, 0);
+  atomic_write(text, "One day there was a tree.");
+  EXPECT_EQ(run_toy(out, 1, third, arguments).status, RunStatus::finished);
+  // Begun anew it runs on what is there, and the old run is still there.
+  atomic_write(text, "Another text.");
+  RunRequest anew;
+  anew.anew = true;
+  const std::string before = summary(out);
+  EXPECT_EQ(run_toy(out, 1, fourth, arguments, false, anew).status, RunStatus::finished);
+  EXPECT_NE(summary(out), before);
+  EXPECT_EQ(summary(out.string() + ".before-1"), before);
+  EXPECT_NE(fourth.notes.find("run.before-1"), std::string::npos) << fourth.notes;
+}
+
+TEST(Runner, AnInputThatChangesDuringARunEndsIt) {
+  struct Changing : RunWatcher {
+    std::filesystem::path text;
+    std::atomic<bool> stop{false};
+    void began(int64_t, int64_t, double) override {}
+    void advanced(const Amount&) override {}
+    void seed_done(int64_t, const std::vector<ModelResult>&) override { atomic_write(text, "b"); }
+    void note(const std::string&) override {}
+  } changing;
+  const TestFolder folder;
+  changing.text = folder.path() / "text";
+  atomic_write(changing.text, "a");
+  RunRequest r;
+  r.out = folder.path() / "run";
+  r.threads = 1;
+  r.assignments = {parse_assignment("reads=" + changing.text.string())};
+  const std::string said = refusal_of([&] { run_experiment(toy(), r, changing, changing.stop); });
+  EXPECT_NE(said.find("changed while a run reads it"), std::string::npos) << said;
+  EXPECT_EQ(Results(r.out / "results.sqlite", Access::read).models().size(), 2u);
+}
+
+// A run of the toy that one build of the program begins and another one ends.
+class TwoBuilds : public ::testing::Test {
+ protected:
+  ~TwoBuilds() override { edition = {}; }
+  RunOutcome begin(std::vector<std::string> arguments = {}, double stop_after = 20) {
+    Watcher first(stop_after);
+    RunRequest r;
+    r.program = "aaaa";
+    return run_toy(out, 1, first, arguments, false, r);
+  }
+  RunOutcome end(std::vector<std::string> arguments = {}, bool mixed_builds = false,
+                 const char* program = "bbbb") {
+    RunRequest r;
+    r.program = program;
+    r.mixed_builds = mixed_builds;
+    return run_toy(out, 1, second, arguments, false, r);
+  }
+  std::string by_one_build(std::vector<std::string> arguments = {}) {
+    Watcher whole;
+    run_toy(folder.path() / "whole", 1, whole, arguments);
+    return summary(folder.path() / "whole");
+  }
+  Builds builds() const { return Results(out / "results.sqlite", Access::read).builds(); }
+
+  TestFolder folder;
+  std::filesystem::path out = folder.path() / "run";
+  Watcher second;
+};
+
+TEST_F(TwoBuilds, ThatDoTheSameEndAsOneWould) {
+  EXPECT_EQ(begin().status, RunStatus::interrupted);
+  EXPECT_EQ(end().status, RunStatus::finished);
+  EXPECT_NE(second.notes.find("2 seeds that it finished with the same graphs"), std::string::npos)
+      << second.notes;
+  EXPECT_NE(second.notes.find("seed 0 is trained again"), std::string::npos) << second.notes;
+  EXPECT_EQ(builds().seeds, (std::map<std::string, int>{{"aaaa", 2}, {"bbbb", 2}}));
+  EXPECT_TRUE(builds().agree);
+  EXPECT_EQ(summary(out), by_one_build());
+}
+
+TEST_F(TwoBuilds, WhatAnotherGraphTrainedIsTrainedAnew) {
+  for (const auto& [parts, stop_after] :
+       {std::pair{"parts=false", 20}, std::pair{"parts=true", 30}}) {
+    edition = {};
+    out = folder.path() / parts;
+    second.notes.clear();
+    EXPECT_EQ(begin({parts}, stop_after).status, RunStatus::interrupted);
+    edition.factor = 2;
+    EXPECT_EQ(end({parts}).status, RunStatus::finished);
+    EXPECT_NE(second.notes.find("Trained anew"), std::string::npos) << second.notes;
+    EXPECT_TRUE(builds().agree);
+    EXPECT_EQ(summary(out), by_one_build({parts}));
+    std::filesystem::remove_all(folder.path() / "whole");
+  }
+  // Of parts, those whose graphs are the same are kept.
+  EXPECT_EQ(second.notes.find("Trained anew, because graphs, settings or Omniscale changed: first"),
+            std::string::npos)
+      << second.notes;
+  EXPECT_GT(builds().seeds.at("aaaa"), 0);
+}
+
+TEST_F(TwoBuilds, ThatMeasureOtherwiseAreNotMixedUnlessAskedTo) {
+  EXPECT_EQ(begin().status, RunStatus::interrupted);
+  const auto stored = Results(out / "results.sqlite", Access::read).models().size();
+  edition.measured = 1;
+  const std::string said = refusal_of([&] { end(); });
+  for (const char* part : {"aaaa", "bbbb", "seed 0", "norm", "--anew", "--mixed-builds"})
+    EXPECT_NE(said.find(part), std::string::npos) << said;
+  EXPECT_EQ(Results(out / "results.sqlite", Access::read).models().size(), stored);
+  EXPECT_EQ(end({}, true).status, RunStatus::finished);
+  EXPECT_FALSE(builds().agree);
+}
+
+TEST_F(TwoBuilds, FinishedPhasesOfASeedGoOnWhereTheyAreTheSame) {
+  Watcher first(4);  // within the second phase of the first seed
+  RunRequest r;
+  r.program = "aaaa";
+  EXPECT_EQ(run_toy(out, 1, first, {}, false, r).status, RunStatus::interrupted);
+  edition.factor = 2;
+  EXPECT_EQ(end().status, RunStatus::finished);
+  EXPECT_EQ(summary(out), by_one_build());
+}
+
+TEST(Runner, AFinishedRunKnowsWhatIsNoLongerSo) {
+  const TestFolder folder;
+  const auto text = folder.path() / "text", out = folder.path() / "run";
+  atomic_write(text, "a");
+  Watcher watcher;
+  RunRequest r;
+  r.assignments = {parse_assignment("reads=" + text.string())};
+  run_toy(out, 1, watcher, {"reads=" + text.string()});
+  const Resolved resolved = resolve(toy(), r);
+  const auto stale = [&] { return staleness_of(RunFolder::open(out), resolved, r); };
+  EXPECT_EQ(stale().inputs + stale().build + stale().stand_in, "");
+  r.program = "bbbb";
+  EXPECT_NE(stale().build.find("bbbb"), std::string::npos);
+  atomic_write(text, "b");
+  EXPECT_NE(stale().inputs.find("text' has SHA-256"), std::string::npos);
+  std::filesystem::remove(text);
+  EXPECT_NE(stale().inputs.find("cannot be read now"), std::string::npos);
 }
 
 TEST(Runner, SweepsMakeAnArmPerVariant) {

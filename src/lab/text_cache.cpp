@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/inputs.h"
 #include "base/sha256.h"
 #include "store/files.h"
 #include "store/safetensors.h"
@@ -49,6 +50,7 @@ std::vector<int32_t> values_of(const safetensors::Array& array) {
 
 // None unless the file holds these rows and all of them.
 std::optional<TokenRows> read(const fs::path& path, const std::string& key, int64_t length) {
+  const ReadsInputs none(nullptr);
   std::error_code unreachable;
   if (!fs::exists(path, unreachable)) return std::nullopt;
   try {

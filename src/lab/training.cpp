@@ -42,6 +42,13 @@ bool reads(const Graph& g, const std::string& input_name) {
   return false;
 }
 
+// Not as drawn: what a dry run makes of them must not differ from run to run.
+Ensemble zeros(std::vector<ParameterSpec> specs) {
+  Ensemble e(std::move(specs), 1);
+  for (size_t i = 0; i < e.specs().size(); ++i) std::ranges::fill(e.array(i, 0), 0.0f);
+  return e;
+}
+
 bool all_finite(const Ensemble& e) {
   for (size_t i = 0; i < e.specs().size(); ++i)
     if (!std::ranges::all_of(e.array(i, 0), [](float x) { return std::isfinite(x); })) return false;
@@ -134,7 +141,7 @@ void TrainingRun::count(Work& work) const {
     if (times > 0) work.add(graph, times);
 }
 
-uint64_t TrainingRun::compute_hash() const {
+uint64_t TrainingRun::form() const {
   Hash hash;
   hash.add(p_.name);
   hash.add(static_cast<uint64_t>(on_divergence_));
@@ -143,8 +150,8 @@ uint64_t TrainingRun::compute_hash() const {
   for (const std::string& pass : worker_.options().passes_off) hash.add(pass);
   hash.add(fingerprint(*graph_));
   hash.add(fingerprint(*last_graph_));
-  hash.add(weights_hash(start()[0]));
-  for (const auto& [name, e] : p_.frozen) hash.add(name), hash.add(weights_hash((*e)[0]));
+  for (const ParameterSpec& s : start().specs()) hash.add(s.name);
+  for (const auto& [name, e] : p_.frozen) hash.add(name);
   for (const uint64_t key : {p_.order.bits, p_.random.bits}) hash.add(key);
   for (const int64_t x : {p_.samples, batch_, first(), steps_}) hash.add(x);
   for (int64_t s = first(); s < steps_; ++s) hash.add(learning_rate(s));
@@ -152,7 +159,6 @@ uint64_t TrainingRun::compute_hash() const {
   for (const auto& [name, array] : worker_.tables())
     if (reads(*graph_, name) || reads(*last_graph_, name) || reads(*probe_graph_, name))
       hash.add(name), hash.add(array.hash);
-  if (p_.from && p_.from->optimizer) hash.add(weights_hash((*p_.from->optimizer)[0]));
   for (const int64_t step : p_.keep_at) hash.add(step);
   if (p_.probe) {
     hash.add("probe");
@@ -164,14 +170,24 @@ uint64_t TrainingRun::compute_hash() const {
   return hash.value();
 }
 
+uint64_t TrainingRun::compute_hash() const {
+  Hash hash;
+  hash.add(worker_.options().identity);
+  hash.add(form());
+  hash.add(weights_hash(start()[0]));
+  for (const auto& [name, e] : p_.frozen) hash.add(weights_hash((*e)[0]));
+  if (p_.from && p_.from->optimizer) hash.add(weights_hash((*p_.from->optimizer)[0]));
+  return hash.value();
+}
+
 Trained TrainingRun::untrained() const {
-  const auto blank = [&] { return Ensemble(start().specs(), 1); };
+  const auto blank = [&] { return zeros(start().specs()); };
   Trained out{blank()};
   out.steps = usual_end();
-  std::map<std::string, double> zeros;
-  for (const Output& o : probe_graph_->outputs()) zeros[o.name] = 0;
+  std::map<std::string, double> nothing;
+  for (const Output& o : probe_graph_->outputs()) nothing[o.name] = 0;
   for (int64_t step = first(); step <= steps_; ++step) {
-    if (probed_after(step)) out.probed.push_back({step, zeros});
+    if (probed_after(step)) out.probed.push_back({step, nothing});
     if (kept_after(step)) out.kept.push_back({step, blank(), fresh_state(*graph_, p_.set)});
   }
   return out;

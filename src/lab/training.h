@@ -21,14 +21,17 @@ class TrainingRun {
   double epochs() const;        // that it will take, unless it ends early
   Amount amount() const;        // the same, with what it will compute
   void count(Work& work) const;  // adds its graphs with how often each will run, the same
-  // Over everything that the outcome depends on; 0 in dry runs, whose weights are not there.
+  // Over everything that the outcome depends on but the weights it starts from and reads: graphs,
+  // numbers, keys, tables. The same in a dry run.
+  uint64_t form() const;
+  // With the weights, and what else the run reads; 0 in dry runs, whose weights are not there.
   uint64_t hash() const { return hash_; }
   // For dry runs: an outcome of the right form, its weights not written, its measurements zero.
   Trained untrained() const;
   // From the start, or from where an earlier sitting left it.
   Trained run();
   // The outcome, if this worker or an earlier sitting has it.
-  const Trained* find() const { return worker_.find_phase(hash_, start().specs()); }
+  std::optional<Trained> find() const { return worker_.find_phase(hash_, start().specs()); }
 
  private:
   int64_t first() const { return p_.from ? p_.from->step : 0; }

@@ -11,6 +11,16 @@
 #include "store/png.h"
 
 namespace omni {
+namespace {
+
+// Adds what a dry run meets to the form of the part that it is in.
+template <class... Facts>
+void see(SeedRecord& record, const std::optional<std::string>& part, const Facts&... facts) {
+  Hash& form = record.form[part.value_or("")];
+  (form.add(facts), ...);
+}
+
+}  // namespace
 
 Trial::Trial(Worker& worker, int64_t seed, std::string variant, SeedRecord& record,
              OnDivergence on_divergence)
@@ -38,7 +48,17 @@ bool Trial::dry() const { return worker_.options().dry; }
 
 Ensemble Trial::init(std::vector<ParameterSpec> parameters, Key key) {
   Ensemble e(std::move(parameters), 1);
-  if (!dry()) e.initialise(0, key);
+  if (!dry()) {
+    e.initialise(0, key);
+    return e;
+  }
+  see(record_, in_part_, key.bits);
+  for (size_t i = 0; i < e.specs().size(); ++i) {
+    const ParameterSpec& s = e.specs()[i];
+    std::ranges::fill(e.array(i, 0), 0.0f);
+    see(record_, in_part_, s.name, fmt::format("{}", s.shape), static_cast<int>(s.init.kind),
+        s.init.center, s.init.scale, static_cast<int>(s.init.fan));
+  }
   return e;
 }
 
@@ -70,12 +90,13 @@ Trained Trial::train(const Training& p) {
   if (dry()) {
     if (options.saw_graph) options.saw_graph(p, run.graph());
     record_.model_epochs += run.epochs();
+    see(record_, in_part_, run.form());
     run.count(record_.work[in_part_.value_or("")]);
     return run.untrained();
   }
-  if (const Trained* known = run.find()) {
+  if (std::optional<Trained> known = run.find()) {
     if (options.advanced) options.advanced(run.amount());
-    return known->clone();
+    return std::move(*known);
   }
   Trained out = run.run();
   worker_.keep_phase(run.hash(), out);
@@ -105,6 +126,11 @@ Measured Trial::evaluate(const StepBuilder& build, int64_t rows, const FrozenSet
     Measured zeros;
     for (const Output& o : graph.outputs()) zeros[o.name].assign(graph.node(o.id).type.count(), 0);
     record_.work[in_part_.value_or("")].add(owned, 1);
+    see(record_, in_part_, fingerprint(graph), rows);
+    for (const auto& [name, set] : sets) see(record_, in_part_, name);
+    for (const auto& [name, x] : scalars) see(record_, in_part_, name, x);
+    for (const auto& [name, array] : tables())
+      if (graph.find_input(name)) see(record_, in_part_, name, array.hash);
     return zeros;
   }
   worker_.stop_if_asked();
@@ -127,7 +153,11 @@ void Trial::record(const std::string& arm, const Trained& model,
   require(record_.part_of.emplace(r.arm, in_part_.value_or("")).second,
           "arm '{}' is recorded twice in one seed", arm);
   for (const auto& [name, value] : metrics) r.metrics.push_back({name, kFinalStep, value});
-  if (dry()) return;
+  if (dry()) {
+    see(record_, in_part_, r.arm);
+    for (const auto& [name, value] : metrics) see(record_, in_part_, name);
+    return;
+  }
   r.weights_hash = fmt::format("{:016x}", weights_hash(model.model[0]));
   if (model.diverged_at) {
     r.status = ModelStatus::diverged;
@@ -153,6 +183,7 @@ void Trial::text(const std::string& figure, int64_t place, const std::string& te
 
 void Trial::curve(const std::string& arm, const std::string& metric, int64_t step, double value) {
   record_.models[arm_name(arm)].metrics.push_back({metric, step, value});
+  if (dry()) see(record_, in_part_, arm_name(arm), metric, step);
 }
 
 }  // namespace omni

@@ -17,6 +17,13 @@ constexpr double kWritingShare = 0.01;
 // when that one turns out to be damaged.
 constexpr int kGenerations = 2;
 
+int64_t bytes_of(const Trained& t) {
+  int64_t bytes = t.model.bytes();
+  for (const Snapshot& s : t.kept)
+    bytes += s.model.bytes() + (s.optimizer ? s.optimizer->bytes() : 0);
+  return bytes;
+}
+
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
@@ -61,7 +68,7 @@ void Worker::end() {
 
 void Worker::forget() {
   phases_.clear();
-  unwritten_.clear();
+  held_bytes_ = 0;
   saved_ = std::chrono::steady_clock::now();
   wait_s_ = options_.checkpoint_every_s;
 }
@@ -74,12 +81,40 @@ std::filesystem::path Worker::running_path(uint64_t hash, int generation) const 
   return folder() / fmt::format("{:016x}.running-{}.safetensors", hash, generation);
 }
 
-const Trained* Worker::find_phase(uint64_t hash, std::span<const ParameterSpec> recipes) {
-  if (const auto it = phases_.find(hash); it != phases_.end()) return &it->second;
-  if (!keeps_checkpoints()) return nullptr;
+std::optional<Trained> Worker::find_phase(uint64_t hash, std::span<const ParameterSpec> recipes) {
+  if (const auto it = phases_.find(hash); it != phases_.end()) {
+    it->second.used = ++uses_;
+    return it->second.phase.clone();
+  }
+  if (!keeps_checkpoints()) return std::nullopt;
   std::optional<Progress> found = read_checkpoint(finished_path(hash), recipes);
-  if (!found) return nullptr;
-  return &phases_.emplace(hash, std::move(found->reached)).first->second;
+  if (!found) return std::nullopt;
+  hold(hash, found->reached, true);
+  return std::move(found->reached);
+}
+
+void Worker::write_finished(uint64_t hash, const Trained& t) {
+  make_folder(folder());
+  write_checkpoint(finished_path(hash), t);
+  std::error_code ignored;
+  for (int g = 0; g < kGenerations; ++g) std::filesystem::remove(running_path(hash, g), ignored);
+}
+
+// Keeps a copy, and lets go of what was not asked for the longest to make room for it.
+void Worker::hold(uint64_t hash, const Trained& t, bool written) {
+  const int64_t bytes = bytes_of(t), most = options_.most_held_bytes;
+  if (keeps_checkpoints() && bytes > most) {
+    if (!written) write_finished(hash, t);
+    return;
+  }
+  while (keeps_checkpoints() && held_bytes_ + bytes > most) {
+    const auto oldest =
+        std::ranges::min_element(phases_, {}, [](const auto& held) { return held.second.used; });
+    if (!oldest->second.written) write_finished(oldest->first, oldest->second.phase);
+    held_bytes_ -= bytes_of(oldest->second.phase);
+    phases_.erase(oldest);
+  }
+  if (phases_.try_emplace(hash, Held{t.clone(), written, ++uses_}).second) held_bytes_ += bytes;
 }
 
 std::optional<Progress> Worker::find_running(uint64_t hash,
@@ -96,9 +131,7 @@ std::optional<Progress> Worker::find_running(uint64_t hash,
 }
 
 void Worker::keep_phase(uint64_t hash, const Trained& t) {
-  phases_.insert_or_assign(hash, t.clone());
-  if (!keeps_checkpoints()) return;
-  unwritten_.push_back(hash);
+  hold(hash, t, false);
   if (due()) save();
 }
 
@@ -108,12 +141,10 @@ void Worker::save() {
   if (!keeps_checkpoints()) return;
   const auto begin = std::chrono::steady_clock::now();
   make_folder(folder());
-  for (const uint64_t hash : unwritten_) {
-    write_checkpoint(finished_path(hash), phases_.at(hash));
-    std::error_code ignored;
-    for (int g = 0; g < kGenerations; ++g) std::filesystem::remove(running_path(hash, g), ignored);
+  for (auto& [hash, held] : phases_) {
+    if (!held.written) write_finished(hash, held.phase);
+    held.written = true;
   }
-  unwritten_.clear();
   wait_after(begin);
 }
 

@@ -10,6 +10,8 @@
 #include <memory>
 #include <string>
 
+#include "base/hash.h"
+#include "base/inputs.h"
 #include "engine/program.h"
 #include "lab/checkpoint.h"
 #include "lab/cost.h"
@@ -32,10 +34,15 @@ struct WorkerOptions {
   std::function<void(const Training&, const Graph&)> saw_graph;  // of every training phase
   std::filesystem::path checkpoints;         // empty: nothing is kept on disk
   double checkpoint_every_s = 20;            // at most this much work is lost by a kill; 0: no step
+  // Of finished phases that are kept in memory; others are read back from `checkpoints` at need.
+  int64_t most_held_bytes = int64_t{64} << 20;
   // Every phase is left after so many steps and continued from a copy in programs compiled anew; 0:
   // never. Bits do not depend on it, which tests use.
   int64_t fork_at = 0;
   std::filesystem::path models;              // empty: final models are not kept
+  Inputs* inputs = nullptr;                  // what experiments read from files is noted there
+  uint64_t identity =
+      0;  // of the library and of all that the run reads: part of every phase's hash
 };
 
 struct RecordedImage {
@@ -60,6 +67,8 @@ struct SeedRecord {
   std::map<std::string, Work> work = {};            // by part
   std::vector<std::string> parts = {};              // in the order they were met; none: undivided
   std::map<std::string, std::string> part_of = {};  // arm -> the part that recorded it
+  // By part, of a dry run: all that its results depend on and that can be seen without training.
+  std::map<std::string, Hash> form = {};
 };
 
 class Worker {
@@ -83,9 +92,11 @@ class Worker {
   // Finished phases of this job, by the hash of all that they depend on, and the furthest
   // checkpoint of one that was running when the last sitting ended.
   // `recipes` are the trained parameters, as in read_checkpoint.
-  const Trained* find_phase(uint64_t hash, std::span<const ParameterSpec> recipes);
+  std::optional<Trained> find_phase(uint64_t hash, std::span<const ParameterSpec> recipes);
   std::optional<Progress> find_running(uint64_t hash, std::span<const ParameterSpec> recipes);
   void keep_phase(uint64_t hash, const Trained& t);
+  // Of the finished phases in memory: at most `most_held_bytes` where there are checkpoints.
+  int64_t held_bytes() const { return held_bytes_; }
 
   // Whether the last checkpoint is so old that it is time for the next: `checkpoint_every_s`, or
   // longer (unless that is 0) where writing would take more than a hundredth of the time.
@@ -105,14 +116,21 @@ class Worker {
   std::filesystem::path finished_path(uint64_t hash) const;
   std::filesystem::path running_path(uint64_t hash, int generation) const;
   void forget();
+  void write_finished(uint64_t hash, const Trained& t);
+  void hold(uint64_t hash, const Trained& t, bool written);
   void wait_after(std::chrono::steady_clock::time_point began_writing);
 
   WorkerOptions options_;
   DataTable tables_;
   std::map<uint64_t, std::shared_ptr<Program>> programs_;
   std::map<uint64_t, double> flops_;
-  std::map<uint64_t, Trained> phases_;
-  std::vector<uint64_t> unwritten_;  // of phases_
+  struct Held {
+    Trained phase;
+    bool written = false;  // to its checkpoint
+    int64_t used = 0;      // when it was asked for last
+  };
+  std::map<uint64_t, Held> phases_;
+  int64_t held_bytes_ = 0, uses_ = 0;
   std::chrono::steady_clock::time_point saved_ = std::chrono::steady_clock::now();
   double wait_s_ = 0;  // from saved_ to the next checkpoint
   int generation_ = 0;

@@ -63,8 +63,20 @@ Difference difference(const std::vector<SeedValue>& a, const std::vector<SeedVal
 
 }  // namespace
 
-std::string compare_runs(const std::filesystem::path& path_a, const std::filesystem::path& path_b) {
+std::string compare_runs(const std::filesystem::path& path_a, const std::filesystem::path& path_b,
+                         bool mixed_builds) {
   const Run a(path_a), b(path_b);
+  const Builds of_a = a.results.builds(), of_b = b.results.builds();
+  const bool one_build = of_a.agree && of_b.agree &&
+                         (of_a.seeds.empty() || of_b.seeds.empty() ||
+                          std::ranges::any_of(of_a.seeds, [&](const auto& x) {
+                            return of_b.seeds.contains(x.first);
+                          }));
+  require(one_build || mixed_builds,
+          "'{}' was made by the build {} of the program, '{}' by {}: a difference could be the "
+          "program's. Run one of them again with this build (--anew), or compare them all the same "
+          "with --mixed-builds",
+          path_a.string(), of_a.text(), path_b.string(), of_b.text());
   std::vector<std::vector<std::string>> rows = {
       {"metric", "arm", "a: mean, 95 %", "n of a", "b: mean, 95 %", "n of b", "b - a", "how",
        "effect"}};
@@ -93,6 +105,9 @@ std::string compare_runs(const std::filesystem::path& path_a, const std::filesys
                                  one_line(b.folder.manifest().experiment));
   if (a.folder.manifest().config_hash == b.folder.manifest().config_hash)
     head += "Both have the same configuration.\n";
+  if (!one_build)
+    head += fmt::format("!! By different builds of the program: a {}, b {}.\n", of_a.text(),
+                        of_b.text());
   head += "Intervals are of 95 % each, not adjusted for how many there are; models in brackets are "
           "left out.\n";
   return head + '\n' + table(rows);

@@ -288,7 +288,15 @@ std::string text_sections(const Results& results) {
   return html.empty() ? "" : "<h2>Method and meaning</h2>\n" + html;
 }
 
-std::string provenance(const RunFolder& run) {
+// Who made the results, where that was not one program.
+std::string builds_text(const Builds& builds) {
+  if (builds.seeds.size() < 2) return "";
+  return fmt::format("{} builds: {}; {}", builds.seeds.size(), builds.text(),
+                     builds.agree ? "each trained a seed of the others again and got the same bits"
+                                  : "they are not known to compute the same");
+}
+
+std::string provenance(const RunFolder& run, const Results& results) {
   const Manifest& m = run.manifest();
   std::string rows;
   const auto row = [&](std::string_view name, std::string_view value) {
@@ -299,10 +307,8 @@ std::string provenance(const RunFolder& run) {
   row("Status", name_of(m.status));
   row("Omniscale", m.program_version);
   row("Commit", m.commit);
-  row("Programs", m.programs.size() > 1
-                      ? fmt::format("{} builds, one after another: {}", m.programs.size(),
-                                    fmt::join(m.programs, ", "))
-                      : "");
+  row("Program", m.programs.empty() ? "" : m.programs.back());
+  row("Results by", builds_text(results.builds()));
   row("Machine", m.machine);
   row("Threads", m.threads > 0 ? fmt::format("{}", m.threads) : "");
   row("Time spent", m.busy_s > 0 ? fmt::format("{:.1f} s", m.busy_s) : "");
@@ -310,6 +316,7 @@ std::string provenance(const RunFolder& run) {
   row("Last written", m.updated);
   row("Configuration hash", m.config_hash);
   for (const auto& [name, hash] : m.data_hashes) row("Data: " + name, hash);
+  for (const auto& [input, hash] : m.inputs) row("Read: " + to_string(input), hash);
   if (m.sittings.size() > 1)
     for (const std::string& sitting : m.sittings) row("Sitting", sitting);
   return "<h2>Where this comes from</h2>\n<details><summary>Machine, version and hashes</summary>\n"
@@ -358,7 +365,7 @@ std::string report_page(const RunFolder& run, const Results& results,
   html += arms_table(results);
   html += all_metrics(results);
   html += text_sections(results);
-  html += provenance(run);
+  html += provenance(run, results);
   html += fmt::format("<footer>Made by Omniscale {} from this run’s stored results alone. "
                       "<a href=\"summary.csv\">One row per model (CSV)</a>.</footer>\n",
                       escape_html(m.program_version));

@@ -11,10 +11,17 @@ namespace omni {
 
 namespace fs = std::filesystem;
 
-void write_report(const fs::path& path, const std::atomic<bool>* stop) {
+void write_report(const fs::path& path, const std::atomic<bool>* stop, bool mixed_builds) {
   const auto stopped = [&] { return stop && stop->load(); };
   const RunFolder run = RunFolder::open(path);
   const Results results(run.results_path(), Access::read);
+  if (const Builds builds = results.builds(); !builds.agree)
+    require(
+        mixed_builds,
+        "'{}' holds results by {} builds of the program: {}. They are not known to "
+        "compute the same, so there is no report of them together. Train all with one build (the "
+        "command of the run with --anew), or ask for it all the same: report {} --mixed-builds",
+        path.string(), builds.seeds.size(), builds.text(), path.string());
   // A link would lead the figures of a folder from elsewhere out of it.
   require(!fs::is_symlink(run.figures_path()), "'{}' is a link to another place; remove it",
           run.figures_path().string());

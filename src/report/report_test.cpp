@@ -129,6 +129,31 @@ TEST_F(ReportTest, FiguresCarryTheNumbersOfTheStore) {
   EXPECT_THROW(draw_figure(results, figure), UserError);
 }
 
+TEST_F(ReportTest, BuildsThatMayDifferAreNotReportedTogether) {
+  const auto other = folder.path() / "other";
+  make_test_run(run);
+  make_test_run(other);
+  const auto made = [](const std::filesystem::path& path, int64_t seed, const char* program) {
+    Results(path / "results.sqlite", Access::write).record_origin({seed, "", program, "0"});
+  };
+  made(run, 0, "aaaa");
+  made(other, 0, "bbbb");
+  write_report(run);
+  EXPECT_THROW(compare_runs(run, other), UserError);
+  EXPECT_NE(compare_runs(run, other, true).find("different builds"), std::string::npos);
+  made(run, 1, "bbbb");
+  EXPECT_THROW(write_report(run), UserError);
+  EXPECT_THROW(compare_runs(run, run), UserError);
+  write_report(run, nullptr, true);
+  EXPECT_NE(read_file(run / "report.html").find("not known to compute the same"),
+            std::string::npos);
+  Results(run / "results.sqlite", Access::write)
+      .set_agreeing(std::vector<std::string>{"aaaa", "bbbb"});
+  write_report(run);
+  EXPECT_NE(read_file(run / "report.html").find("got the same bits"), std::string::npos);
+  EXPECT_NE(compare_runs(run, other).find("accuracy"), std::string::npos);
+}
+
 TEST_F(ReportTest, OneSeedGivesAReportWithoutIntervals) {
   make_test_run(run, 1);
   write_report(run);

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/inputs.h"
 #include "base/random.h"
 #include "base/utf8.h"
 
@@ -111,6 +112,7 @@ void append(const fs::path& path, std::string_view text) {
 }
 
 std::string read_file(const fs::path& path) {
+  note_input(path);
   const Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (file.fd < 0) fail("read", path, errno);
   std::string text;

@@ -1,5 +1,7 @@
 #include "store/results.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cctype>
 #include <mutex>
@@ -52,12 +54,21 @@ CREATE TABLE IF NOT EXISTS images(
 CREATE TABLE IF NOT EXISTS texts(
   figure TEXT NOT NULL, seed INTEGER NOT NULL, position INTEGER NOT NULL, text TEXT NOT NULL,
   PRIMARY KEY(figure, seed, position));
+CREATE TABLE IF NOT EXISTS origins(
+  seed INTEGER NOT NULL, part TEXT NOT NULL, program TEXT NOT NULL, fingerprint TEXT NOT NULL,
+  PRIMARY KEY(seed, part)) WITHOUT ROWID;
 )";
 
 ModelStatus model_status_from_name(std::string_view name) {
   for (const ModelStatus s : {ModelStatus::ok, ModelStatus::diverged, ModelStatus::failed})
     if (name == name_of(s)) return s;
   fail_user("status '{}' of a model: expected ok, diverged or failed", name);
+}
+
+constexpr const char* kModels = "SELECT arm, seed, status, status_step, weights_hash FROM models";
+
+ModelResult model_of(const Statement& q) {
+  return {q.text(0), q.integer(1), model_status_from_name(q.text(2)), q.integer(3), q.text(4), {}};
 }
 
 // An id names files, so it must be plain.
@@ -74,12 +85,16 @@ void check_place(std::string_view figure_id, int64_t position) {
   check(position >= 0, "part of figure '{}' at position {}", figure_id, position);
 }
 
+bool has_table(const sqlite::Database& db, const char* table) {
+  Statement there = db.prepare("SELECT 1 FROM sqlite_master WHERE name = ?");
+  there.bind(table);
+  return there.step();
+}
+
 // The parts of a figure that are kept in a table, of the lowest seed that has any.
 Statement parts_of(sqlite::Database& db, const char* table, const char* columns,
                    std::string_view figure_id) {
-  Statement there = db.prepare("SELECT 1 FROM sqlite_master WHERE name = ?");
-  there.bind(table);
-  if (!there.step()) return db.prepare("SELECT 1 WHERE 0");
+  if (!has_table(db, table)) return db.prepare("SELECT 1 WHERE 0");
   Statement q = db.prepare(fmt::format("SELECT position, {0} FROM {1} WHERE figure = ?1 AND seed = "
                                        "(SELECT min(seed) FROM {1} WHERE figure = ?1) "
                                        "ORDER BY position", columns, table));
@@ -220,6 +235,60 @@ void Results::record_model(const ModelResult& m) {
   });
 }
 
+void Results::record_origin(const Origin& o) {
+  transaction([&] {
+    state_->changed_seeds.insert(o.seed);
+    state_->db.prepare("INSERT OR REPLACE INTO origins VALUES(?, ?, ?, ?)")
+        .run(o.seed, o.part, o.program, o.fingerprint);
+  });
+}
+
+void Results::forget(int64_t seed, std::string_view part, std::span<const std::string> arms) {
+  transaction([&] {
+    state_->changed_seeds.insert(seed);
+    Statement model = state_->db.prepare("DELETE FROM models WHERE seed = ? AND arm = ?");
+    for (const std::string& arm : arms) model.run(seed, arm);
+    state_->db.prepare("DELETE FROM origins WHERE seed = ? AND part = ?").run(seed, part);
+    if (!models_of(seed).empty()) return;
+    for (const char* table : {"images", "texts"})
+      state_->db.prepare(fmt::format("DELETE FROM {} WHERE seed = ?", table)).run(seed);
+  });
+}
+
+void Results::set_agreeing(std::span<const std::string> programs) {
+  set(run_key::kAgreeing, fmt::format("{}", fmt::join(programs, " ")));
+}
+
+std::vector<Origin> Results::origins() const {
+  const std::lock_guard lock(state_->mutex);
+  std::vector<Origin> origins;
+  if (!has_table(state_->db, "origins")) return origins;
+  Statement q = state_->db.prepare("SELECT seed, part, program, fingerprint FROM origins");
+  while (q.step()) origins.push_back({q.integer(0), q.text(1), q.text(2), q.text(3)});
+  return origins;
+}
+
+Builds Results::builds() const {
+  const std::lock_guard lock(state_->mutex);
+  Builds builds;
+  if (!has_table(state_->db, "origins")) return builds;
+  Statement q = state_->db.prepare(
+      "SELECT program, count(DISTINCT seed) FROM origins GROUP BY program ORDER BY min(seed)");
+  while (q.step()) builds.seeds[q.text(0)] = static_cast<int>(q.integer(1));
+  const std::string agreeing = " " + get(run_key::kAgreeing) + " ";
+  builds.agree = builds.seeds.size() < 2 || std::ranges::all_of(builds.seeds, [&](const auto& b) {
+                   return agreeing.find(" " + b.first + " ") != std::string::npos;
+                 });
+  return builds;
+}
+
+std::string Builds::text() const {
+  std::vector<std::string> parts;
+  for (const auto& [program, n] : seeds)
+    parts.push_back(fmt::format("{} ({} seed{})", program, n, n == 1 ? "" : "s"));
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
 void Results::set_claims(std::span<const ClaimRow> claims) {
   transaction([&] {
     state_->changed_run = true;
@@ -302,14 +371,19 @@ std::vector<ModelResult> Results::models() const {
   const std::lock_guard lock(state_->mutex);
   std::vector<ModelResult> models;
   for (const ArmInfo& arm : arms()) {
-    Statement q = state_->db.prepare(
-        "SELECT arm, seed, status, status_step, weights_hash FROM models WHERE arm = ? "
-        "ORDER BY seed");
+    Statement q = state_->db.prepare(fmt::format("{} WHERE arm = ? ORDER BY seed", kModels));
     q.bind(arm.name);
-    while (q.step())
-      models.push_back({q.text(0), q.integer(1), model_status_from_name(q.text(2)), q.integer(3),
-                        q.text(4), {}});
+    while (q.step()) models.push_back(model_of(q));
   }
+  return models;
+}
+
+std::vector<ModelResult> Results::models_of(int64_t seed) const {
+  const std::lock_guard lock(state_->mutex);
+  std::vector<ModelResult> models;
+  Statement q = state_->db.prepare(fmt::format("{} WHERE seed = ? ORDER BY arm", kModels));
+  q.bind(seed);
+  while (q.step()) models.push_back(model_of(q));
   return models;
 }
 

@@ -37,6 +37,7 @@ inline constexpr const char* kStandIn = "stand_in";  // not empty: what the data
 inline constexpr const char* kMetric = "metric";              // the metric of the table of arms
 inline constexpr const char* kMetricLabel = "metric_label";
 inline constexpr const char* kArms = "arms";                  // written by Results::set_arms
+inline constexpr const char* kAgreeing = "agreeing_builds";   // written by Results::set_agreeing
 inline constexpr const char* kAlpha = "alpha";                // of the claims; 0.05 when absent
 }  // namespace run_key
 
@@ -90,6 +91,21 @@ struct StoredText {
   std::string text;
 };
 
+// Who made the models of one seed, or of one part of it.
+struct Origin {
+  int64_t seed = 0;
+  std::string part;         // empty for experiments without parts
+  std::string program;      // content hash of the program
+  std::string fingerprint;  // of all that can be seen of the work without training
+};
+
+// The programs whose results a file holds, by their content hashes.
+struct Builds {
+  std::map<std::string, int> seeds;  // program -> seeds that it made, or made a part of
+  bool agree = true;  // at most one, or each trained a seed of the others again to the same bits
+  std::string text() const;  // "0123456789ab (4 seeds), ba9876543210 (6 seeds)"
+};
+
 struct SeedValue {
   int64_t seed = 0;
   double value = 0;
@@ -112,6 +128,11 @@ class Results {
   void set(std::string_view key, std::string_view value);
   void set_arms(std::span<const ArmInfo> arms);  // in the order of the report
   void record_model(const ModelResult& model);
+  void record_origin(const Origin& origin);
+  // Forgets these models, and who made that part of their seed.
+  void forget(int64_t seed, std::string_view part, std::span<const std::string> arms);
+  // These programs make equal results: one of them trained again what the others had trained.
+  void set_agreeing(std::span<const std::string> programs);
   void set_claims(std::span<const ClaimRow> claims);
   void set_figures(std::span<const FigureRow> figures);
   // What a figure of kind `images` shows at `position`, counted by rows from 0.
@@ -129,6 +150,9 @@ class Results {
   std::string get(std::string_view key) const;  // empty when absent
   std::vector<ArmInfo> arms() const;  // declared ones, then any other by name
   std::vector<ModelResult> models() const;  // without metrics; by arm in order, then by seed
+  std::vector<ModelResult> models_of(int64_t seed) const;  // without metrics; by arm's name
+  std::vector<Origin> origins() const;                     // none in files older than this table
+  Builds builds() const;
   std::map<std::string, ArmCount> counts() const;
   std::vector<std::string> metric_names(bool final_only) const;  // sorted
   std::vector<SeedValue> values(std::string_view metric, std::string_view arm,

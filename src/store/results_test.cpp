@@ -356,5 +356,49 @@ TEST(Results, FilesWithoutSumsGetThem) {
   EXPECT_THROW(Results(path, Access::read), UserError);
 }
 
+TEST(Results, WhoMadeASeedIsKeptAndForgottenWithIt) {
+  const TestFolder folder;
+  const auto path = folder.path() / "results.sqlite";
+  const std::vector<std::string> arms = {"a", "b"};
+  {
+    Results r(path, Access::write);
+    for (const int64_t seed : {0, 1, 2})
+      r.transaction([&] {
+        for (const std::string& arm : arms) r.record_model({.arm = arm, .seed = seed});
+        r.record_origin({seed, "", seed == 2 ? "bbbb" : "aaaa", "0123"});
+      });
+    EXPECT_EQ(r.builds().seeds, (std::map<std::string, int>{{"aaaa", 2}, {"bbbb", 1}}));
+    EXPECT_FALSE(r.builds().agree);
+    EXPECT_EQ(r.builds().text(), "aaaa (2 seeds), bbbb (1 seed)");
+    r.set_agreeing(std::vector<std::string>{"aaaa", "bbbb"});
+    EXPECT_TRUE(r.builds().agree);
+    EXPECT_EQ(r.models_of(1).size(), 2u);
+    r.forget(1, "", arms);
+    EXPECT_EQ(r.models_of(1).size(), 0u);
+  }
+  const Results r(path, Access::read);  // whose sums are right
+  EXPECT_EQ(r.models().size(), 4u);
+  ASSERT_EQ(r.origins().size(), 2u);
+  EXPECT_EQ(r.origins()[1].program, "bbbb");
+  EXPECT_EQ(r.origins()[1].fingerprint, "0123");
+}
+
+TEST(Results, FilesThatDoNotSayWhoMadeThemAreRead) {
+  const TestFolder folder;
+  const auto path = folder.path() / "results.sqlite";
+  {
+    Results r(path, Access::write);
+    r.record_model({.arm = "a", .seed = 0});
+  }
+  sqlite::Database(path, true).run("DROP TABLE origins; DROP TABLE sums");
+  {
+    const Results r(path, Access::read);
+    EXPECT_TRUE(r.origins().empty());
+    EXPECT_TRUE(r.builds().agree);
+  }
+  { Results(path, Access::write).record_origin({0, "", "aaaa", "0123"}); }
+  EXPECT_EQ(Results(path, Access::read).origins().size(), 1u);
+}
+
 }  // namespace
 }  // namespace omni

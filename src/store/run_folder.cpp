@@ -103,7 +103,8 @@ int take_lock(const fs::path& folder) {
 
 void require_same(const fs::path& folder, const Manifest& old, const Manifest& wanted) {
   constexpr std::string_view kAdvice =
-      "nothing was changed; choose another folder with --out, or remove this one first";
+      "nothing was changed; choose another folder with --out, or begin anew with --anew, which "
+      "moves this one aside";
   require(old.experiment == wanted.experiment,
           "'{}' holds a run of the experiment '{}', not of '{}'; {}", folder.string(),
           old.experiment, wanted.experiment, kAdvice);
@@ -115,11 +116,17 @@ void require_same(const fs::path& folder, const Manifest& old, const Manifest& w
           folder.string(), old.program_version, wanted.program_version, kAdvice);
   for (const auto& [name, hash] : wanted.data_hashes) {
     const auto found = old.data_hashes.find(name);
+    require(found != old.data_hashes.end() || old.data_hashes.empty(),
+            "'{}' holds a run on the data '{}', and this one would be on '{}'; {}", folder.string(),
+            old.data_hashes.begin()->first, name, kAdvice);
     require(found != old.data_hashes.end() && found->second == hash,
             "'{}' holds a run on other data: '{}' has hash {} now and had {} then; {}",
             folder.string(), name, hash,
             found == old.data_hashes.end() ? "none" : found->second, kAdvice);
   }
+  const std::string changed = changed_input(old.inputs, wanted.inputs);
+  require(changed.empty(), "'{}' holds a run that read something else: {}; {}", folder.string(),
+          changed, kAdvice);
 }
 
 }  // namespace
@@ -134,6 +141,15 @@ std::string_view name_of(RunStatus status) {
   throw Bug("unknown run status");
 }
 
+json json_of(const InputHashes& inputs) {
+  json list = json::array();
+  for (const auto& [input, hash] : inputs) {
+    list.push_back({{"path", input.path}, {"sha256", hash}});
+    if (!input.ending.empty()) list.back()["ending"] = input.ending;
+  }
+  return list;
+}
+
 std::string to_json(const Manifest& m) {
   const json j = {{"format", m.format},
                   {"experiment", m.experiment},
@@ -143,6 +159,7 @@ std::string to_json(const Manifest& m) {
                   {"machine", m.machine},
                   {"config_hash", m.config_hash},
                   {"data_hashes", m.data_hashes},
+                  {"inputs", json_of(m.inputs)},
                   {"status", name_of(m.status)},
                   {"created", m.created},
                   {"updated", m.updated},
@@ -169,6 +186,8 @@ Manifest manifest_from_json(const std::string& text, const std::string& folder) 
     m.machine = j.at("machine");
     m.config_hash = j.at("config_hash");
     m.data_hashes = j.at("data_hashes");
+    for (const json& i : j.value("inputs", json::array()))
+      m.inputs[{i.at("path"), i.value("ending", "")}] = i.at("sha256");
     m.created = j.at("created");
     m.updated = j.at("updated");
     m.busy_s = j.at("busy_s");
@@ -203,6 +222,32 @@ void RunFolder::tidy(const fs::path& path) {
   close(fd);
 }
 
+fs::path RunFolder::set_aside(const fs::path& path) {
+  if (!is_there(path)) return {};
+  const fs::path named = path.has_filename() ? path : path.parent_path();
+  require(named.filename() != "." && named.filename() != "..",
+          "--anew: name the folder itself in place of '{}'", path.string());
+  std::error_code error;
+  if (!fs::is_directory(named, error) || is_vacant(named)) return {};
+  require(is_there(manifest_path(named)),
+          "the folder '{}' holds other files but no run; nothing was changed; choose an empty or "
+          "new folder with --out",
+          path.string());
+  RunFolder run;
+  run.path_ = named;
+  run.lock_ = take_lock(named);
+  fs::path aside;
+  for (int i = 1; aside.empty() || is_there(aside); ++i) {
+    aside = named;
+    aside += fmt::format(".before-{}", i);
+  }
+  fs::rename(named, aside, error);
+  if (error)
+    fail_user("cannot rename '{}' to '{}': {}; choose another folder with --out", named.string(),
+              aside.string(), error.message());
+  return aside;
+}
+
 RunFolder RunFolder::create(const fs::path& path, Manifest manifest, std::string_view config_toml) {
   RunFolder run;
   run.path_ = path;
@@ -233,10 +278,9 @@ RunFolder RunFolder::create(const fs::path& path, Manifest manifest, std::string
     run.resumed_ = true;
     run.manifest_.commit = manifest.commit;
     std::vector<std::string>& known = run.manifest_.programs;
-    for (const std::string& mine : manifest.programs) {
-      run.by_another_program_ = !known.empty() && known.back() != mine;
-      if (known.empty() || run.by_another_program_) known.push_back(mine);
-    }
+    for (const std::string& mine : manifest.programs)
+      if (known.empty() || known.back() != mine) known.push_back(mine);
+    run.manifest_.inputs.insert(manifest.inputs.begin(), manifest.inputs.end());
     run.manifest_.machine = manifest.machine;
     run.manifest_.threads = manifest.threads;
   } else {
@@ -271,15 +315,13 @@ RunFolder::RunFolder(RunFolder&& other) noexcept
     : path_(std::move(other.path_)),
       manifest_(std::move(other.manifest_)),
       lock_(std::exchange(other.lock_, -1)),
-      resumed_(other.resumed_),
-      by_another_program_(other.by_another_program_) {}
+      resumed_(other.resumed_) {}
 
 RunFolder& RunFolder::operator=(RunFolder&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(manifest_, other.manifest_);
   std::swap(lock_, other.lock_);
   std::swap(resumed_, other.resumed_);
-  std::swap(by_another_program_, other.by_another_program_);
   return *this;
 }
 
@@ -295,6 +337,11 @@ std::string RunFolder::config() const { return read_file(config_path(path_)); }
 void RunFolder::set_status(RunStatus status, double busy_s) {
   manifest_.status = status;
   manifest_.busy_s += busy_s;
+  save_manifest();
+}
+
+void RunFolder::set_inputs(InputHashes inputs) {
+  manifest_.inputs = std::move(inputs);
   save_manifest();
 }
 

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/inputs.h"
+
 namespace omni {
 
 inline constexpr int kRunFormat = 1;  // raised whenever an older program could misread a folder
@@ -28,6 +30,7 @@ struct Manifest {
   std::string machine;          // processor, cores, instruction set
   std::string config_hash;      // of config.toml; filled by RunFolder
   std::map<std::string, std::string> data_hashes;  // file or generator -> hash
+  InputHashes inputs = {};                         // files that the experiment reads
   RunStatus status = RunStatus::running;
   std::string created, updated;              // UTC, ISO 8601; filled by RunFolder
   double busy_s = 0;                         // wall-clock time over all sittings
@@ -48,10 +51,15 @@ class RunFolder {
   // Removes what killed processes left half written, unless a process works in the folder.
   static void tidy(const std::filesystem::path& path);
 
+  // Gives the run that is in the folder another name beside it, so that one can begin anew there.
+  // Returns the new name; empty where there is no run. UserError when the folder holds anything
+  // else or another process works in it.
+  static std::filesystem::path set_aside(const std::filesystem::path& path);
+
   // Makes a new run folder, or takes up the unfinished or finished run that the folder holds when
-  // format, experiment, configuration and data are the same (`resumed()` tells). UserError, with
-  // nothing overwritten, when the folder holds anything else or another process works in it. What
-  // killed processes left half written is removed.
+  // format, experiment, configuration, data and inputs are the same (`resumed()` tells). UserError,
+  // with nothing overwritten, when the folder holds anything else or another process works in it.
+  // What killed processes left half written is removed.
   static RunFolder create(const std::filesystem::path& path, Manifest manifest,
                           std::string_view config_toml);
   // Opens a run to read it, without a lock. UserError when it is no run folder of this format.
@@ -64,7 +72,6 @@ class RunFolder {
   const std::filesystem::path& path() const { return path_; }
   const Manifest& manifest() const { return manifest_; }
   bool resumed() const { return resumed_; }
-  bool by_another_program() const { return by_another_program_; }  // the sitting before
   std::string config() const;  // text of config.toml
 
   std::filesystem::path results_path() const { return path_ / "results.sqlite"; }
@@ -76,6 +83,7 @@ class RunFolder {
 
   // Rewrites the manifest. `busy_s` is added to the time already spent.
   void set_status(RunStatus status, double busy_s = 0);
+  void set_inputs(InputHashes inputs);  // when more were read than the run began with
 
  private:
   RunFolder() = default;
@@ -84,7 +92,7 @@ class RunFolder {
   std::filesystem::path path_;
   Manifest manifest_;
   int lock_ = -1;  // descriptor of .lock, which names the process; -1 when opened to read
-  bool resumed_ = false, by_another_program_ = false;
+  bool resumed_ = false;
 };
 
 }  // namespace omni

@@ -53,7 +53,6 @@ TEST(RunFolder, TheSameRunIsTakenUpAgain) {
   const RunFolder run = RunFolder::create(folder.path(), manifest(), "seeds = 4\n");
   EXPECT_TRUE(run.resumed());
   EXPECT_EQ(run.manifest().sittings.size(), 2u);
-  EXPECT_FALSE(run.by_another_program());
   EXPECT_EQ(run.manifest().programs, std::vector<std::string>{"12ab"});
 }
 
@@ -62,11 +61,57 @@ TEST(RunFolder, ProgramsThatWorkedOnARunAreKept) {
   { RunFolder::create(folder.path(), manifest(), "seeds = 4\n"); }
   Manifest other = manifest();
   other.programs = {"34cd"};
-  for (const bool first : {true, false}) {
+  for (int sitting = 0; sitting < 2; ++sitting) {
     const RunFolder run = RunFolder::create(folder.path(), other, "seeds = 4\n");
-    EXPECT_EQ(run.by_another_program(), first);
     EXPECT_EQ(run.manifest().programs, (std::vector<std::string>{"12ab", "34cd"}));
   }
+}
+
+TEST(RunFolder, OtherInputsAreRefusedByName) {
+  const TestFolder folder;
+  const auto text = folder.path() / "stories.txt", run = folder.path() / "run";
+  atomic_write(text, "One day");
+  Manifest m = manifest();
+  m.inputs[{text.string()}] = content_hash({text.string()});
+  { RunFolder::create(run, m, "seeds = 4\n"); }
+  EXPECT_TRUE(RunFolder::create(run, m, "seeds = 4\n").resumed());
+  EXPECT_EQ(RunFolder::open(run).manifest().inputs, m.inputs);
+  const std::string before = read_file(run / "manifest.json");
+  atomic_write(text, "One dax");
+  Manifest changed = m;
+  changed.inputs[{text.string()}] = content_hash({text.string()});
+  for (const Manifest& now : {changed, manifest()}) {  // read again, or not yet
+    const std::string said = error_of([&] { RunFolder::create(run, now, "seeds = 4\n"); });
+    for (const std::string& part :
+         {text.string(), short_hash(m.inputs.begin()->second),
+          short_hash(changed.inputs.begin()->second), std::string("--anew")})
+      EXPECT_NE(said.find(part), std::string::npos) << said;
+  }
+  EXPECT_EQ(read_file(run / "manifest.json"), before);
+}
+
+TEST(RunFolder, IsSetAsideWholeAndNeverOverAnother) {
+  const TestFolder folder;
+  const auto run = folder.path() / "run";
+  EXPECT_EQ(RunFolder::set_aside(run), "");
+  make_folder(run);
+  EXPECT_EQ(RunFolder::set_aside(run), "");
+  for (const char* number : {"1", "2"}) {
+    { RunFolder::create(run, manifest(), fmt::format("a = {}\n", number)); }
+    EXPECT_EQ(RunFolder::set_aside(run / ""), run.string() + ".before-" + number);
+    EXPECT_FALSE(std::filesystem::exists(run));
+    EXPECT_EQ(RunFolder::open(run.string() + ".before-" + number).config(),
+              fmt::format("a = {}\n", number));
+  }
+  const RunFolder working = RunFolder::create(run, manifest(), "a = 3\n");
+  EXPECT_NE(error_of([&] { RunFolder::set_aside(run); }).find("another process"),
+            std::string::npos);
+  EXPECT_NE(error_of([&] { RunFolder::set_aside(run / "."); }).find("name the folder"),
+            std::string::npos);
+  make_folder(folder.path() / "other");
+  atomic_write(folder.path() / "other" / "thesis.tex", "precious");
+  EXPECT_NE(error_of([&] { RunFolder::set_aside(folder.path() / "other"); }).find("other files"),
+            std::string::npos);
 }
 
 TEST(RunFolder, AKillDuringTheStartDoesNotSpoilTheFolder) {

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/inputs.h"
 #include "store/files.h"
 
 namespace omni::safetensors {
@@ -172,6 +173,7 @@ void write(const std::filesystem::path& path, const File& file) {
 }
 
 File read(const std::filesystem::path& path) {
+  note_input(path);
   const std::string shown = path.string();
   std::error_code error;
   const uint64_t size = std::filesystem::file_size(path, error);

@@ -14,23 +14,27 @@ using sqlite::Statement;
 
 namespace {
 
-// Rows begin with their seed.
+// Rows begin with their seed. A table that younger programs alone make may be absent.
 constexpr struct {
   const char *rows, *order;
-} kOfSeeds[] = {{"seed, arm, status, status_step, weights_hash FROM models", "arm"},
-                {"seed, arm, name, step, value FROM models JOIN metrics ON model = id",
-                 "arm, name, step"},
-                {"seed, figure, position, label, png FROM images", "figure, position"},
-                {"seed, figure, position, text FROM texts", "figure, position"}};
+  const char* young = nullptr;
+} kOfSeeds[] = {
+    {"seed, arm, status, status_step, weights_hash FROM models", "arm"},
+    {"seed, arm, name, step, value FROM models JOIN metrics ON model = id", "arm, name, step"},
+    {"seed, figure, position, label, png FROM images", "figure, position"},
+    {"seed, figure, position, text FROM texts", "figure, position"},
+    {"seed, part, program, fingerprint FROM origins", "part", "origins"}};
 
 // The tables themselves too, but for those that somebody else may have added.
 constexpr const char* kOfRun[] = {
     "SELECT name, sql FROM sqlite_master WHERE name IN ('run', 'models', 'metrics', 'claims', "
-    "'figures', 'images', 'texts', 'sums') ORDER BY name",
+    "'figures', 'images', 'texts', 'origins', 'sums') ORDER BY name",
     "SELECT * FROM run ORDER BY key", "SELECT * FROM claims ORDER BY position",
     "SELECT * FROM figures ORDER BY position"};
 
 using Sums = std::map<std::string, int64_t>;  // by what they are about
+
+std::string subject_of(int64_t seed) { return fmt::format("seed {}", seed); }
 
 void add_run(Database& db, Sums& sums) {
   Hash hash;
@@ -42,13 +46,18 @@ void add_run(Database& db, Sums& sums) {
 void add_seeds(Database& db, std::optional<int64_t> seed, Sums& sums) {
   std::map<int64_t, Hash> hashes;
   for (const auto& of : kOfSeeds) {
+    if (of.young) {
+      Statement there = db.prepare("SELECT 1 FROM sqlite_master WHERE name = ?");
+      there.bind(of.young);
+      if (!there.step()) continue;
+    }
     Statement rows = db.prepare(fmt::format("SELECT {} {} ORDER BY seed, {}", of.rows,
                                             seed ? "WHERE seed = ?" : "", of.order));
     if (seed) rows.bind(*seed);
     while (rows.step()) rows.add_row(hashes[rows.integer(0)]);
   }
   for (const auto& [number, hash] : hashes)
-    sums[fmt::format("seed {}", number)] = static_cast<int64_t>(hash.value());
+    sums[subject_of(number)] = static_cast<int64_t>(hash.value());
 }
 
 Sums all_sums(Database& db) {
@@ -88,7 +97,11 @@ std::string what_differs(Database& db) {
 void write_sums(Database& db, const std::set<int64_t>& seeds, bool run) {
   Sums sums;
   if (run) add_run(db, sums);
-  for (const int64_t seed : seeds) add_seeds(db, seed, sums);
+  Statement forget = db.prepare("DELETE FROM sums WHERE about = ?");
+  for (const int64_t seed : seeds) {
+    forget.run(subject_of(seed));  // all of its models may be gone
+    add_seeds(db, seed, sums);
+  }
   write(db, sums);
 }
 

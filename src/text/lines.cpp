@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "base/inputs.h"
 #include "text/unicode.h"
 
 namespace omni {
@@ -81,6 +82,7 @@ std::string read_text(const std::filesystem::path& path) {
   std::error_code ignored;  // what else is wrong shows when it is opened
   require(!std::filesystem::is_directory(path, ignored), "cannot read '{}': it is a folder",
           path.string());
+  note_input(path);
   errno = 0;
   const std::unique_ptr<gzFile_s, int (*)(gzFile)> file(gzopen(path.c_str(), "rb"), gzclose);
   require(file != nullptr, "cannot read '{}': {}", path.string(),

@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "base/error.h"
+#include "base/inputs.h"
 #include "text/lines.h"
 #include "text/tokenizer.h"
 #include "text/unicode.h"
@@ -38,6 +39,7 @@ std::vector<fs::path> files_of(const fs::path& path) {
   try {
     require(fs::exists(path), "text '{}': there is no such file or folder", path.string());
     if (!fs::is_directory(path)) return {path};
+    for (const char* ending : {".txt", ".txt.gz"}) note_input(path, ending);
     for (const auto& entry : fs::recursive_directory_iterator(path)) {
       const std::string name = entry.path().filename().string();
       if (entry.is_regular_file() && (name.ends_with(".txt") || name.ends_with(".txt.gz")))

@@ -1,6 +1,7 @@
 #include "text/tokenizer_files.h"
 
 #include "base/error.h"
+#include "base/inputs.h"
 #include "base/json.h"
 #include "text/bpe_files.h"
 #include "text/lines.h"
@@ -56,10 +57,7 @@ WordTokenizer parse_words(std::string_view text, std::string_view name, int32_t 
 }
 
 std::vector<std::string> tokenizer_files(const std::filesystem::path& folder) {
-  const auto has = [&](const char* name) {
-    std::error_code ignored;  // what else is wrong shows when it is read
-    return std::filesystem::exists(folder / name, ignored);
-  };
+  const auto has = [&](const char* name) { return has_input(folder / name); };
   if (has(kWords)) return {kWords};
   std::vector<std::string> names;
   if (has(kTokenizerJson)) {
