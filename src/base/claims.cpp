@@ -24,7 +24,8 @@ struct Sample {
   int successes() const { return static_cast<int>(std::lround(s.mean * s.n)); }
 
   Interval interval(double level) const {
-    return claim.rate ? exact_interval(successes(), s.n, level) : mean_interval(s, level);
+    return claim.rate ? exact_interval(successes(), s.n, level)
+                      : mean_interval(s, level, claim.range);
   }
 
   // The smallest a for which the interval of level 1 - a excludes x.
@@ -39,8 +40,8 @@ struct Sample {
                                      : cdf(chance, successes());
       return std::min(1.0, 2 * tail);
     }
-    if (s.deviation == 0) return 0;
-    const double distance = std::fabs(s.mean - x) / (s.deviation / std::sqrt(s.n));
+    const double distance = standard_errors_from(s, x, claim.range);
+    if (std::isinf(distance)) return 0;
     return 2 * cdf(complement(boost::math::students_t(s.n - 1), distance));
   }
 
@@ -50,8 +51,21 @@ struct Sample {
     if (s.mean > claim.high) return high;
     if (s.mean < claim.low) return low;
     // An interval without width may touch the edge of the band from within.
-    if (s.deviation == 0 && !claim.rate) return 0;
+    if (!claim.rate && interval(0.5).low == interval(0.5).high) return 0;
     return std::max(low, high);
+  }
+
+  // For an interval of level 1 - a, in nine of ten runs.
+  int seeds_wanted(double a) const {
+    if (claim.rate) return 0;
+    const auto from = [&](double x, double power) {
+      return seeds_to_tell(s, x, 1 - a, power, claim.range);
+    };
+    if (claim.kind != ClaimKind::band) return from(claim.threshold, 0.9);
+    if (s.mean > claim.high) return from(claim.high, 0.9);
+    if (s.mean < claim.low) return from(claim.low, 0.9);
+    const int low = from(claim.low, 0.95), high = from(claim.high, 0.95);
+    return low > 0 && high > 0 ? std::max(low, high) : 0;
   }
 
   Verdict verdict(const Interval& i) const {
@@ -156,6 +170,7 @@ std::string_view name_of(Verdict verdict) {
     case Verdict::refuted: return "refuted";
     case Verdict::undecided: return "undecided";
     case Verdict::not_judged: return "not judged";
+    case Verdict::waiting: return "estimate";
   }
   throw Bug("unknown verdict");
 }
@@ -172,10 +187,10 @@ std::string_view name_of(ClaimKind kind) {
 }
 
 Verdict verdict_from_name(std::string_view name) {
-  for (const Verdict v :
-       {Verdict::supported, Verdict::refuted, Verdict::undecided, Verdict::not_judged})
+  for (const Verdict v : {Verdict::supported, Verdict::refuted, Verdict::undecided,
+                          Verdict::not_judged, Verdict::waiting})
     if (name == name_of(v)) return v;
-  fail_user("verdict '{}': expected supported, refuted, undecided or not judged", name);
+  fail_user("verdict '{}': expected supported, refuted, undecided, not judged or estimate", name);
 }
 
 ClaimKind claim_kind_from_name(std::string_view name) {
@@ -187,32 +202,16 @@ ClaimKind claim_kind_from_name(std::string_view name) {
 
 bool is_fact(ClaimKind kind) { return kind == ClaimKind::exact || kind == ClaimKind::some; }
 
-std::vector<Judgement> judge(std::span<const std::pair<Claim, std::vector<double>>> claims,
-                             double alpha) {
-  check(0 < alpha && alpha < 1, "judge: alpha must lie between 0 and 1, got {}", alpha);
-  std::vector<Judgement> out(claims.size());
-  std::vector<Sample> samples;
-  std::vector<size_t> family;
-  samples.reserve(claims.size());
-  for (size_t i = 0; i < claims.size(); ++i) {
-    const auto& [claim, values] = claims[i];
-    validate(claim, values);
-    const Sample& sample = samples.emplace_back(Sample{claim, describe(values)});
-    if (is_fact(claim.kind)) {
-      out[i] = claim.kind == ClaimKind::some ? judge_some(sample.s) : judge_fact(sample.s);
-      if (!claim.judged) out[i].verdict = Verdict::not_judged;
-      continue;
-    }
-    out[i] = measure(sample);
-    if (sample.enough()) out[i].p_value = sample.p_value();
-    if (claim.judged) {
-      family.push_back(i);
-    } else {
-      out[i].level = 1 - alpha;
-      if (sample.enough()) out[i].interval = sample.interval(out[i].level);
-      out[i].note = "Reported, not judged; its interval is not adjusted.";
-    }
-  }
+namespace {
+
+using Sampled = std::pair<Claim, std::vector<double>>;
+
+bool is_primary(const Sampled& c) { return c.first.primary && c.first.judged; }
+
+using Family = std::vector<size_t>;  // places of claims that are judged and no facts
+
+void judge_family(Family family, const std::vector<Sample>& samples, double alpha,
+                  std::vector<Judgement>& out) {
   const auto p = [&](size_t i) { return samples[i].enough() ? out[i].p_value : 1.0; };
   std::ranges::stable_sort(family, {}, p);
   bool stopped = false;
@@ -235,7 +234,71 @@ std::vector<Judgement> judge(std::span<const std::pair<Claim, std::vector<double
                               family.size() - 1);
     }
   }
+}
+
+void show_unadjusted(const Sample& sample, double alpha, Judgement& j) {
+  j.level = 1 - alpha;
+  if (sample.enough()) j.interval = sample.interval(j.level);
+}
+
+}  // namespace
+
+std::vector<Judgement> judge(std::span<const std::pair<Claim, std::vector<double>>> claims,
+                             double alpha) {
+  check(0 < alpha && alpha < 1, "judge: alpha must lie between 0 and 1, got {}", alpha);
+  const bool none_first = std::ranges::none_of(claims, is_primary);
+  std::vector<Judgement> out(claims.size());
+  std::vector<Sample> samples;
+  Family first, others;
+  samples.reserve(claims.size());
+  for (size_t i = 0; i < claims.size(); ++i) {
+    const auto& [claim, values] = claims[i];
+    validate(claim, values);
+    const Sample& sample = samples.emplace_back(Sample{claim, describe(values)});
+    if (is_fact(claim.kind)) {
+      out[i] = claim.kind == ClaimKind::some ? judge_some(sample.s) : judge_fact(sample.s);
+      if (!claim.judged) out[i].verdict = Verdict::not_judged;
+      continue;
+    }
+    out[i] = measure(sample);
+    if (sample.enough()) out[i].p_value = sample.p_value();
+    if (claim.judged) {
+      (claim.primary || none_first ? first : others).push_back(i);
+    } else {
+      show_unadjusted(sample, alpha, out[i]);
+      out[i].note = "Reported, not judged; its interval is not adjusted.";
+    }
+  }
+  judge_family(first, samples, alpha, out);
+  bool all_decided = true;
+  for (size_t i = 0; i < claims.size(); ++i)
+    all_decided &= !is_primary(claims[i]) || out[i].verdict != Verdict::undecided;
+  if (all_decided) {
+    judge_family(others, samples, first.empty() ? alpha : alpha / 2, out);
+    return out;
+  }
+  for (const size_t i : others) {
+    show_unadjusted(samples[i], alpha, out[i]);
+    out[i].verdict = Verdict::waiting;
+    out[i].note = "An estimate: judged once every primary claim is decided.";
+  }
   return out;
+}
+
+void plan_seeds(std::span<const Sampled> claims, std::span<Judgement> judgements, double alpha) {
+  check(claims.size() == judgements.size(), "{} claims, {} judgements", claims.size(),
+        judgements.size());
+  const auto of_chance = [](const Sampled& c) { return is_primary(c) && !is_fact(c.first.kind); };
+  const auto m = static_cast<double>(std::ranges::count_if(claims, of_chance));
+  for (size_t i = 0; i < claims.size(); ++i) {
+    const Sample sample{claims[i].first, describe(claims[i].second)};
+    Judgement& j = judgements[i];
+    if (!of_chance(claims[i]) || j.verdict != Verdict::undecided || !sample.enough()) continue;
+    j.seeds_wanted = sample.seeds_wanted(alpha / m);
+    if (j.seeds_wanted > 0)
+      j.note += fmt::format(" With this estimate and spread about {} seeds would decide it in nine "
+                            "of ten runs.", j.seeds_wanted);
+  }
 }
 
 }  // namespace omni

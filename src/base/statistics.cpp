@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/math/distributions/beta.hpp>
+#include <boost/math/distributions/non_central_t.hpp>
 #include <boost/math/distributions/normal.hpp>
 #include <boost/math/distributions/students_t.hpp>
 #include <numeric>
@@ -27,6 +28,39 @@ std::vector<double> differences(std::span<const double> a, std::span<const doubl
   std::vector<double> d(a.size());
   for (size_t i = 0; i < a.size(); ++i) d[i] = a[i] - b[i];
   return d;
+}
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+double plain_error(const Summary& s) { return s.deviation / std::sqrt(s.n); }
+
+double unit_of(double x, const Range& range) {
+  return std::clamp((x - range.low) / (range.high - range.low), 0.0, 1.0);
+}
+
+// The squared standard error of a mean m of n values on the unit scale, in multiples of m (1 - m).
+double relative_variance(double m, double standard_error, int n, double cases) {
+  if (standard_error > 0 && m > 0 && m < 1)
+    return standard_error * standard_error / (m * (1 - m));
+  return cases > 0 ? 1 / (cases * n) : 0;
+}
+
+// All x within `quantile` standard errors of the mean; see standard_errors_from.
+Interval interval_of(double mean, double standard_error, double quantile, int n,
+                     const Range& range) {
+  const double half = quantile * standard_error;
+  if (!range.bounded()) return {mean - half, mean + half};
+  const double width = range.high - range.low, m = unit_of(mean, range);
+  const double k =
+      quantile * quantile * relative_variance(m, standard_error / width, n, range.cases);
+  // Where nothing varies rounding must not move the ends.
+  if (k == 0) return {mean, mean};
+  const double centre = (m + k / 2) / (1 + k);
+  const double reach = std::sqrt(k * m * (1 - m) + k * k / 4) / (1 + k);
+  // At the ends the formula gives 0 and 1 but for rounding.
+  const double low = m == 0 ? 0 : std::max(0.0, centre - reach);
+  const double high = m == 1 ? 1 : std::min(1.0, centre + reach);
+  return {range.low + width * low, range.low + width * high};
 }
 
 // 1, 2, ... in ascending order; equal values get the mean of their places.
@@ -74,16 +108,52 @@ Summary describe(std::span<const double> values) {
   return s;
 }
 
-Interval mean_interval(const Summary& s, double level) {
-  if (s.n < 2) return {};
-  const double half = t_quantile(s.n - 1, level) * s.deviation / std::sqrt(s.n);
-  return {s.mean - half, s.mean + half};
+double standard_errors_from(const Summary& s, double x, const Range& range) {
+  if (s.mean == x) return 0;
+  if (!range.bounded()) return s.deviation > 0 ? std::fabs(s.mean - x) / plain_error(s) : kInfinity;
+  if (x <= range.low || x >= range.high) return kInfinity;
+  const double width = range.high - range.low;
+  const double m = unit_of(s.mean, range), u = unit_of(x, range);
+  const double v = relative_variance(m, plain_error(s) / width, s.n, range.cases);
+  return v > 0 ? std::fabs(m - u) / std::sqrt(v * u * (1 - u)) : kInfinity;
 }
 
-Summary summarize(std::span<const double> values, double level) {
+Interval mean_interval(const Summary& s, double level, const Range& range) {
+  if (s.n < 2) return {};
+  return interval_of(s.mean, plain_error(s), t_quantile(s.n - 1, level), s.n, range);
+}
+
+Summary summarize(std::span<const double> values, double level, const Range& range) {
   Summary s = describe(values);
-  s.interval = mean_interval(s, level);
+  s.interval = mean_interval(s, level, range);
   return s;
+}
+
+int seeds_to_tell(const Summary& s, double x, double level, double power, const Range& range) {
+  constexpr int kMost = 10000;
+  if (s.n < 2 || s.mean == x) return 0;
+  const double distance = standard_errors_from(s, x, range) / std::sqrt(s.n);  // in deviations
+  if (!std::isfinite(distance)) return 0;
+  const auto enough = [&](int n) {
+    const double shift = distance * std::sqrt(n);
+    const boost::math::non_central_t t(n - 1, shift);
+    const double quantile = t_quantile(n - 1, level);
+    if (shift > quantile + 10) return true;
+    return boost::math::cdf(boost::math::complement(t, quantile)) >= power;
+  };
+  if (!enough(kMost)) return 0;
+  int low = 1, high = kMost;  // not enough, enough
+  while (high - low > 1) (enough((low + high) / 2) ? high : low) = (low + high) / 2;
+  return high;
+}
+
+Range hull(const Range& a, const Range& b) {
+  return {std::min(a.low, b.low), std::max(a.high, b.high), a.cases == b.cases ? a.cases : 0};
+}
+
+Range difference_range(const Range& range) {
+  const double width = range.high - range.low;
+  return range.bounded() ? Range{-width, width} : Range{};
 }
 
 Interval wilson_interval(int successes, int n, double level) {
@@ -110,11 +180,13 @@ Interval exact_interval(int successes, int n, double level) {
   return i;
 }
 
-Summary paired_difference(std::span<const double> a, std::span<const double> b, double level) {
-  return summarize(differences(a, b), level);
+Summary paired_difference(std::span<const double> a, std::span<const double> b, double level,
+                          const Range& range) {
+  return summarize(differences(a, b), level, difference_range(range));
 }
 
-Summary welch_difference(std::span<const double> a, std::span<const double> b, double level) {
+Summary welch_difference(std::span<const double> a, std::span<const double> b, double level,
+                         const Range& range) {
   const Summary x = describe(a), y = describe(b);
   Summary d;
   d.n = std::min(x.n, y.n);
@@ -123,12 +195,12 @@ Summary welch_difference(std::span<const double> a, std::span<const double> b, d
   if (d.n < 2) return d;
   const double u = x.deviation * x.deviation / x.n, v = y.deviation * y.deviation / y.n;
   d.deviation = std::sqrt((x.deviation * x.deviation + y.deviation * y.deviation) / 2);
-  double half = 0;
+  double quantile = 0;
   if (u + v > 0) {
     const double freedom = (u + v) * (u + v) / (u * u / (x.n - 1) + v * v / (y.n - 1));
-    half = t_quantile(freedom, level) * std::sqrt(u + v);
+    quantile = t_quantile(freedom, level);
   }
-  d.interval = {d.mean - half, d.mean + half};
+  d.interval = interval_of(d.mean, std::sqrt(u + v), quantile, d.n, difference_range(range));
   return d;
 }
 

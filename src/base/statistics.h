@@ -20,20 +20,49 @@ struct Interval {
   bool contains(double x) const { return low <= x && x <= high; }
 };
 
+// Where a quantity can lie: a share in [0, 1], a difference of two in [-1, 1]. Without both ends it
+// can lie anywhere.
+struct Range {
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
+  double cases = 0;  // of a share: of at least how many cases it is one; 0: not known
+  bool bounded() const { return std::isfinite(low) && std::isfinite(high) && low < high; }
+  bool operator==(const Range&) const = default;
+};
+
 struct Summary {
   int n = 0;                // finite values
   int excluded = 0;         // values that were not finite
   double mean = kNaN;       // NaN when n = 0
   double deviation = kNaN;  // sample standard deviation (n - 1); NaN when n < 2
-  Interval interval;        // Student t, two-sided
+  Interval interval;        // two-sided, see mean_interval
 };
 
 // Everything but the interval.
 Summary describe(std::span<const double> values);
-// Student's two-sided t-interval of a mean: mean +- t(n-1) s / sqrt(n); unknown for n < 2.
-Interval mean_interval(const Summary& s, double level = 0.95);
+// How far the mean of a sample of n >= 2 lies from x, in standard errors: what is held against
+// Student's t with n - 1 degrees of freedom, in intervals, in p-values and in claims alike.
+//   Anywhere:  |mean - x| / (s / sqrt(n)).
+//   In a range, on the unit scale u = (value - low) / (high - low): the standard error is the one
+//   that belongs to x, not to the mean, for a quantity's spread shrinks towards the ends of its
+//   range like that of a share, sqrt(u (1 - u)). With the dispersion f = s^2 / (m (1 - m)) of a
+//   sample of mean m that is |m - x| / sqrt(f x (1 - x) / n), the score statistic of a
+//   quasi-binomial mean (Wedderburn 1974). All x nearer than a quantile of t are Wilson's interval
+//   with t for z and n / f for n: it never leaves the range and bends away from its ends.
+//   Where all values are equal, a share of `cases` cases still varies by 1 / cases of them: f is
+//   that; without cases there is no spread.
+// Infinite at and beyond the ends of the range, unless the mean lies there.
+double standard_errors_from(const Summary& s, double x, const Range& range = {});
+// All x within t(n-1) standard errors of the mean; unknown for n < 2.
+Interval mean_interval(const Summary& s, double level = 0.95, const Range& range = {});
 // Both.
-Summary summarize(std::span<const double> values, double level = 0.95);
+Summary summarize(std::span<const double> values, double level = 0.95, const Range& range = {});
+
+// Seeds with which a mean at this distance from x would be told from it by an interval of `level` in
+// a share `power` of runs (noncentral t), at the sample's estimate and spread. 0 if that takes more
+// than 10,000, or if the sample shows no spread.
+int seeds_to_tell(const Summary& s, double x, double level, double power = 0.9,
+                  const Range& range = {});
 
 // Interval of a share of successes (Wilson 1927); keeps its meaning at 0 and n successes. It covers
 // `level` on average over shares, and less at some of them.
@@ -43,13 +72,19 @@ Interval wilson_interval(int successes, int n, double level = 0.95);
 // share, at the price of being wider than Wilson's.
 Interval exact_interval(int successes, int n, double level = 0.95);
 
-// a[i] - b[i] for each pair in which both are finite; a and b are of one length, seed by seed.
+// From the lower of the low ends to the higher of the high ones; cases if they are the same.
+Range hull(const Range& a, const Range& b);
+// Where the difference of two quantities of one range lies.
+Range difference_range(const Range& range);
+
+// a[i] - b[i] for each pair in which both are finite; a and b are of one length, seed by seed, and
+// both of `range`.
 Summary paired_difference(std::span<const double> a, std::span<const double> b,
-                          double level = 0.95);
+                          double level = 0.95, const Range& range = {});
 
 // mean(a) - mean(b) of independent samples with Welch's interval; n is the smaller sample's.
 Summary welch_difference(std::span<const double> a, std::span<const double> b,
-                         double level = 0.95);
+                         double level = 0.95, const Range& range = {});
 
 // An effect size: NaN where the deviation is but the rounding of equal values.
 double effect_ratio(double difference, double deviation);

@@ -132,6 +132,178 @@ TEST(Statistics, SkewedMeansAreCoveredLess) {
   EXPECT_NEAR(covered / double(kTrials), 0.84, 0.01);
 }
 
+// --- Means of what lies in a range ---
+
+constexpr Range kShare{0, 1};
+constexpr Range kShareOf1000{0, 1, 1000};
+
+// Gamma variates as sums of exponential ones, so that a / (a + b) has a beta distribution.
+double beta(Stream& stream, int a, int b) {
+  double x = 0, y = 0;
+  for (int i = 0; i < a; ++i) x -= std::log(1 - stream.uniform());
+  for (int i = 0; i < b; ++i) y -= std::log(1 - stream.uniform());
+  return x / (x + y);
+}
+
+TEST(BoundedMeans, IntervalsStayInTheRangeAndHoldTheMean) {
+  const std::vector<std::vector<double>> samples = {
+      {0.98, 1, 1}, {0, 0, 0.2, 0}, {1, 1, 1, 1}, {0.5, 0.5}, {0, 1}, {0.1, 0.3, 0.2, 0.9}};
+  for (const auto& v : samples)
+    for (const Range& range : {kShare, kShareOf1000, Range{-1, 1}})
+      for (const double level : {0.5, 0.95, 0.9999}) {
+        const Summary s = summarize(v, level, range);
+        EXPECT_GE(s.interval.low, range.low);
+        EXPECT_LE(s.interval.high, range.high);
+        EXPECT_TRUE(s.interval.contains(s.mean)) << s.mean << " at " << level;
+      }
+  EXPECT_LT(summarize(samples[0]).interval.low, 0.98);
+  EXPECT_GT(summarize(samples[0]).interval.high, 1) << "which a share cannot be";
+}
+
+// Far from the ends, or with little spread, it is Student's interval.
+TEST(BoundedMeans, InTheMiddleTheIntervalIsStudents) {
+  const std::array v = {0.51, 0.53, 0.55, 0.52};
+  const Interval t = summarize(v).interval, bounded = summarize(v, 0.95, kShare).interval;
+  EXPECT_NEAR(t.low, bounded.low, 2e-4);
+  EXPECT_NEAR(t.high, bounded.high, 2e-4);
+}
+
+// With spread like that of n shares of one case each, and many of them, it is Wilson's.
+TEST(BoundedMeans, OfZerosAndOnesItIsWilsons) {
+  std::vector<double> v(2000, 0.0);
+  std::fill_n(v.begin(), 60, 1.0);
+  const Interval wilson = wilson_interval(60, 2000), bounded = summarize(v, 0.95, kShare).interval;
+  EXPECT_NEAR(wilson.low, bounded.low, 2e-5);
+  EXPECT_NEAR(wilson.high, bounded.high, 2e-5);
+}
+
+TEST(BoundedMeans, AnIntervalEndsWhereItsDistanceIsTheQuantile) {
+  const std::array v = {0.97, 0.99, 1.0, 0.94};
+  const Summary s = summarize(v, 0.95, kShare);
+  const double quantile = 3.182446305284263;  // of t with 3 degrees of freedom
+  EXPECT_NEAR(standard_errors_from(s, s.interval.low, kShare), quantile, 1e-9);
+  EXPECT_NEAR(standard_errors_from(s, s.interval.high, kShare), quantile, 1e-9);
+  EXPECT_EQ(standard_errors_from(s, 1, kShare), std::numeric_limits<double>::infinity());
+}
+
+// Misses on either side in percent, of the interval and of Student's.
+struct Misses {
+  double above = 0, below = 0, student = 0;  // the whole interval lies above the truth, below it
+};
+Misses misses_of(const Range& range, double truth, int n, auto draw) {
+  constexpr int kTrials = 4000;
+  Misses m;
+  std::vector<double> v(n);
+  for (int trial = 0; trial < kTrials; ++trial) {
+    for (double& x : v) x = draw();
+    const Interval i = summarize(v, 0.95, range).interval, t = summarize(v).interval;
+    m.above += 100.0 / kTrials * (i.low > truth);
+    m.below += 100.0 / kTrials * (i.high < truth);
+    m.student += 100.0 / kTrials * !t.contains(truth);
+  }
+  return m;
+}
+
+TEST(BoundedMeans, CoverTheirLevelNearTheEnds) {
+  Stream stream(Key::of(12).fold("bounded"));
+  // Beta distributions: mean a / (a + b), and the more skewed, the smaller b is.
+  for (const auto& [a, b] : {std::pair{20, 20}, {18, 2}, {45, 3}, {196, 4}, {3, 57}})
+    for (const int n : {3, 5, 10}) {
+      const Misses m = misses_of(kShare, double(a) / (a + b), n,
+                                 [&, a = a, b = b] { return beta(stream, a, b); });
+      EXPECT_LE(m.above + m.below, 6.5) << a << " " << b << ", n = " << n;
+      EXPECT_LE(m.above + m.below, m.student + 0.5) << a << " " << b << ", n = " << n;
+    }
+  // The most skewed: a mean of 0.98 whose deviation is as large as its distance from 1.
+  for (const int n : {3, 5, 10}) {
+    const Misses m = misses_of(kShare, 49.0 / 50, n, [&] { return beta(stream, 49, 1); });
+    EXPECT_LE(m.above + m.below, 8) << n;
+    EXPECT_GT(m.student, 8.2) << n << ": what Student's interval would do";
+  }
+}
+
+TEST(BoundedMeans, CoverTheirLevelOnTestSetsOfAThousandCases) {
+  Stream stream(Key::of(13).fold("test sets"));
+  const auto share = [&](double truth) {
+    int hits = 0;
+    for (int i = 0; i < 1000; ++i) hits += stream.uniform() < truth;
+    return hits / 1000.0;
+  };
+  // On average half an error a model, a fifth of one, five, twenty, and half of all.
+  for (const double truth : {0.0005, 0.9998, 0.005, 0.98, 0.5})
+    for (const int n : {3, 5, 10}) {
+      constexpr int kTrials = 1000;
+      int missed = 0, student = 0;
+      std::vector<double> v(n);
+      for (int trial = 0; trial < kTrials; ++trial) {
+        for (double& x : v) x = share(truth);
+        missed += !summarize(v, 0.95, kShareOf1000).interval.contains(truth);
+        student += !summarize(v).interval.contains(truth);
+      }
+      EXPECT_LE(missed / double(kTrials), 0.065) << truth << ", n = " << n;
+      if (truth == 0.9998) {
+        EXPECT_GT(student / double(kTrials), 0.1) << n;
+      }
+    }
+}
+
+// Without a number of cases nothing tells how much equal values may vary.
+TEST(BoundedMeans, EqualValuesVaryByOneCaseWhereCasesAreKnown) {
+  const std::vector<double> v(5, 1.0);
+  EXPECT_EQ(summarize(v, 0.95, kShare).interval.low, 1);
+  const Interval i = summarize(v, 0.95, kShareOf1000).interval;
+  EXPECT_EQ(i.high, 1);
+  // t(4)^2 = 7.709: low = 1 / (1 + 7.709 / 5000).
+  EXPECT_NEAR(i.low, 1 / (1 + 7.709 / 5000), 1e-6);
+}
+
+TEST(BoundedMeans, DifferencesLieInADoubleRange) {
+  const std::array a = {1.0, 1.0, 0.97}, b = {0.02, 0.0, 0.0};
+  EXPECT_GT(paired_difference(a, b).interval.high, 1);
+  const Summary d = paired_difference(a, b, 0.95, kShare);
+  EXPECT_LE(d.interval.high, 1);
+  EXPECT_LT(d.interval.low, d.mean);
+  const Summary w = welch_difference(a, b, 0.95, kShare);
+  EXPECT_LE(w.interval.high, 1);
+  EXPECT_EQ(difference_range(kShareOf1000), (Range{-1, 1}));
+}
+
+// --- How many seeds it takes ---
+
+// Cohen 1988, table 2.3.5 and G*Power: one-sample t-test, two-sided 0.05, power 0.9.
+TEST(SeedsToTell, AgreesWithPublishedSampleSizes) {
+  const auto seeds = [](double d) {  // for an effect of d deviations
+    Summary s;
+    s.n = 10;
+    s.mean = d;
+    s.deviation = 1;
+    return seeds_to_tell(s, 0, 0.95);
+  };
+  EXPECT_EQ(seeds(0.5), 44);
+  EXPECT_EQ(seeds(0.8), 19);
+  EXPECT_EQ(seeds(1.0), 13);
+  EXPECT_EQ(seeds(0.01), 0) << "more than 10,000";
+  EXPECT_EQ(seeds(0), 0);
+}
+
+TEST(SeedsToTell, SoManyDecideNineOfTen) {
+  Stream stream(Key::of(14).fold("power"));
+  Summary planned;
+  planned.n = 4;
+  planned.mean = 0.55;
+  planned.deviation = 0.1;
+  const int n = seeds_to_tell(planned, 0.45, 0.95, 0.9, kShare);
+  int decided = 0;
+  std::vector<double> v(n);
+  for (int trial = 0; trial < 4000; ++trial) {
+    for (double& x : v) x = 0.55 + 0.1 * stream.normal();
+    decided += summarize(v, 0.95, kShare).interval.low > 0.45;
+  }
+  EXPECT_GT(n, 8);
+  EXPECT_LT(n, 18);
+  EXPECT_NEAR(decided / 4000.0, 0.91, 0.03) << n;
+}
+
 TEST(Statistics, EffectSizes) {
   const std::array a = {2.0, 4.0, 6.0}, b = {1.0, 2.0, 3.0};
   EXPECT_DOUBLE_EQ(cohen_d_paired(a, b), 2.0);
