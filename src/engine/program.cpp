@@ -10,6 +10,7 @@
 #include "base/team.h"
 #include "engine/passes.h"
 #include "engine/plan.h"
+#include "engine/plan_failure.h"
 #include "engine/precision.h"
 #include "engine/slicing.h"
 #include "graph/inspect.h"
@@ -270,10 +271,7 @@ Program::Program(const Graph& graph, ProgramOptions options)
   try {
     impl_->build(graph);
   } catch (const dnnl::error& e) {
-    require(options.precision != Precision::bf16,
-            "bf16 needs a processor with AVX-512 or AMX: oneDNN says '{}'; use f32 precision",
-            e.what());
-    throw;
+    fail_plan(static_cast<int>(e.status), e.what(), options.precision);
   }
 }
 Program::~Program() = default;
