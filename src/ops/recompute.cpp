@@ -4,13 +4,19 @@ namespace omni {
 namespace {
 
 Type first_type(std::span<const Type> in, const Attrs&) { return in[0]; }
+// What all rows share and waits for rows is neither one per row nor a sum over them, which a value
+// without a batch axis that reads rows is taken for: such a batch cannot be cut.
+Type after_type(std::span<const Type> in, const Attrs&) {
+  const bool waits_for_rows = in[0].batch == kNoBatch && in[1].batch != kNoBatch;
+  return {in[0].dtype, in[0].shape, waits_for_rows ? kMixedBatch : in[0].batch};
+}
 void copy_reference(RefContext& c) { c.out().v = c.in(0).v; }
 void same_grad(GradContext& c) { c.add(0, c.dy()); }
 
 }  // namespace
 
 namespace ops {
-// Dropped before planning, when gradients have been taken.
+// Dropped before planning, when gradients have been taken, so that nobody cuts what it reads.
 const OpDef recompute = {.name = "recompute",
                          .arity = 2,
                          .type = first_type,
@@ -21,7 +27,7 @@ const OpDef recompute = {.name = "recompute",
 // their nodes, which puts what reads this behind the gradients made before it.
 const OpDef after = {.name = "after",
                      .arity = 2,
-                     .type = first_type,
+                     .type = after_type,
                      .grad = same_grad,
                      .reference = copy_reference,
                      .alias = true};

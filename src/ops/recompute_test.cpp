@@ -163,5 +163,22 @@ TEST(Recompute, TheSecondCopyIsNotMergedWithTheFirst) {
   EXPECT_EQ(count(Sections::each, ops::after), 3);
 }
 
+// What all rows share is no sum over the rows that it waits for: cut into slices it would be added
+// up once for each.
+TEST(Recompute, WhatWaitsForRowsIsNotAddedUpOverThem) {
+  Graph g;
+  const Value x = input(g, "x", {DType::f32, {4096, 64}, 0}, Role::data);
+  const Value w = input(g, "w", {DType::f32, {64}}, Role::parameter);
+  const Value row = tanh(x * w), waiting = after(w, row);
+  g.result("waiting", waiting * 1.0);
+  g.result("sum", sum(row * waiting));
+  const Results sliced = run(g), whole = run(g, {"slice-batch"}), inputs = numbers(g);
+  EXPECT_EQ(sliced.at("waiting"), inputs.at("w"));
+  EXPECT_EQ(sliced, whole);
+  EXPECT_EQ(waiting.type().batch, kMixedBatch);
+  EXPECT_EQ(after(row, w).type(), row.type());
+  EXPECT_EQ(after(w, sum(row)).type(), w.type());
+}
+
 }  // namespace
 }  // namespace omni
