@@ -127,6 +127,25 @@ TEST_P(EveryExperiment, GivesEachSeedItsOwnOrdersAndDraws) {
   });
 }
 
+TEST_P(EveryExperiment, StatesWhichClaimsComeFirstAndHowManySeedsTheyTake) {
+  std::set<std::string> ids;
+  for (const ClaimSpec& c : experiment.settings()->claims(data)) ids.insert(c.id);
+  EXPECT_GE(experiment.primary.size(), 1U);
+  EXPECT_LE(experiment.primary.size(), 3U);
+  for (const std::string& id : experiment.primary) EXPECT_TRUE(ids.contains(id)) << id;
+  EXPECT_FALSE(experiment.seeds_needed.empty());
+}
+
+// An accuracy, a recall or the like whose range nobody declared would get intervals beyond 0 and 1.
+TEST_P(EveryExperiment, DeclaresTheRangesOfItsShares) {
+  const SeedRecord record = run_seed(experiment, 0, data);
+  for (const auto& [arm, model] : record.models)
+    for (const Metric& m : model.metrics)
+      for (const char* share : {"accuracy", "recall", "agreement", "relearned", "best_rate_inside"})
+        if (m.name.starts_with(share))
+          EXPECT_EQ(range_of(experiment.ranges, m.name).high, 1) << m.name;
+}
+
 INSTANTIATE_TEST_SUITE_P(Catalogue, EveryExperiment,
                          ::testing::Range(size_t{0}, catalogue().size()), [](const auto& info) {
                            std::string name = catalogue().at(info.param).name;

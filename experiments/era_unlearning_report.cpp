@@ -316,6 +316,10 @@ Experiment era_unlearning() {
         {"coherence_steps", "2"}, {"rmu_steps", "2"}, {"attack_sizes", "1,2"},
         {"attack_at", "0,2"}, {"attack_test", "8"}}, 2}};
   e.settings = settings_of<EraUnlearning>();
+  e.primary = {"C4a"};
+  e.seeds_needed = "The spread of C4a's difference (0.275 on seeds 0 to 2) has not been published; a "
+                   "report that leaves it undecided says how many seeds it takes. quick has 3, for "
+                   "the sake of its time.";
   return e;
 }
 

@@ -302,6 +302,9 @@ Experiment gradient_routing() {
        {{"setting", "1,9"}, {"train", "4000"}, {"test", "1000"}, {"hidden", "64,32"},
         {"epochs", "4"}, {"placebo_epochs", "2"}}, 2}};
   e.settings = settings_of<GradientRouting>();
+  e.primary = {"G1e"};
+  e.seeds_needed = "S has a spread of 0.004 on MNIST: 3 seeds decide G1e in nine of ten runs, quick "
+                   "has 3.";
   return e;
 }
 

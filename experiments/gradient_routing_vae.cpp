@@ -422,6 +422,10 @@ Experiment gradient_routing_vae() {
                {"smoke", "seconds: a look at the machinery, nothing is judged",
                 {{"train", "2000"}, {"test", "500"}, {"hidden", "64,32"}, {"epochs", "2"}}, 2}};
   e.settings = settings_of<RoutedVae>();
+  e.primary = {"V1a"};
+  e.ranges = {{"accuracy*", 0, 1, 500}, {"recall*", 0, 1, 50}, {"drawn", 0, 10}, {"dead", 0, 10}};
+  e.seeds_needed = "Accuracy has a spread of 0.074 on MNIST: 4 seeds decide V1a in nine of ten runs, "
+                   "quick has 6.";
   return e;
 }
 

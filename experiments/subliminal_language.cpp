@@ -312,6 +312,10 @@ Experiment subliminal_language() {
        {{"size", "XS"}, {"length", "16"}, {"batch", "8"}, {"steps", "3"}, {"warmup", "1"}, {"stories", "60"},
         {"numbers", "60"}, {"teacher_steps", "2"}, {"student_steps", "2"}}, 2}};
   e.settings = settings_of<SubliminalLanguage>();
+  e.primary = {"L3"};
+  e.ranges = {{"share"}, {"named"}};
+  e.seeds_needed = "The difference of L3 is 3.1 with a spread of 0.2: 3 seeds decide it in nine of ten "
+                   "runs, quick has 6.";
   return e;
 }
 

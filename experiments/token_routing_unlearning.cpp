@@ -272,6 +272,10 @@ Experiment token_routing_unlearning() {
         {"coherence_steps", "2"}, {"attack_sizes", "2"}, {"attack_at", "0,2"},
         {"attack_repeats", "1"}, {"attack_test", "8"}}, 2}};
   e.settings = settings_of<TokenRouting>();
+  e.primary = {"V2a"};
+  e.seeds_needed = "On seeds 0 to 3 the difference of V2a was 0.005 with a spread of 0.01: about 44 "
+                   "seeds would decide it in nine of ten runs. quick has 4, for the sake of its time, "
+                   "and leaves it undecided.";
   return e;
 }
 

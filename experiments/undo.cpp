@@ -180,6 +180,11 @@ Experiment undo() {
              {"long_epochs", "1"}, {"graddiff_steps", "3"}, {"most_steps", "10"},
              {"attack_at", "0,2,4"}, {"early", "2"}, {"rates", "1e-3,1e-2"}}, 2}},
       .settings = settings_of<Undo>(),
+      .primary = {"4c"},
+      .ranges = {{"retain", 0, 1, 500}, {"forget", 0, 1, 500}, {"relearned", 0, 1, 500},
+                 {"regained", 0, 1, 500}, {"best_rate_inside"}},
+      .seeds_needed = "The difference of 4c has a spread of 0.06 on MNIST: 5 seeds decide it in nine "
+                      "of ten runs, quick has 10.",
   };
 }
 

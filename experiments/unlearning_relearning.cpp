@@ -262,7 +262,7 @@ struct UnlearningRelearning : ImageTask {
         {"1a", "Before the attack the suppressed network's retain accuracy is less than 0.005 from "
                "the oracle's", below(0.005),
          [](const SeedValues& v) {
-           return std::abs(v(kSuppressed, "retain") - v(kOracle, "retain"));
+           return within(std::abs(v(kSuppressed, "retain") - v(kOracle, "retain")), 0, 1);
          }},
         {"1b", "The suppressed network names fewer than 0.005 of the forget digits' images",
          below(0.005), of(kSuppressed, "forget")},
@@ -289,7 +289,9 @@ struct UnlearningRelearning : ImageTask {
                "random student in 20 steps", gap_above(0.1),
          more(20, kPlacebo, kStudent, "forget")},
         {"3a", "After 160 steps random student and oracle are less than 0.1 apart", below(0.1),
-         [=](const SeedValues& v) { return std::abs(more(160, kStudent, kOracle, "forget")(v)); }},
+         [=](const SeedValues& v) {
+           return within(std::abs(more(160, kStudent, kOracle, "forget")(v)), 0, 1);
+         }},
         {"3b", "The suppressed network is farther above the oracle then", gap_above(0),
          [=](const SeedValues& v) {
            return more(160, kSuppressed, kOracle, "forget")(v) -
@@ -298,10 +300,10 @@ struct UnlearningRelearning : ImageTask {
         {"4", "The attacker's list of learning rates is wide enough: for each network the best one "
               "lies inside it at some step", above(0),
          [](const SeedValues& v) {
-           double least = 1;
+           std::vector<Quantity> all;
            for (const char* arm : {kOracle, kSuppressed, kStudent, kFresh, kPlacebo})
-             if (const double x = v(arm, "best_rate_inside_forget"); !(x >= least)) least = x;
-           return least;  // NaN if one is missing
+             all.push_back(v(arm, "best_rate_inside_forget"));
+           return least_of(all);
          }},
     };
     for (ClaimSpec& claim : c) {
@@ -405,8 +407,8 @@ Experiment unlearning_relearning() {
       .metric = "regained_forget",
       .metric_label = "forget accuracy early in the attack",
       .presets =
-          {{"quick", "the full protocol on few seeds; two minutes on two cores",
-            {{"mixed", "false"}}, 6},
+          {{"quick", "the full protocol on few seeds; three minutes on two cores",
+            {{"mixed", "false"}}, 8},
            {"middle", "20 seeds, all attacks and controls", {{"controls", "full"}}, 20},
            {"paper", "all of MNIST, 24 seeds, more rates and a longer attack",
             {{"controls", "full"}, {"train", "60000"}, {"test", "10000"},
@@ -417,6 +419,11 @@ Experiment unlearning_relearning() {
              {"base_epochs", "1"}, {"oracle_epochs", "1"}, {"distil_epochs", "1"},
              {"attack_at", "0,2,4"}, {"early", "2"}, {"rates", "1e-3,1e-2"}}, 2}},
       .settings = settings_of<UnlearningRelearning>(),
+      .primary = {"2a"},
+      .ranges = {{"retain", 0, 1, 500}, {"forget", 0, 1, 500}, {"agreement", 0, 1, 500},
+                 {"relearned_*", 0, 1, 500}, {"regained_*", 0, 1, 500}, {"best_rate_inside_*"}},
+      .seeds_needed = "The difference of 2a has a spread of 0.075 on MNIST: 6 seeds decide it in nine "
+                      "of ten runs, quick has 8.",
   };
 }
 

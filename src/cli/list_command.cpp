@@ -111,13 +111,25 @@ void show_presets(const Context& context, const Experiment& e) {
 void show_claims(const Experiment& e) {
   const std::vector<ClaimSpec> claims = claims_of(e);
   if (claims.empty()) return;
-  say("\nClaims, judged over seeds\n");
   bool sweeps = false;
-  for (const ClaimSpec& c : claims) {
-    sweeps = sweeps || !c.variants.empty();
-    const std::string text = wrapped(c.text + (c.variants.empty() ? "" : " *"), kIndent + 5);
-    say("    {:<5}{}", c.id, std::string_view(text).substr(kIndent + 5));
+  const auto show = [&](bool primary) {
+    for (const ClaimSpec& c : claims) {
+      if (primary != (std::ranges::count(e.primary, c.id) > 0)) continue;
+      sweeps = sweeps || !c.variants.empty();
+      const std::string text = wrapped(c.text + (c.variants.empty() ? "" : " *"), kIndent + 5);
+      say("    {:<5}{}", c.id, std::string_view(text).substr(kIndent + 5));
+    }
+  };
+  if (e.primary.empty()) {
+    say("\nClaims, judged over seeds\n");
+  } else {
+    say("\nPrimary {}, judged first over seeds\n", e.primary.size() == 1 ? "claim" : "claims");
+    show(true);
+    if (!e.seeds_needed.empty()) write_out(wrapped(e.seeds_needed, kIndent));
+    say("\nOther claims, judged if {} decided\n",
+        e.primary.size() == 1 ? "it is" : "they are all");
   }
+  show(false);
   if (sweeps) say("    * when the options that it compares are swept\n");
 }
 

@@ -38,6 +38,14 @@ class Recorded {
                 suggest(metric, std::vector(names->begin(), names->end())));
   }
 
+  // A name must be there; "forget*" may speak of what only other settings record.
+  void require_ranged(const MetricRange& r) const {
+    require(r.low < r.high, "the range of '{}' from {} to {} is empty", r.metric, r.low, r.high);
+    if (!r.metric.ends_with('*') && !all_.contains(r.metric))
+      fail_user("a range is declared for the metric '{}', which is never recorded{}", r.metric,
+                suggest(r.metric, std::vector(all_.begin(), all_.end())));
+  }
+
   std::vector<std::string> arms() const {
     std::vector<std::string> names;
     for (const auto& [arm, metrics] : metrics_) names.push_back(arm);
@@ -74,6 +82,18 @@ void check_figure(const FigureRow& f, const Recorded& recorded) {
   }
 }
 
+// As the default settings state claims: others may leave some out.
+void check_primary(const Experiment& e, const Dataset& data) {
+  if (e.primary.empty()) return;
+  require(e.primary.size() <= 3, "{} has {} primary claims; choose one to three, for they alone are "
+          "judged whatever becomes of the others", e.name, e.primary.size());
+  std::vector<std::string> ids;
+  for (const ClaimSpec& c : e.settings()->claims(data)) ids.push_back(c.id);
+  for (const std::string& id : e.primary)
+    require(std::ranges::count(ids, id) > 0, "{} names the primary claim '{}', which it does not "
+            "state{}", e.name, id, suggest(id, ids));
+}
+
 }  // namespace
 
 void check_declarations(const Resolved& r, const Experiment& e, const Dataset& data,
@@ -85,7 +105,9 @@ void check_declarations(const Resolved& r, const Experiment& e, const Dataset& d
       fail_user("{} records the arm '{}', which it does not declare{}", e.name, arm,
                 suggest(arm, declared));
 
+  check_primary(e, data);
   const Recorded recorded(dry);
+  for (const MetricRange& range : e.ranges) recorded.require_ranged(range);
   for (const ClaimSpec& c : stated_claims(r, data)) {
     const std::string who = fmt::format("claim {}", c.id);
     require(is_fact(c.claim.kind) || c.claim.kind == ClaimKind::band ||

@@ -59,6 +59,10 @@ std::string said(const std::string& wrong) {
   e.metric = "loss";
   e.presets = {{"quick", "", {}, 2}};
   e.settings = settings_of<Slips>();
+  e.primary = {wrong == "primary" ? "77" : "7"};
+  if (wrong == "primaries") e.primary = {"7", "7", "7", "7"};
+  e.ranges = {{wrong == "range" ? "los" : "loss"}, {"only elsewhere*"}};
+  if (wrong == "empty range") e.ranges = {{"loss", 1, 1}};
   RunRequest r;
   r.assignments = {{"wrong", {wrong}, "here"}};
   const TestFolder folder;
@@ -87,6 +91,10 @@ TEST(Declarations, SlipsAreNamedBeforeARun) {
       {"part", "part 'one' is there twice"},
       {"twice", "arm 'mine' is recorded twice"},
       {"nested", "parts cannot be nested"},
+      {"primary", "names the primary claim '77', which it does not state"},
+      {"primaries", "has 4 primary claims; choose one to three"},
+      {"range", "a range is declared for the metric 'los', which is never recorded; did you mean"},
+      {"empty range", "the range of 'loss' from 1 to 1 is empty"},
       {"threshold", "claim 7 needs a threshold"},
       {"claim's arm", "claim 7 speaks of the arm 'mein', which is never recorded"},
       {"claim's metric", "claim 7 speaks of the metric 'los', which is never recorded for 'mine'"},

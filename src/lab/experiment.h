@@ -9,6 +9,7 @@
 
 #include "base/claims.h"
 #include "lab/options.h"
+#include "lab/quantity.h"
 #include "lab/trial.h"
 #include "store/results.h"
 
@@ -26,32 +27,37 @@ class SeedValues {
  public:
   using Lookup =
       std::function<double(const std::string& arm, const std::string& metric, int64_t step)>;
-  // `base` is what arm names end in where the unswept settings ran: "" or " | width=64".
-  SeedValues(Lookup lookup, std::string base)
-      : lookup_(std::move(lookup)), base_(std::move(base)) {}
+  using RangeLookup = std::function<Range(const std::string& metric)>;
+  // `base` is what arm names end in where the unswept settings ran: "" or " | width=64". `ranges`:
+  // where metrics can lie; absent: anywhere.
+  SeedValues(Lookup lookup, std::string base, RangeLookup ranges = {})
+      : lookup_(std::move(lookup)), base_(std::move(base)), ranges_(std::move(ranges)) {}
 
   // Of the run's own settings; in a sweep, of the variant with the unswept value.
-  double operator()(const std::string& arm, const std::string& metric) const {
-    return lookup_(arm + base_, metric, kFinalStep);
+  Quantity operator()(const std::string& arm, const std::string& metric) const {
+    return {lookup_(arm + base_, metric, kFinalStep), range(metric)};
   }
   // A point of a curve.
-  double at_step(int64_t step, const std::string& arm, const std::string& metric) const {
-    return lookup_(arm + base_, metric, step);
+  Quantity at_step(int64_t step, const std::string& arm, const std::string& metric) const {
+    return {lookup_(arm + base_, metric, step), range(metric)};
   }
   // Of one variant of a sweep, written as typed: "init_distance=0.2".
-  double at(const std::string& variant, const std::string& arm, const std::string& metric) const {
-    return lookup_(arm + " | " + variant, metric, kFinalStep);
+  Quantity at(const std::string& variant, const std::string& arm, const std::string& metric) const {
+    return {lookup_(arm + " | " + variant, metric, kFinalStep), range(metric)};
   }
 
  private:
+  Range range(const std::string& metric) const { return ranges_ ? ranges_(metric) : Range{}; }
+
   Lookup lookup_;
   std::string base_;
+  RangeLookup ranges_;
 };
 
 struct ClaimSpec {
   std::string id, text;
   Claim claim;
-  std::function<double(const SeedValues&)> value;
+  std::function<Quantity(const SeedValues&)> value;
   std::vector<std::string> variants = {};  // sweep values it speaks of; left out without them
   std::string why_not_judged = {};         // not empty: shown, not judged
 };
@@ -132,6 +138,10 @@ struct Experiment {
   std::string metric, metric_label;   // of the table of arms
   std::vector<Preset> presets;
   std::function<std::unique_ptr<Settings>()> settings;
+  std::vector<std::string> primary = {};    // ids of the one to three claims that it is about, judged
+                                            // first; without any all claims are judged as one family
+  std::vector<MetricRange> ranges = {};     // where metrics can lie; anywhere if not said
+  std::string seeds_needed = {};            // in words: seeds that decide the primary claims
 };
 
 template <class S>

@@ -62,20 +62,26 @@ std::vector<ClaimRow> judge_claims(const Resolved& r, const Results& results, co
   std::vector<ClaimRow> rows;
   std::vector<std::pair<Claim, std::vector<double>>> samples;
   Values values(results);
+  const std::vector<std::string> primary = results.primary();
   for (ClaimSpec& c : stated_claims(r, data)) {
     if (!c.why_not_judged.empty()) c.claim.judged = false;
+    c.claim.primary = std::ranges::count(primary, c.id) > 0;
     std::vector<double> sample;
-    for (const int64_t seed : r.seeds)
-      sample.push_back(c.value(SeedValues(
+    for (const int64_t seed : r.seeds) {
+      const Quantity q = c.value(SeedValues(
           [&](const std::string& arm, const std::string& metric, int64_t step) {
             return values(arm, metric, step, seed);
           },
-          base)));
+          base, [&](const std::string& metric) { return results.range(metric); }));
+      c.claim.range = sample.empty() ? q.range : hull(c.claim.range, q.range);
+      sample.push_back(q);
+    }
     rows.push_back({c.id, c.text, c.claim, {}});
     samples.push_back({c.claim, std::move(sample)});
     if (!c.why_not_judged.empty()) rows.back().judgement.note = c.why_not_judged;
   }
-  const std::vector<Judgement> judgements = judge(samples);
+  std::vector<Judgement> judgements = judge(samples);
+  plan_seeds(samples, judgements);
   for (size_t i = 0; i < rows.size(); ++i) {
     const std::string why = rows[i].judgement.note;
     rows[i].judgement = judgements[i];

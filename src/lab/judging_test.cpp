@@ -149,6 +149,45 @@ TEST(FamilyOfClaims, WithTrueClaimsIsWrongNoMoreOften) {
   EXPECT_GT(found, 1.9 * kReports) << "the true claims must be found for this to mean anything";
 }
 
+// The first claim of each report is primary, and its truth near, on or beyond its threshold.
+TEST(FamilyOfClaims, WithAPrimaryOneIsWrongNoMoreOften) {
+  for (const double shift : {0.0, 0.1, 1.2, 5.0}) {
+    Store store(6, 5 * kReports, Shape::normal, shift, 1);
+    int waiting = 0, wrong = 0;
+    for (int i = 0; i < kReports; ++i) {
+      const std::string id = fmt::format("m{}", 5 * i);
+      store.results.set_primary(std::vector{id});
+      bool any = false;
+      for (const ClaimRow& row : store.judge({5 * i, 5})) {
+        const Verdict v = row.judgement.verdict;
+        waiting += v == Verdict::waiting;
+        any |= v == Verdict::refuted || (v == Verdict::supported && !(row.id == id && shift > 0));
+      }
+      wrong += any;
+    }
+    EXPECT_LE(wrong, 0.05 * kReports + room(0.05)) << shift;
+    EXPECT_EQ(waiting > 0, shift < 5) << shift;
+  }
+}
+
+TEST(BoundedClaims, AreJudgedOnIntervalsInsideTheirRange) {
+  TestFolder folder;
+  Results results(folder.path() / "results.sqlite", Access::write);
+  results.set_ranges(std::vector<MetricRange>{{"m0"}});
+  const std::vector<double> a = {1, 1, 0.94}, b = {0.04, 0, 0};
+  for (size_t seed = 0; seed < a.size(); ++seed)
+    for (const auto& [arm, value] : {std::pair{"a", a[seed]}, {"b", b[seed]}})
+      results.record_model({arm, static_cast<int64_t>(seed), ModelStatus::ok, -1, "",
+                            {{"m0", kFinalStep, value}}});
+  Resolved r;
+  r.variants.push_back({"", std::make_unique<SettingsOf<Pairs>>(Pairs())});
+  r.seeds = {0, 1, 2};
+  const Judgement j = judge_claims(r, results, {})[0].judgement;
+  EXPECT_EQ(j.verdict, Verdict::supported);
+  EXPECT_LE(j.interval.high, 1);
+  EXPECT_DOUBLE_EQ(j.interval.low, paired_difference(a, b, 0.95, {0, 1}).interval.low);
+}
+
 TEST(FewSeeds, AreUndecidedWithTheReasonInWords) {
   const auto judged = [](std::vector<double> a) {
     TestFolder folder;

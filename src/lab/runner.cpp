@@ -117,6 +117,8 @@ void store_texts(Results& results, const Experiment& e, const Resolved& r, const
     for (const auto& [key, text] : texts) results.set(key, *text);
     if (!data.note.empty()) results.set(run_key::kStandIn, data.note);
     results.set_arms(all_arms(r));
+    results.set_ranges(e.ranges);
+    results.set_primary(e.primary);
     results.set_figures(all_figures(r, e));
   });
 }

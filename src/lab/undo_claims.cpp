@@ -2,7 +2,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
 
 #include "base/statistics.h"
@@ -12,8 +11,8 @@ namespace omni {
 namespace {
 
 using namespace undo_arm;
-using ValueOf = std::function<double(const SeedValues&)>;
-using ArmValue = std::function<double(const SeedValues&, const std::string& arm)>;
+using ValueOf = std::function<Quantity(const SeedValues&)>;
+using ArmValue = std::function<Quantity(const SeedValues&, const std::string& arm)>;
 
 // What an arm has regained after so many steps of attack.
 ArmValue relearned(int64_t step) {
@@ -30,22 +29,18 @@ ValueOf more(int64_t step, const std::string& a, const std::string& b) {
 // The least value over arms; NaN if one is missing.
 ValueOf least(const std::vector<std::string>& arms, const ArmValue& f) {
   return [=](const SeedValues& v) {
-    double lowest = INFINITY;
-    for (const std::string& arm : arms)
-      if (const double x = f(v, arm); !(x >= lowest)) lowest = x;
-    return std::isfinite(lowest) ? lowest : kNaN;
+    std::vector<Quantity> all;
+    for (const std::string& arm : arms) all.push_back(f(v, arm));
+    return least_of(all);
   };
 }
 
 // The least of the changes of f from one arm to the next.
 ValueOf least_change(const std::vector<std::string>& arms, const ArmValue& f) {
   return [=](const SeedValues& v) {
-    double lowest = INFINITY;
-    for (size_t i = 1; i < arms.size(); ++i) {
-      const double change = f(v, arms[i]) - f(v, arms[i - 1]);
-      if (!(change >= lowest)) lowest = change;
-    }
-    return std::isfinite(lowest) ? lowest : kNaN;
+    std::vector<Quantity> changes;
+    for (size_t i = 1; i < arms.size(); ++i) changes.push_back(f(v, arms[i]) - f(v, arms[i - 1]));
+    return least_of(changes);
   };
 }
 
@@ -104,7 +99,7 @@ std::vector<ClaimSpec> UndoStudy::claims_at(const UndoMarks& k, const std::strin
        [=, f = relearned(k.mid), alphas = alphas](const SeedValues& v) {
          std::vector<double> found;
          for (const std::string& arm : undone_arms) found.push_back(f(v, arm));
-         return spearman(alphas, found);
+         return within(spearman(alphas, found), -1, 1);
        }, {}, missing.alphas},
       {"4c", fmt::format("In {} steps the unlearned network regains {} more than UNDO at alpha {}",
                          k.mid, k.gain, most),

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -102,6 +103,14 @@ Statement parts_of(sqlite::Database& db, const char* table, const char* columns,
   return q;
 }
 
+std::map<std::string, int> seeds_wanted(const std::string& stored) {
+  try {
+    return json::parse(stored.empty() ? "{}" : stored).get<std::map<std::string, int>>();
+  } catch (const json::exception& e) {
+    fail_user("the numbers of seeds in the results are damaged: {}", e.what());
+  }
+}
+
 }  // namespace
 
 std::string_view name_of(ModelStatus status) {
@@ -120,6 +129,7 @@ struct Results::State {
   // What the transaction changed, and so has to sum up.
   std::set<int64_t> changed_seeds;
   bool changed_run = false;
+  std::optional<std::vector<MetricRange>> ranges;  // once they were asked for
 
   State(const std::filesystem::path& path, Access access) : db(path, access == Access::write) {
     const int64_t tables = look_over(path, access);
@@ -218,7 +228,41 @@ void Results::set_arms(std::span<const ArmInfo> arms) {
   set(run_key::kArms, list.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
+void Results::set_ranges(std::span<const MetricRange> ranges) {
+  set(run_key::kRanges, to_json(ranges));
+  const std::lock_guard lock(state_->mutex);
+  state_->ranges.reset();
+}
+
+void Results::set_primary(std::span<const std::string> claim_ids) {
+  set(run_key::kPrimary, json(std::vector(claim_ids.begin(), claim_ids.end())).dump());
+}
+
+Range Results::range(std::string_view metric) const {
+  const std::lock_guard lock(state_->mutex);
+  if (!state_->ranges) state_->ranges = metric_ranges_from_json(get(run_key::kRanges));
+  return range_of(*state_->ranges, metric);
+}
+
+std::vector<std::string> Results::primary() const {
+  const std::string stored = get(run_key::kPrimary);
+  try {
+    return json::parse(stored.empty() ? "[]" : stored).get<std::vector<std::string>>();
+  } catch (const json::exception& e) {
+    fail_user("the list of primary claims in the results is damaged: {}", e.what());
+  }
+}
+
 void Results::record_model(const ModelResult& m) {
+  for (const Metric& x : m.metrics) {
+    const Range range = this->range(x.name);
+    const double room = 1e-6 * (range.high - range.low);  // for the rounding of single precision
+    require(!range.bounded() || !std::isfinite(x.value) ||
+                (x.value >= range.low - room && x.value <= range.high + room),
+            "the metric '{}' of '{}' is {} at seed {}, outside of its declared range from {} to {}; "
+            "correct the experiment's ranges or the metric",
+            x.name, m.arm, x.value, m.seed, range.low, range.high);
+  }
   transaction([&] {
     state_->changed_seeds.insert(m.seed);
     Statement insert = state_->db.prepare(
@@ -301,6 +345,10 @@ void Results::set_claims(std::span<const ClaimRow> claims) {
                  c.difference, c.judged, name_of(j.verdict), j.n, j.excluded, j.estimate,
                  j.interval.low, j.interval.high, j.level, j.p_value, j.effect, j.effect_name,
                  j.note);
+    json wanted = json::object();
+    for (const ClaimRow& row : claims)
+      if (row.judgement.seeds_wanted > 0) wanted[row.id] = row.judgement.seeds_wanted;
+    set(run_key::kSeedsWanted, wanted.dump(-1, ' ', false, json::error_handler_t::replace));
   });
 }
 
@@ -451,6 +499,8 @@ std::vector<Metric> Results::metrics(std::string_view arm, int64_t seed) const {
 std::vector<ClaimRow> Results::claims() const {
   const std::lock_guard lock(state_->mutex);
   std::vector<ClaimRow> claims;
+  const std::vector<std::string> first = primary();
+  const std::map<std::string, int> wanted = seeds_wanted(get(run_key::kSeedsWanted));
   Statement q = state_->db.prepare(
       "SELECT id, text, kind, threshold, band_low, band_high, rate, difference, judged, verdict, "
       "n, excluded, estimate, low, high, level, p_value, effect, effect_name, note "
@@ -461,7 +511,7 @@ std::vector<ClaimRow> Results::claims() const {
     row.text = q.text(1);
     row.claim = {claim_kind_from_name(q.text(2)), q.real(3),         q.real(4),
                  q.real(5),                       q.integer(6) != 0, q.integer(7) != 0,
-                 q.integer(8) != 0};
+                 q.integer(8) != 0,               false,             {}};
     row.judgement = {verdict_from_name(q.text(9)),
                      static_cast<int>(q.integer(10)),
                      static_cast<int>(q.integer(11)),
@@ -471,7 +521,9 @@ std::vector<ClaimRow> Results::claims() const {
                      q.real(16),
                      q.real(17),
                      q.text(18),
-                     q.text(19)};
+                     q.text(19),
+                     wanted.contains(row.id) ? wanted.at(row.id) : 0};
+    row.claim.primary = std::ranges::count(first, row.id) > 0;
   }
   return claims;
 }

@@ -15,6 +15,7 @@
 
 #include "base/claims.h"
 #include "store/figure_spec.h"
+#include "store/metric_range.h"
 
 namespace omni {
 
@@ -38,6 +39,9 @@ inline constexpr const char* kMetric = "metric";              // the metric of t
 inline constexpr const char* kMetricLabel = "metric_label";
 inline constexpr const char* kArms = "arms";                  // written by Results::set_arms
 inline constexpr const char* kAgreeing = "agreeing_builds";   // written by Results::set_agreeing
+inline constexpr const char* kRanges = "metric_ranges";       // written by Results::set_ranges
+inline constexpr const char* kPrimary = "primary_claims";     // written by Results::set_primary
+inline constexpr const char* kSeedsWanted = "seeds_wanted";   // written by Results::set_claims
 inline constexpr const char* kAlpha = "alpha";                // of the claims; 0.05 when absent
 }  // namespace run_key
 
@@ -127,6 +131,9 @@ class Results {
   // replaced. Values are kept as visible() has them (base/utf8.h).
   void set(std::string_view key, std::string_view value);
   void set_arms(std::span<const ArmInfo> arms);  // in the order of the report
+  void set_ranges(std::span<const MetricRange> ranges);
+  void set_primary(std::span<const std::string> claim_ids);
+  // UserError for a value outside of its metric's range.
   void record_model(const ModelResult& model);
   void record_origin(const Origin& origin);
   // Forgets these models, and who made that part of their seed.
@@ -149,6 +156,8 @@ class Results {
   // Reading. Only models whose status is ok give values; counts() tells how many there are.
   std::string get(std::string_view key) const;  // empty when absent
   std::vector<ArmInfo> arms() const;  // declared ones, then any other by name
+  Range range(std::string_view metric) const;  // as declared; else without ends
+  std::vector<std::string> primary() const;    // ids of the claims that come first
   std::vector<ModelResult> models() const;  // without metrics; by arm in order, then by seed
   std::vector<ModelResult> models_of(int64_t seed) const;  // without metrics; by arm's name
   std::vector<Origin> origins() const;                     // none in files older than this table

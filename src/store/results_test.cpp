@@ -79,6 +79,50 @@ TEST(Results, TextsOfModelsAreUtf8WithoutControls) {
   EXPECT_EQ(r.arms().at(0).label.substr(0, 4), std::string_view("a\0b\x1b", 4)) << "JSON within";
 }
 
+TEST(Results, RangesOfMetricsReadBackAndHold) {
+  const TestFolder folder;
+  const auto path = folder.path() / "results.sqlite";
+  {
+    Results r(path, Access::write);
+    EXPECT_FALSE(r.range("accuracy").bounded());
+    r.set_ranges(std::vector<MetricRange>{{"accuracy", 0, 1, 500}, {"gain*", -2, 3}});
+    EXPECT_EQ(r.range("accuracy"), (Range{0, 1, 500})) << "at once";
+    r.record_model(model("a", 0, {{"accuracy", kFinalStep, 1 + 1e-7}, {"gain/1", 3, -2.0},
+                                  {"loss", kFinalStep, 17.0}, {"accuracy", 4, kNaN}}));
+    try {
+      r.record_model(model("a", 1, {{"accuracy", 20, 1.5}}));
+      ADD_FAILURE() << "kept a share of 1.5";
+    } catch (const UserError& e) {
+      EXPECT_NE(std::string(e.what()).find("'accuracy' of 'a' is 1.5 at seed 1"),
+                std::string::npos) << e.what();
+    }
+  }
+  const Results r(path, Access::read);
+  EXPECT_EQ(r.range("accuracy"), (Range{0, 1, 500}));
+  EXPECT_EQ(r.range("gain/1"), (Range{-2, 3}));
+  EXPECT_EQ(r.range("gain"), (Range{-2, 3}));
+  EXPECT_FALSE(r.range("again/1").bounded());
+  EXPECT_THROW(metric_ranges_from_json("[{}]"), UserError);
+}
+
+TEST(Results, PrimaryClaimsAndTheirSeedsReadBack) {
+  const TestFolder folder;
+  const auto path = folder.path() / "results.sqlite";
+  {
+    Results r(path, Access::write);
+    r.set_primary(std::vector<std::string>{"2"});
+    std::vector<ClaimRow> claims = {{"1", "one", {}, {}}, {"2", "two", {}, {}}};
+    claims[0].judgement.verdict = Verdict::waiting;
+    claims[1].judgement.seeds_wanted = 14;
+    r.set_claims(claims);
+  }
+  const Results r(path, Access::read);
+  EXPECT_FALSE(r.claims()[0].claim.primary);
+  EXPECT_EQ(r.claims()[0].judgement.verdict, Verdict::waiting);
+  EXPECT_TRUE(r.claims()[1].claim.primary);
+  EXPECT_EQ(r.claims()[1].judgement.seeds_wanted, 14);
+}
+
 TEST(Results, ARepeatedModelReplacesTheOldOne) {
   const TestFolder folder;
   Results r(folder.path() / "r.sqlite", Access::write);

@@ -1,0 +1,43 @@
+#include "lab/quantity.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace omni {
+namespace {
+
+const Quantity kA(0.9, {0, 1, 500}), kB(0.2, {0, 1, 500});
+
+TEST(Quantity, DifferencesOfSharesLieBetweenMinusOneAndOne) {
+  const Quantity d = kA - kB;
+  EXPECT_DOUBLE_EQ(d, 0.7);
+  EXPECT_EQ(d.range, (Range{-1, 1})) << "and are no share of so many cases";
+}
+
+TEST(Quantity, SumsAndMultiplesKeepTrack) {
+  EXPECT_EQ((kA + kB).range, (Range{0, 2}));
+  EXPECT_EQ((kA - 2 * kB).range, (Range{-2, 1}));
+  EXPECT_EQ((kA * -0.5).range, (Range{-0.5, 0}));
+  EXPECT_EQ((kA - 0.32).range, (Range{-0.32, 0.68}));
+  EXPECT_DOUBLE_EQ(kA - 2 * kB, 0.5);
+}
+
+TEST(Quantity, WhatElseIsMadeOfThemCanLieAnywhere) {
+  EXPECT_FALSE(Quantity(kA / kB).range.bounded());
+  EXPECT_FALSE((kA - Quantity(3.0)).range.bounded());
+  EXPECT_EQ(within(-0.4, -1, 1).range, (Range{-1, 1}));
+}
+
+TEST(Quantity, TheLeastOfSeveralIsMissingIfOneIs) {
+  const std::vector<Quantity> all = {kA, kB, kA - kB};
+  EXPECT_DOUBLE_EQ(least_of(all), 0.2);
+  EXPECT_EQ(least_of(all).range, (Range{-1, 1}));
+  for (const std::vector<Quantity>& some :
+       {std::vector<Quantity>{}, {kNaN, kA}, {kA, kNaN, kB}, {kA, kNaN}})
+    EXPECT_TRUE(std::isnan(least_of(some).value));
+  EXPECT_EQ(least_of(std::vector<Quantity>{kA, kB}).range, (Range{0, 1, 500}));
+}
+
+}  // namespace
+}  // namespace omni
