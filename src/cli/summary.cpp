@@ -1,9 +1,12 @@
 #include "cli/summary.h"
 
+#include <algorithm>
 #include <map>
+#include <utility>
 
 #include "base/text_table.h"
 #include "cli/screen.h"
+#include "report/answer.h"
 #include "report/sample.h"
 #include "report/text.h"
 #include "store/results.h"
@@ -38,19 +41,13 @@ void show_arms(const Results& results) {
   say("\n{}", lost ? table(rows, {1, 2, 3, 5}, 2) : table(rows, {1, 2, 4}, 2));
 }
 
-// What was measured beside what was wanted.
-std::string numbers_text(const Claim& claim, const Judgement& j) {
-  std::string text;
-  if (j.n > 0 && is_fact(claim.kind)) {
-    text = fmt::format("holds on {:.0f} of {} seeds", j.estimate * j.n, j.n);
-  } else if (j.n > 0) {
-    text = short_number(j.estimate);
-    if (j.interval.known()) text += " " + short_interval(j.interval);
-    text += fmt::format(", wanted {}, n = {}", wanted_text(claim), j.n);
-  }
+// What was measured beside what was wanted, and why that is no verdict.
+std::string numbers_text(const ClaimRow& row) {
+  const Judgement& j = row.judgement;
+  std::string text = measured_text(row);
   if (j.excluded > 0) text += fmt::format("{}{} left out", text.empty() ? "" : ", ", j.excluded);
-  if (!j.note.empty()) text += (text.empty() ? "" : ". ") + one_line(j.note);
-  return text;
+  if (j.verdict == Verdict::waiting || j.note.empty()) return text;
+  return text + (text.empty() ? "" : ". ") + one_line(j.note);
 }
 
 constexpr size_t kText = 14;  // the column where the text behind a verdict begins
@@ -62,21 +59,34 @@ void show_verdict(Verdict verdict, std::string_view text) {
       std::string_view(wrapped(text, kText)).substr(kText));
 }
 
-// Judged claims one by one; the others in a line per reason, for the report has them all.
+void show_answer(const Results& results) {
+  const Answer answer = answer_of(results);
+  say("\n{}", wrapped(one_line(answer.sentence), 0));
+  for (const std::string& note : answer.notes) write_out(wrapped(one_line(note), 2));
+}
+
+// Judged claims and estimates one by one, primary ones first; the others in a line per reason, for
+// the report has them all.
 void show_claims(const Results& results) {
-  const std::vector<ClaimRow> claims = results.claims();
+  const std::vector<ClaimRow> claims = in_order_of_judging(results.claims());
   if (claims.empty()) return;
   const std::string alpha = results.get(run_key::kAlpha);
   say("\nClaims, corrected together (Holm): any verdict is wrong with a chance below {}\n",
       alpha.empty() ? "0.05" : one_line(alpha));
   std::map<std::string, int> not_judged;
-  for (const auto& [id, text, claim, j] : claims) {
-    if (j.verdict == Verdict::not_judged) {
-      ++not_judged[one_line(j.note)];
+  const bool any_primary = std::ranges::any_of(claims, [](const ClaimRow& row) {
+    return row.claim.primary && row.judgement.verdict != Verdict::not_judged;
+  });
+  bool others = false;
+  if (any_primary) say("Primary\n");
+  for (const ClaimRow& row : claims) {
+    if (row.judgement.verdict == Verdict::not_judged) {
+      ++not_judged[one_line(row.judgement.note)];
       continue;
     }
-    show_verdict(j.verdict, one_line(text));
-    write_out(wrapped(numbers_text(claim, j), kText + 2));
+    if (any_primary && !row.claim.primary && !std::exchange(others, true)) say("Others\n");
+    show_verdict(row.judgement.verdict, one_line(row.text));
+    write_out(wrapped(numbers_text(row), kText + 2));
   }
   for (const auto& [why, n] : not_judged)
     show_verdict(Verdict::not_judged, fmt::format("{} {}{}{}", n, n == 1 ? "claim" : "claims",
@@ -88,6 +98,7 @@ void show_claims(const Results& results) {
 void show_results(const std::filesystem::path& path) {
   const RunFolder run = RunFolder::open(path);
   const Results results(run.results_path(), Access::read);
+  show_answer(results);
   show_arms(results);
   show_claims(results);
   if (const std::string why = results.get(run_key::kStandIn); !why.empty())

@@ -5,7 +5,8 @@
 
 namespace omni::cli {
 
-// The conditions with means and intervals, the claims with verdicts, and where the report is.
+// The answer in a sentence, the conditions with means and intervals, the claims with verdicts,
+// primary ones first, and where the report is.
 // UserError for a folder that holds no run.
 void show_results(const std::filesystem::path& run);
 

@@ -44,7 +44,8 @@ struct Difference {
 };
 
 // b - a: by seed where two or more seeds are in both, else of independent samples.
-Difference difference(const std::vector<SeedValue>& a, const std::vector<SeedValue>& b) {
+Difference difference(const std::vector<SeedValue>& a, const std::vector<SeedValue>& b,
+                      const Range& range) {
   std::map<int64_t, double> of_seed;
   for (const SeedValue& v : a) of_seed[v.seed] = v.value;
   std::vector<double> x, y;
@@ -54,11 +55,11 @@ Difference difference(const std::vector<SeedValue>& a, const std::vector<SeedVal
       y.push_back(v.value);
     }
   if (x.size() >= 2) {
-    const Summary d = paired_difference(y, x);
+    const Summary d = paired_difference(y, x, 0.95, range);
     return {d, cohen_d_paired(y, x), fmt::format("paired, n = {}, d_z", d.n)};
   }
   const std::vector<double> p = numbers(a), q = numbers(b);
-  return {welch_difference(q, p), cohen_d_unpaired(q, p), "unpaired, d_s"};
+  return {welch_difference(q, p, 0.95, range), cohen_d_unpaired(q, p), "unpaired, d_s"};
 }
 
 }  // namespace
@@ -89,7 +90,8 @@ std::string compare_runs(const std::filesystem::path& path_a, const std::filesys
       if (std::ranges::find(arms_b, arm.name, &ArmInfo::name) == arms_b.end()) continue;
       const auto x = a.results.values(metric, arm.name), y = b.results.values(metric, arm.name);
       if (x.empty() || y.empty()) continue;
-      const Difference d = difference(x, y);
+      const Range range = hull(a.results.range(metric), b.results.range(metric));
+      const Difference d = difference(x, y, range);
       const Sample of_a = final_sample(a.results, counts_a, metric, arm.name);
       const Sample of_b = final_sample(b.results, counts_b, metric, arm.name);
       rows.push_back({one_line(metric), one_line(arm.name), mean_text(of_a.summary),

@@ -67,12 +67,15 @@ std::string shortened(std::string_view text, double width, double font_size) {
 }
 
 Summary Summaries::final(const std::string& metric, const std::string& arm) const {
-  return of(results_.values(metric, arm), arm);
+  return of(results_.values(metric, arm), metric, arm);
 }
 
-Summary Summaries::of(const std::vector<SeedValue>& values, const std::string& arm) const {
+Summary Summaries::of(const std::vector<SeedValue>& values, const std::string& metric,
+                      const std::string& arm) const {
   const auto count = counts_.find(arm);
-  return sample_of(values, count == counts_.end() ? ArmCount{} : count->second).summary;
+  return sample_of(values, count == counts_.end() ? ArmCount{} : count->second,
+                   results_.range(metric))
+      .summary;
 }
 
 bool has_interval(const Summary& s) {

@@ -33,7 +33,8 @@ class Summaries {
  public:
   explicit Summaries(const Results& results) : results_(results), counts_(results.counts()) {}
   Summary final(const std::string& metric, const std::string& arm) const;
-  Summary of(const std::vector<SeedValue>& values, const std::string& arm) const;
+  Summary of(const std::vector<SeedValue>& values, const std::string& metric,
+             const std::string& arm) const;
 
  private:
   const Results& results_;

@@ -23,7 +23,7 @@ std::vector<Point> points_of(const Results& results, const Summaries& summaries,
     points.push_back({x, summaries.final(metric, arm)});
   if (series.points.empty())
     for (const auto& [step, values] : results.curve(series.metric, series.arm))
-      points.push_back({static_cast<double>(step), summaries.of(values, series.arm)});
+      points.push_back({static_cast<double>(step), summaries.of(values, series.metric, series.arm)});
   std::erase_if(points, [](const Point& p) { return !std::isfinite(p.x) || p.y.n == 0; });
   std::ranges::stable_sort(points, {}, &Point::x);
   return points;

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "report/answer.h"
 #include "report/sample.h"
 #include "report/style.h"
 #include "report/text.h"
@@ -16,82 +17,17 @@ namespace omni {
 
 namespace {
 
-// "3 claims", "1 claim".
-std::string count_of(size_t n, std::string_view noun) {
-  return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
-}
-
 std::string chip(Verdict verdict) {
   std::string kind(name_of(verdict));
   std::ranges::replace(kind, ' ', '-');
   return fmt::format("<span class=\"chip {}\">{}</span>", kind, name_of(verdict));
 }
 
-std::string quoted_list(const std::vector<ClaimRow>& claims, Verdict verdict,
-                        std::string_view word) {
-  std::string list;
-  for (const ClaimRow& c : claims)
-    if (c.judgement.verdict == verdict) list += (list.empty() ? "" : "; ") + c.text;
-  return list.empty() ? "" : fmt::format("<p>{}: {}.</p>\n", word, escape_html(list));
-}
-
-struct Totals {
-  size_t ok = 0, diverged = 0, failed = 0, seeds = 0;
-  size_t models() const { return ok + diverged + failed; }
-};
-
-Totals count_all(const Results& results) {
-  Totals t;
-  std::set<int64_t> seeds;
-  for (const ModelResult& m : results.models()) {
-    seeds.insert(m.seed);
-    ++(m.status == ModelStatus::ok         ? t.ok
-       : m.status == ModelStatus::diverged ? t.diverged
-                                           : t.failed);
-  }
-  t.seeds = seeds.size();
-  return t;
-}
-
-std::string left_out_text(const Totals& t) {
-  std::vector<std::string> parts;
-  if (t.diverged) parts.push_back(fmt::format("{} diverged", t.diverged));
-  if (t.failed) parts.push_back(fmt::format("{} failed", t.failed));
-  if (parts.empty()) return "none of which diverged";
-  const bool one = t.diverged + t.failed == 1;
-  return fmt::format("of which {} and {} left out of all means",
-                     fmt::join(parts, " and "), one ? "is" : "are");
-}
-
-std::string answer(const std::vector<ClaimRow>& claims, const Totals& totals) {
-  size_t judged = 0;
-  std::map<Verdict, size_t> n;
-  for (const ClaimRow& c : claims) {
-    ++n[c.judgement.verdict];
-    judged += c.judgement.verdict != Verdict::not_judged;
-  }
-  std::string text = "<div class=\"answer\">\n<p>";
-  if (judged == 0) {
-    text += claims.empty() ? "No claims were written for this run."
-                           : "No claim was judged in this run.";
-  } else if (n[Verdict::supported] == judged) {
-    text += judged == 1 ? "<strong>The claim is supported.</strong>"
-                        : fmt::format("<strong>All {} claims are supported.</strong>", judged);
-  } else {
-    text += fmt::format("<strong>{} of {} supported</strong>, {} refuted, {} undecided.",
-                        n[Verdict::supported], count_of(judged, "claim"), n[Verdict::refuted],
-                        n[Verdict::undecided]);
-  }
-  if (judged > 0 && n[Verdict::not_judged] > 0)
-    text += fmt::format(" {} reported without a verdict.",
-                        n[Verdict::not_judged] == 1 ? std::string("One more is")
-                                                    : fmt::format("{} more are",
-                                                                  n[Verdict::not_judged]));
-  text += fmt::format(" Based on {}, {}, over {}.</p>\n", count_of(totals.models(), "model"),
-                      left_out_text(totals),
-                      totals.seeds == 1 ? "1 seed" : count_of(totals.seeds, "paired seed"));
-  text += quoted_list(claims, Verdict::refuted, "Refuted");
-  text += quoted_list(claims, Verdict::undecided, "Undecided");
+std::string answer_box(const Results& results) {
+  const Answer answer = answer_of(results);
+  std::string text = "<div class=\"answer\">\n<p><strong>" + escape_html(answer.sentence) +
+                     "</strong></p>\n";
+  for (const std::string& note : answer.notes) text += "<p>" + escape_html(note) + "</p>\n";
   return text + "</div>\n";
 }
 
@@ -128,6 +64,27 @@ std::string ruler(const ClaimRow& row) {
                            at(j.estimate));
 }
 
+// How the claims of this page were judged together.
+std::string rules_of_judging(const std::vector<ClaimRow>& claims, const std::string& alpha) {
+  const bool any_primary =
+      std::ranges::any_of(claims, [](const ClaimRow& row) { return row.claim.primary; });
+  return fmt::format(
+      "<p class=\"note\">Claims and thresholds were written before the run. All claims of this page "
+      "are corrected together: {} that any verdict is wrong stays below {}. Supported: the whole "
+      "interval lies where the claim wants it (green). Refuted: wholly outside. Otherwise undecided. "
+      "Means have two-sided Student t-intervals over seeds; those of shares and of other quantities "
+      "with a range are taken on a scale that keeps them inside of it. Rates have exact "
+      "(Clopper–Pearson) intervals. Exact facts must hold on every seed. Left out: seeds on which a "
+      "model that the claim speaks of diverged, failed or gave no value. d<sub>z</sub> is Cohen’s "
+      "effect size of paired differences; “SD from threshold” counts standard deviations between "
+      "seeds.</p>\n",
+      any_primary ? "primary ones first, by Holm’s procedure; the others only if every primary one is "
+                    "decided, by Holm’s procedure with half of the chance of error, else they are "
+                    "estimates with plain 95 % intervals. So the chance"
+                  : "Holm’s procedure sets the levels shown so that the chance",
+      escape_html(alpha));
+}
+
 std::string claims_table(const std::vector<ClaimRow>& claims, const std::string& alpha) {
   if (claims.empty()) return "";
   std::string html =
@@ -154,32 +111,22 @@ std::string claims_table(const std::vector<ClaimRow>& claims, const std::string&
             ? ""
             : fmt::format("<div class=\"note\">{}&nbsp;left&nbsp;out</div>", j.excluded);
     html += fmt::format(
-        "<tr><td class=\"claim\">{}{}</td><td>{}</td><td class=\"number\">{}</td>"
+        "<tr><td class=\"claim\">{}{}{}</td><td>{}</td><td class=\"number\">{}</td>"
         "<td class=\"number\">{}</td><td class=\"number\">{}{}{}</td>"
         "<td class=\"number\">{}{}</td><td class=\"number\">{}</td></tr>\n",
-        escape_html(row.text), note, chip(j.verdict), escape_html(wanted_text(row.claim)),
+        row.claim.primary ? "<div class=\"mark\">primary</div>" : "", escape_html(row.text), note,
+        chip(j.verdict), escape_html(wanted_text(row.claim)),
         short_number(j.estimate), short_interval(j.interval), ruler(row), level, n, left_out, effect);
   }
-  html += "</tbody></table></div>\n";
-  html += fmt::format(
-      "<p class=\"note\">Claims and thresholds were written before the run. Means have two-sided "
-      "Student t-intervals over seeds, rates exact (Clopper–Pearson) intervals. All claims of this "
-      "page are corrected together: Holm’s procedure sets the levels shown so that the chance that "
-      "any verdict is wrong stays below {}. Left out: seeds on which a model that the claim speaks "
-      "of diverged, failed or gave no value. Supported: the "
-      "whole interval lies where the claim wants it (green). Refuted: wholly outside. Otherwise "
-      "undecided. Exact facts must hold on every seed. d<sub>z</sub> is Cohen’s effect size of "
-      "paired differences; “SD from threshold” counts standard deviations between seeds.</p>\n",
-      escape_html(alpha));
-  return html;
+  return html + "</tbody></table></div>\n" + rules_of_judging(claims, alpha);
 }
 
-std::string figures_section(const Results& results, const std::vector<FigureRow>& figures,
-                            const std::vector<DrawnFigure>& drawn) {
-  if (figures.empty()) return "";
+// Figures from..to-1; their numbers are their places among all.
+std::string figures_html(const Results& results, const std::vector<FigureRow>& figures,
+                         const std::vector<DrawnFigure>& drawn, size_t from, size_t to) {
   const auto counts = results.counts();
-  std::string html = "<h2>Figures</h2>\n";
-  for (size_t i = 0; i < figures.size(); ++i) {
+  std::string html;
+  for (size_t i = from; i < std::min(to, figures.size()); ++i) {
     const FigureRow& f = figures[i];
     const std::string& reason = drawn[i].empty_because;
     const std::string lost = lost_models_text(counts, drawn[i].arms);
@@ -238,8 +185,8 @@ std::string arms_table(const Results& results) {
             : "");
   }
   return html + "</tbody></table></div>\n"
-         "<p class=\"note\">Intervals of this table and of the figures are plain 95 % t-intervals, "
-         "not adjusted for how many there are. Models that diverged or failed are left out of "
+         "<p class=\"note\">Intervals of this table and of the figures are plain 95 % intervals, "
+         "not adjusted for how many there are; see below the claims for how they are made. Models that diverged or failed are left out of "
          "means and counted.</p>\n";
 }
 
@@ -258,8 +205,11 @@ std::string all_metrics(const Results& results) {
       const Sample sample = final_sample(results, counts, name, arm.name);
       const Summary& s = sample.summary;
       html += "<td class=\"number\">" + short_number(s.mean);
-      if (s.interval.known())
-        html += "<div class=\"note\">± " + short_number(s.interval.high - s.mean) + "</div>";
+      if (s.interval.known())  // in a range it need not be even on both sides
+        html += "<div class=\"note\">" +
+                (results.range(name).bounded() ? short_interval(s.interval)
+                                               : "± " + short_number(s.interval.high - s.mean)) +
+                "</div>";
       if (s.n > 0)
         html += fmt::format("<div class=\"note\">n = {}{}</div>", s.n,
                             s.excluded == 0 ? "" : ", " + sample.left_out());
@@ -332,7 +282,6 @@ std::string report_page(const RunFolder& run, const Results& results,
   const Manifest& m = run.manifest();
   const std::vector<FigureRow> figures = results.figures();
   check(figures.size() == drawn.size(), "{} figures, {} drawn", figures.size(), drawn.size());
-  const std::vector<ClaimRow> claims = results.claims();
   std::string title = results.get(run_key::kTitle);
   if (title.empty()) title = m.experiment;
   std::string alpha = results.get(run_key::kAlpha);
@@ -359,9 +308,12 @@ std::string report_page(const RunFolder& run, const Results& results,
   if (!stand_in.empty())
     html += fmt::format("<div class=\"banner\"><strong>Stand-in data: {}.</strong> {}</div>\n",
                         escape_html(data), escape_html(stand_in));
-  html += answer(claims, count_all(results));
-  html += claims_table(claims, alpha);
-  html += figures_section(results, figures, drawn);
+  // The answer, the figure that shows it, what it rests on; then all else.
+  html += answer_box(results);
+  html += figures_html(results, figures, drawn, 0, 1);
+  html += claims_table(in_order_of_judging(results.claims()), alpha);
+  if (figures.size() > 1)
+    html += "<h2>More figures</h2>\n" + figures_html(results, figures, drawn, 1, figures.size());
   html += arms_table(results);
   html += all_metrics(results);
   html += text_sections(results);

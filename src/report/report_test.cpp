@@ -7,8 +7,10 @@
 
 #include "base/error.h"
 #include "base/test_folder.h"
+#include "report/answer.h"
 #include "report/figure.h"
 #include "report/gnuplot.h"
+#include "report/sample.h"
 #include "report/test_run.h"
 #include "report/text.h"
 
@@ -152,6 +154,88 @@ TEST_F(ReportTest, BuildsThatMayDifferAreNotReportedTogether) {
   write_report(run);
   EXPECT_NE(read_file(run / "report.html").find("got the same bits"), std::string::npos);
   EXPECT_NE(compare_runs(run, other).find("accuracy"), std::string::npos);
+}
+
+// A run of one primary claim, the last of its list, on a share; `spread` of it over six seeds.
+void make_primary_run(const std::filesystem::path& path, double spread) {
+  Manifest m;
+  m.experiment = "primary";
+  RunFolder run = RunFolder::create(path, m, "");
+  Results r(run.results_path(), Access::write);
+  r.set(run_key::kMetric, "recall");
+  r.set_ranges(std::vector<MetricRange>{{"recall"}});
+  r.set_primary(std::vector<std::string>{"p"});
+  std::vector<double> values;
+  for (int seed = 0; seed < 6; ++seed) {
+    values.push_back(1 - spread * seed * seed / 25.0);
+    r.record_model({"a", seed, ModelStatus::ok, -1, "", {{"recall", kFinalStep, values.back()},
+                                                         {"loss", kFinalStep, 1.0}}});
+  }
+  Claim other{.threshold = 0.5}, primary{.threshold = 0.9};
+  primary.primary = true;
+  other.range = primary.range = {0, 1};
+  const std::vector<std::pair<Claim, std::vector<double>>> samples = {{other, values},
+                                                                      {primary, values}};
+  auto j = judge(samples);
+  plan_seeds(samples, j);
+  r.set_claims(std::vector<ClaimRow>{{"o", "Other claim", other, j[0]},
+                                     {"p", "It recalls", primary, j[1]}});
+  FigureRow first{"first", "Main", "", {}};
+  first.spec.metric = "recall";
+  FigureRow second = first;
+  second.id = "second";
+  r.set_figures(std::vector{first, second});
+  run.set_status(RunStatus::finished, 1);
+}
+
+TEST_F(ReportTest, OpensWithTheAnswerThenTheMainFigureThenTheClaims) {
+  make_primary_run(run, 0.05);
+  write_report(run);
+  const std::string page = read_file(run / "report.html");
+  const std::vector<std::string> order = {
+      "<strong>Supported: It recalls (0.982 [0.9", "Other claims: 1 supported.", "Figure 1.",
+      ">primary</div>It recalls", "Other claim</td>", "More figures", "Figure 2."};
+  size_t at = 0;
+  for (const std::string& part : order) {
+    const size_t found = page.find(part, at);
+    ASSERT_NE(found, std::string::npos) << part;
+    at = found;
+  }
+}
+
+TEST_F(ReportTest, AnOpenPrimaryClaimSaysHowManySeedsDecideIt) {
+  make_primary_run(run, 0.4);
+  const Results results(run / "results.sqlite", Access::read);
+  const int wanted = results.claims()[1].judgement.seeds_wanted;
+  EXPECT_GT(wanted, 6);
+  const Answer answer = answer_of(results);
+  EXPECT_EQ(answer.sentence.find("Undecided: It recalls (0.853 ["), 0U) << answer.sentence;
+  ASSERT_EQ(answer.notes.size(), 2U);
+  EXPECT_NE(answer.notes[0].find(fmt::format("This run has 6 seeds; about {} would", wanted)),
+            std::string::npos) << answer.notes[0];
+  EXPECT_NE(answer.notes[0].find(fmt::format("--seeds 6..{}", 5 + wanted)), std::string::npos);
+  EXPECT_EQ(answer.notes[1].find("1 other claim waits for that"), 0U);
+  write_report(run);
+  const std::string page = read_file(run / "report.html");
+  EXPECT_NE(page.find("chip estimate"), std::string::npos);
+}
+
+// Tables, figures, their data and comparisons.
+TEST_F(ReportTest, IntervalsOfSharesStayInTheirRange) {
+  const auto other = folder.path() / "other";
+  make_primary_run(run, 0.1);
+  make_primary_run(other, 0.4);
+  const Results results(run / "results.sqlite", Access::read);
+  const Summary s = final_sample(results, results.counts(), "recall", "a").summary;
+  EXPECT_LT(s.interval.high, 1);
+  std::vector<double> values;
+  for (const SeedValue& v : results.values("recall", "a")) values.push_back(v.value);
+  EXPECT_GT(summarize(values).interval.high, 1) << "as Student's does not";
+  const std::string csv = draw_figure(results, results.figures()[0]).csv;
+  EXPECT_NE(csv.find(fmt::format(",{},{},6,0\n", s.interval.low, s.interval.high)),
+            std::string::npos) << csv;
+  const std::string text = compare_runs(run, other);
+  EXPECT_NE(text.find(short_interval(s.interval)), std::string::npos) << text;
 }
 
 TEST_F(ReportTest, OneSeedGivesAReportWithoutIntervals) {

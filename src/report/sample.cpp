@@ -28,17 +28,17 @@ std::string Sample::left_out() const {
   return counts_text(diverged, failed, summary.excluded - diverged - failed);
 }
 
-Sample sample_of(const std::vector<SeedValue>& values, const ArmCount& count) {
+Sample sample_of(const std::vector<SeedValue>& values, const ArmCount& count, const Range& range) {
   std::vector<double> numbers;
   for (const SeedValue& v : values) numbers.push_back(v.value);
-  Sample s{summarize(numbers), count.diverged, count.failed};
+  Sample s{summarize(numbers, 0.95, range), count.diverged, count.failed};
   s.summary.excluded = std::max(count.ok - s.summary.n, 0) + count.diverged + count.failed;
   return s;
 }
 
 Sample final_sample(const Results& results, const std::map<std::string, ArmCount>& counts,
                     const std::string& metric, const std::string& arm) {
-  return sample_of(results.values(metric, arm), find(counts, arm));
+  return sample_of(results.values(metric, arm), find(counts, arm), results.range(metric));
 }
 
 std::string lost_models_text(const std::map<std::string, ArmCount>& counts,

@@ -18,8 +18,8 @@ struct Sample {
   std::string left_out() const;    // "1 diverged, 2 failed, 1 without value"; empty if none is
 };
 
-// From `values` of an arm of `count` models.
-Sample sample_of(const std::vector<SeedValue>& values, const ArmCount& count);
+// From `values`, of a metric of that range, of an arm of `count` models.
+Sample sample_of(const std::vector<SeedValue>& values, const ArmCount& count, const Range& range);
 
 // Of the final values. `counts` are results.counts(), asked for once by whoever needs many.
 Sample final_sample(const Results& results, const std::map<std::string, ArmCount>& counts,

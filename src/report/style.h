@@ -43,12 +43,14 @@ font-size:.86rem}
 th:first-child,td:first-child{padding-left:0}th:last-child,td:last-child{padding-right:0}
 td.claim{min-width:16rem}td.number .note{white-space:normal;overflow-wrap:normal}
 .note{color:var(--soft);font-size:.8rem;margin:.25rem 0 0}
+.mark{font:600 .68rem/1.3 system-ui,-apple-system,"Segoe UI","DejaVu Sans",sans-serif;
+text-transform:uppercase;letter-spacing:.06em;color:var(--accent)}
 .chip{display:inline-block;border-radius:1em;padding:.12em .75em;font-size:.78rem;font-weight:600;
 white-space:nowrap}
 .supported{color:var(--yes);background:var(--yes-wash)}
 .refuted{color:var(--no);background:var(--no-wash)}
 .undecided{color:var(--open);background:var(--open-wash)}
-.not-judged{color:var(--none);background:var(--none-wash)}
+.not-judged,.estimate{color:var(--none);background:var(--none-wash)}
 .ruler{display:block;width:130px;height:22px;margin:.2rem 0 0 auto}
 .ruler .wanted{fill:var(--yes-wash)}.ruler .edge{stroke:var(--axis);stroke-width:1;
 stroke-dasharray:2 2}

@@ -44,6 +44,7 @@ inline void make_test_run(const std::filesystem::path& path, int seeds = 8, doub
   r.set(run_key::kMetric, "accuracy");
   r.set(run_key::kMetricLabel, "test accuracy");
 
+  if (shift == 0) r.set_ranges(std::vector<MetricRange>{{"accuracy", 0, 1, 1000}});
   struct Arm {
     const char *name, *label;
     double mean, deviation, published;
