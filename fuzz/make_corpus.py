@@ -252,6 +252,18 @@ put_all("figure_spec", "bad", {
     "deep-series": '{"kind": "bars", "series": ' + "[" * 9000 + "]" * 9000 + "}",
     "deep-reference": '{"kind": "bars", "reference": {"a": ' + "[" * 9000 + "]" * 9000 + "}}"})
 
+put_all("metric_ranges", "good", {
+    "none": "[]", "empty": "",
+    "share": '[{"metric": "accuracy", "low": 0, "high": 1, "cases": 500}]',
+    "several": json.dumps([{"metric": "forget*", "low": -1, "high": 1.5, "cases": 0},
+                           {"metric": "*", "low": 1e-300, "high": 1e300, "cases": 0}])})
+put_all("metric_ranges", "bad", {
+    "text": "accuracy", "object": "{}", "number": "7", "no-low": '[{"metric": "a"}]',
+    "low-text": '[{"metric": "a", "low": "0", "high": 1, "cases": 0}]',
+    "infinite": '[{"metric": "a", "low": 0, "high": 1e999, "cases": 0}]',
+    "missing": '[{"metric": "a", "low": null, "high": 1, "cases": 0}]',
+    "deep": "[" * 9000 + "]" * 9000})
+
 GPT2 = {"model_type": "gpt2", "vocab_size": 61, "n_positions": 16, "n_embd": 16, "n_layer": 2,
         "n_head": 4}
 NEO = {"model_type": "gpt_neo", "vocab_size": 61, "max_position_embeddings": 16, "hidden_size": 16,

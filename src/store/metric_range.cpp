@@ -28,7 +28,9 @@ std::string to_json(std::span<const MetricRange> ranges) {
 std::vector<MetricRange> metric_ranges_from_json(const std::string& text) {
   std::vector<MetricRange> ranges;
   try {
-    for (const json& j : json::parse(text.empty() ? "[]" : text))
+    const json list = json::parse(text.empty() ? "[]" : text);
+    require(list.is_array(), "the ranges of metrics in the results are damaged: they are no list");
+    for (const json& j : list)
       ranges.push_back({j.at("metric"), j.at("low"), j.at("high"), j.at("cases")});
   } catch (const json::exception& e) {
     fail_user("the ranges of metrics in the results are damaged: {}", e.what());
