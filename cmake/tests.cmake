@@ -44,6 +44,8 @@ add_dependencies(omni_faults omniscale omni_failing_files)
 
 # Folders whose tests run again with every optional pass switched off.
 set(passes_folders ops engine nn)
+# Folders whose tests run again, as one, on every lower instruction set of the vector loops.
+set(vector_folders cpu ops)
 
 function(add_tests name label timeout)
   if(OMNI_SANITIZE)  # each step takes many times as long
@@ -53,6 +55,11 @@ function(add_tests name label timeout)
   target_link_libraries(test_${name} PRIVATE omni_testing)
   if(name MATCHES "^faults")
     target_link_libraries(test_${name} PRIVATE omni_faults)
+  endif()
+  if(name IN_LIST vector_folders)
+    target_sources(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/every_target.cpp)
+    add_test(NAME ${name}/EveryTarget COMMAND test_${name} --every-target)
+    set_tests_properties(${name}/EveryTarget PROPERTIES LABELS ${label} TIMEOUT 3000)
   endif()
   if(name MATCHES "^(experiments|tests)")  # objects reach only those who name them
     target_link_libraries(test_${name} PRIVATE omni_experiments)

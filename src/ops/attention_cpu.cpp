@@ -25,54 +25,85 @@ namespace hn = hwy::HWY_NAMESPACE;
 const HWY_CAPPED(float, 16) d;
 using V = hn::Vec<decltype(d)>;
 
-// Calls body(i, lanes) for whole vectors and body(i, mask) for what is left.
+// A vector of consecutive floats, at any address.
+struct Whole {
+  HWY_INLINE V load(const float* x) const { return hn::LoadU(d, x); }
+  HWY_INLINE void store(V v, float* out) const { hn::StoreU(v, d, out); }
+  HWY_INLINE V or_else(V v, V) const { return v; }
+};
+
+// The first n floats of one, less than a whole; beyond them nothing is read or written, and loaded
+// lanes are 0. Highway's masked loads and stores are that, and take any address, where the
+// processor has instructions for them, which is where it says that they cannot fault.
+struct Part {
+  int64_t n;
+
+  HWY_INLINE V load(const float* x) const {
+#if HWY_MEM_OPS_MIGHT_FAULT
+    HWY_ALIGN float some[hn::MaxLanes(d)] = {};
+    std::copy_n(x, n, some);
+    return hn::Load(d, some);
+#else
+    return hn::MaskedLoad(mask(), d, x);
+#endif
+  }
+  HWY_INLINE void store(V v, float* out) const {
+#if HWY_MEM_OPS_MIGHT_FAULT
+    HWY_ALIGN float some[hn::MaxLanes(d)];
+    hn::Store(v, d, some);
+    std::copy_n(some, n, out);
+#else
+    hn::BlendedStore(v, mask(), d, out);
+#endif
+  }
+  HWY_INLINE V or_else(V v, V other) const { return hn::IfThenElse(mask(), v, other); }
+
+ private:
+  HWY_INLINE hn::Mask<decltype(d)> mask() const { return hn::FirstN(d, n); }
+};
+
+// Calls body(i, Whole) for whole vectors from element i on and body(i, Part) for what is left of n.
 template <class Body>
 HWY_INLINE void for_vectors(int64_t n, const Body& body) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) body(i, hn::FirstN(d, lanes));
-  if (i < n) body(i, hn::FirstN(d, n - i));
+  for (; i + lanes <= n; i += lanes) body(i, Whole());
+  if (i < n) body(i, Part{n - i});
 }
 
 // Scores of n visible keys become weights that add up to 1. A NaN makes all of them NaN.
 void weigh(float* row, int64_t n, float scale) {
   V most = hn::Set(d, row[0]), total = hn::Zero(d);
-  for_vectors(n, [&](int64_t i, auto mask) {
-    most = hn::Max(most, hn::IfThenElse(mask, hn::MaskedLoad(mask, d, row + i), most));
-  });
+  for_vectors(n, [&](int64_t i, auto lanes)
+                     HWY_ATTR { most = hn::Max(most, lanes.or_else(lanes.load(row + i), most)); });
   const V largest = hn::MaxOfLanes(d, most), factor = hn::Set(d, scale);
-  for_vectors(n, [&](int64_t i, auto mask) {
-    const V x = hn::Mul(hn::Sub(hn::MaskedLoad(mask, d, row + i), largest), factor);
+  for_vectors(n, [&](int64_t i, auto lanes) HWY_ATTR {
+    const V x = hn::Mul(hn::Sub(lanes.load(row + i), largest), factor);
     const V e = hn::IfThenElse(hn::Eq(x, x), hn::Exp(d, x), x);
-    const V mine = hn::IfThenElseZero(mask, e);
-    total = hn::Add(total, mine);
-    hn::BlendedStore(mine, mask, d, row + i);
+    total = hn::Add(total, lanes.or_else(e, hn::Zero(d)));
+    lanes.store(e, row + i);
   });
   const V inverse = hn::Div(hn::Set(d, 1.f), hn::SumOfLanes(d, total));
-  for_vectors(n, [&](int64_t i, auto mask) {
-    hn::BlendedStore(hn::Mul(hn::MaskedLoad(mask, d, row + i), inverse), mask, d, row + i);
-  });
+  for_vectors(n, [&](int64_t i, auto lanes)
+                     HWY_ATTR { lanes.store(hn::Mul(lanes.load(row + i), inverse), row + i); });
 }
 
 // Gradients of weights p, in dp, become gradients of the scores before scaling.
 void weigh_back(const float* p, float* dp, int64_t n, float scale) {
   V dot = hn::Zero(d);
-  for_vectors(n, [&](int64_t i, auto mask) {
-    dot = hn::MulAdd(hn::MaskedLoad(mask, d, p + i), hn::MaskedLoad(mask, d, dp + i), dot);
-  });
+  for_vectors(n, [&](int64_t i, auto lanes)
+                     HWY_ATTR { dot = hn::MulAdd(lanes.load(p + i), lanes.load(dp + i), dot); });
   const V mean = hn::SumOfLanes(d, dot), factor = hn::Set(d, scale);
-  for_vectors(n, [&](int64_t i, auto mask) {
-    const V centred = hn::Sub(hn::MaskedLoad(mask, d, dp + i), mean);
-    const V ds = hn::Mul(hn::Mul(hn::MaskedLoad(mask, d, p + i), centred), factor);
-    hn::BlendedStore(ds, mask, d, dp + i);
+  for_vectors(n, [&](int64_t i, auto lanes) HWY_ATTR {
+    const V centred = hn::Sub(lanes.load(dp + i), mean);
+    lanes.store(hn::Mul(hn::Mul(lanes.load(p + i), centred), factor), dp + i);
   });
 }
 
 void add_to(const float* x, float* out, int64_t rows, int64_t width, int64_t stride) {
   for (int64_t r = 0; r < rows; ++r, x += width, out += stride)
-    for_vectors(width, [&](int64_t i, auto mask) {
-      const V sum = hn::Add(hn::MaskedLoad(mask, d, out + i), hn::MaskedLoad(mask, d, x + i));
-      hn::BlendedStore(sum, mask, d, out + i);
+    for_vectors(width, [&](int64_t i, auto lanes) HWY_ATTR {
+      lanes.store(hn::Add(lanes.load(out + i), lanes.load(x + i)), out + i);
     });
 }
 

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/reduce.h"
@@ -74,6 +77,15 @@ TEST(Attention, PatternAndMixtureAreItsHalves) {
     check_op([&](Values v) { return attention_pattern(v[0], v[1], c.options); },
              {c.inputs()[0], c.inputs()[1]}, {.tolerance = 2e-5, .gradient_tolerance = 1e-4});
   }
+}
+
+TEST(Attention, ANaNReachesThosePositionsThatSeeIt) {
+  const Case c{1, 21, 21, 3, {.heads = 1}};  // rows of weights begin at odd places
+  std::vector<In> in = c.inputs();
+  constexpr size_t kFirst = 9;
+  in[1].values[kFirst * 3] = std::numeric_limits<double>::quiet_NaN();
+  const auto y = evaluate([&](Values v) { return attention(v[0], v[1], v[2], c.options); }, in);
+  for (size_t i = 0; i < y.v.size(); ++i) EXPECT_EQ(std::isnan(y.v[i]), i / 3 >= kFirst) << i;
 }
 
 TEST(Attention, SecondDerivative) {
