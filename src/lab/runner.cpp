@@ -1,7 +1,5 @@
 #include "lab/runner.h"
 
-#include <dnnl.h>
-
 #include <algorithm>
 #include <chrono>
 #include <deque>
@@ -14,6 +12,7 @@
 
 #include "base/build_info.h"
 #include "base/machine.h"
+#include "engine/kernels.h"
 #include "engine/passes.h"
 #include "lab/declarations.h"
 #include "lab/judging.h"
@@ -220,8 +219,7 @@ std::string program_of(const RunRequest& request) {
 }
 
 std::string machine_text() {
-  const dnnl_version_t* v = dnnl_version();
-  return fmt::format("{}, oneDNN {}.{}.{}", machine_description(), v->major, v->minor, v->patch);
+  return fmt::format("{}, {}", machine_description(), kernel_library());
 }
 
 // What each part of a seed would be trained by, weights aside.
