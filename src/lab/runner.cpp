@@ -362,12 +362,14 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
     WorkerOptions options = options_for(1);
     options.checkpoints = folder.checkpoints_path() / ("again-" + program);
     options.models.clear();
+    std::set<int64_t> said;
     for (const Origin& o : repeated) {
       Worker worker(options);
-      watcher.note(
-          fmt::format("seed {} is trained again, to see whether this build gives what was "
-                      "stored",
-                      o.seed));
+      if (said.insert(o.seed).second)
+        watcher.note(
+            fmt::format("seed {} is trained again, to see whether this build gives what "
+                        "was stored",
+                        o.seed));
       earlier.require_equal(o, run_job(r, worker, {o.seed, part_of(o)}));
     }
     if (!repeated.empty()) earlier.agreed();

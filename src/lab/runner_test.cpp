@@ -390,7 +390,7 @@ class TwoBuilds : public ::testing::Test {
 TEST_F(TwoBuilds, ThatDoTheSameEndAsOneWould) {
   EXPECT_EQ(begin().status, RunStatus::interrupted);
   EXPECT_EQ(end().status, RunStatus::finished);
-  EXPECT_NE(second.notes.find("2 seeds that it finished with the same graphs"), std::string::npos)
+  EXPECT_NE(second.notes.find("of 2 seeds with the same graphs"), std::string::npos)
       << second.notes;
   EXPECT_NE(second.notes.find("seed 0 is trained again"), std::string::npos) << second.notes;
   EXPECT_EQ(builds().seeds, (std::map<std::string, int>{{"aaaa", 2}, {"bbbb", 2}}));

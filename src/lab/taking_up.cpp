@@ -74,8 +74,8 @@ std::string TakingUp::forget_changed() {
       "{}).",
       fmt::join(others, ", "), program_);
   if (!kept.empty())
-    text += fmt::format(" {} seed{} that it finished with the same graphs and settings {} kept.",
-                        kept.size(), kept.size() == 1 ? "" : "s", kept.size() == 1 ? "is" : "are");
+    text += fmt::format(" What it finished of {} seed{} with the same graphs and settings is kept.",
+                        kept.size(), kept.size() == 1 ? "" : "s");
   if (!changed.empty())
     text += fmt::format(
         " Trained anew, because graphs, settings or Omniscale changed: {} of {} "
