@@ -107,7 +107,7 @@ class SettingsOf final : public Settings {
     return list;
   }
   const Conduct& conduct() const override { return conduct_; }
-  std::unique_ptr<Settings> clone() const override { return std::make_unique<SettingsOf>(s_); }
+  std::unique_ptr<Settings> clone() const override { return std::make_unique<SettingsOf>(*this); }
   void check() const override {
     if constexpr (requires { s_.check(); }) s_.check();
   }

@@ -219,5 +219,20 @@ TEST(Resolve, APathMayHoldAComma) {
   EXPECT_EQ(resolve_with({"text=" + path + ",none"}).variants.size(), 3u);
 }
 
+// Of every variant: what is copied from the base keeps all that was set.
+TEST(Resolve, WhatHappensOnDivergenceReachesEveryVariant) {
+  for (const auto& [text, wanted] : {std::pair{"keep", OnDivergence::keep},
+                                     {"stop-model", OnDivergence::stop_model},
+                                     {"stop-run", OnDivergence::stop_run}}) {
+    const std::string chosen = fmt::format("on_divergence={}", text);
+    for (const std::string& sweep : {"width=8", "width=8,16"}) {
+      const Resolved r = resolve_with({chosen, sweep});
+      for (const Variant& v : r.variants)
+        EXPECT_EQ(v.settings->conduct().when_diverging(), wanted) << chosen << ' ' << v.label;
+      EXPECT_NE(r.toml.find(fmt::format("on_divergence = \"{}\"", text)), std::string::npos);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace omni
