@@ -188,9 +188,11 @@ std::map<std::string, double> SteeringScalar::rank(Trial& t, const Seed& seed,
     for (int64_t i = 0; i < count; ++i) {
       double squares = 0;
       for (const float x : rows.subspan(i * wide, wide)) squares += double{x} * x;
-      cosines[i] = squares > 0 ? rows[i * wide + kDimension] / std::sqrt(squares) : 0;
+      cosines[i] = squares == 0 ? 0 : rows[i * wide + kDimension] / std::sqrt(squares);
     }
   }
+  const bool known = std::ranges::all_of(
+      cosines, [](double c) { return std::isfinite(c); });  // not of a model that has diverged
   // The sign of the dimension is an accident of each run.
   const double own = cosines[seed.words.word], sign = own < 0 ? -1 : 1;
   for (double& c : cosines) c *= sign;
@@ -201,8 +203,9 @@ std::map<std::string, double> SteeringScalar::rank(Trial& t, const Seed& seed,
     for (const int32_t i : ids) v.push_back(cosines[i]);
     return v;
   };
-  std::map<std::string, double> out = {
-      {"rank", static_cast<double>(larger + 1)}, {"cosine", std::abs(own)}, {"sign", sign}};
+  std::map<std::string, double> out = {{"rank", known ? static_cast<double>(larger + 1) : kNaN},
+                                       {"cosine", std::abs(own)},
+                                       {"sign", sign}};
   for (const Followers& f : seed.words.followers) {
     const Summary near = describe(values(f.words)), far = describe(values(f.others));
     const double error = far.deviation * std::sqrt(1.0 / near.n + 1.0 / far.n);
@@ -211,6 +214,7 @@ std::map<std::string, double> SteeringScalar::rank(Trial& t, const Seed& seed,
     out[f.name + "_standing_out"] = error > 0 ? (near.mean - far.mean) / error : kNaN;
   }
 
+  if (!known) std::ranges::fill(cosines, 0);
   std::vector<int32_t> order(cosines.size());
   std::iota(order.begin(), order.end(), 0);
   std::ranges::stable_sort(order, std::ranges::greater{}, [&](int32_t i) { return cosines[i]; });
@@ -287,7 +291,9 @@ std::map<std::string, double> SteeringScalar::sweep(Trial& t, const Seed& seed,
       gains(*s, fmt::format("@{}", at));
       out[fmt::format("perplexity@{}", at)] = s->perplexity / plain.perplexity;
     }
-    if (with.perplexity > kWorsePerplexity * plain.perplexity || with.word <= best.word) continue;
+    const bool better = with.perplexity <= kWorsePerplexity * plain.perplexity &&
+                        with.word > best.word;  // neither holds of NaN
+    if (!better) continue;
     best = with;
     opposite = against;
     out["best_push"] = c;
@@ -311,10 +317,11 @@ void SteeringScalar::write_samples(Trial& t, const Seed& seed, const Ensemble& m
     how.hooks = [&](Net& net) {
       push(net, constant(net.graph(), pushes_shown[column]), seed.options.width);
     };
-    const std::vector<Tokens> found =
+    const std::vector<std::optional<Tokens>> found =
         sample(seed.options, m[0], prompts, t.key().fold("samples"), how);
     for (int64_t i = 0; i < samples; ++i)
-      t.text("samples", i * std::ssize(pushes_shown) + column, words.decode(found[i]));
+      t.text("samples", i * std::ssize(pushes_shown) + column,
+             found[i] ? words.decode(*found[i]) : "(its logits are not finite)");
   }
 }
 

@@ -43,10 +43,12 @@ int sample_command(const SampleArguments& a) {
   s.stop = tokenizer.end_of_text();
   s.vocabulary = tokenizer.size();
   const std::vector<Tokens> prompts(static_cast<size_t>(a.samples), prompt);
-  const std::vector<Tokens> found =
+  const std::vector<std::optional<Tokens>> found =
       sample(options, model.view(), prompts, Key::of(a.seed).fold("sample"), s);
   for (size_t i = 0; i < found.size(); ++i) {
-    std::span<const int32_t> text = found[i];
+    require(found[i].has_value(),
+            "{}: the model's logits are not finite; its weights may have diverged", a.words[0]);
+    std::span<const int32_t> text = *found[i];
     if (!text.empty() && text.back() == s.stop) text = text.first(text.size() - 1);
     if (found.size() > 1) say("--- {} of {}\n", i + 1, found.size());
     say("{}{}\n", a.words[1], tokenizer.decode(text));

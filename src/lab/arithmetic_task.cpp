@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/statistics.h"
 #include "lab/sampling.h"
 #include "lab/text_cache.h"
 #include "nn/losses.h"
@@ -156,10 +157,13 @@ double ArithmeticTask::solved(Trial& t, const Ensemble& model,
   for (const Problem& p : asked) prompts.push_back(characters.encode(p.prompt));
   SamplingOptions greedy{.tokens = kMostAnswer, .drawing = {.temperature = 0}, .rows = 32};
   greedy.stop = characters.encode("\n").front();
-  const std::vector<Tokens> said = sample(network(), {&model, 0}, prompts, t.key(), greedy);
+  const std::vector<std::optional<Tokens>> said =
+      sample(network(), {&model, 0}, prompts, t.key(), greedy);
   double right = 0;
-  for (size_t i = 0; i < asked.size(); ++i)
-    right += is_right(asked[i], characters.decode(said[i])) ? 1 : 0;
+  for (size_t i = 0; i < asked.size(); ++i) {
+    if (!said[i]) return kNaN;
+    right += is_right(asked[i], characters.decode(*said[i])) ? 1 : 0;
+  }
   return right / static_cast<double>(asked.size());
 }
 

@@ -66,7 +66,8 @@ struct ArithmeticTask {
   // --- What a model answers ---
 
   // The share of test problems of these operations that it solves when it writes the answer itself,
-  // character by character, always the likeliest one, and its first number is read. 0 in a dry run.
+  // character by character, always the likeliest one, and its first number is read. 0 in a dry run;
+  // NaN where the logits of some answer are no numbers: the model has diverged.
   double solved(Trial& t, const Ensemble& model, std::span<const Operation> operations) const;
 
  private:

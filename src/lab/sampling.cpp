@@ -69,16 +69,13 @@ class Reading {
 
 }  // namespace
 
-int32_t draw_token(std::span<const float> logits, const Drawing& d, double uniform) {
+std::optional<int32_t> draw_token(std::span<const float> logits, const Drawing& d, double uniform) {
   require(!logits.empty() && d.temperature >= 0 && d.top_k >= 0,
           "sampling: temperature and top-k must be at least 0, got {} and {}", d.temperature,
           d.top_k);
   float most = logits[0];
   for (const float x : logits) most = x > most || std::isnan(x) ? x : most;
-  require(std::isfinite(most),
-          "sampling: the largest logit is {}; the model's weights may have "
-          "diverged",
-          most);
+  if (!std::isfinite(most)) return std::nullopt;
   if (d.temperature == 0 || d.top_k == 1)
     return static_cast<int32_t>(std::ranges::find(logits, most) - logits.begin());
   std::vector<int32_t> ids;
@@ -219,7 +216,7 @@ class Batch {
  public:
   Batch(Decoder& decoder, std::span<const Tokens> prompts, const SamplingOptions& s,
         int64_t vocabulary)
-      : decoder_(decoder), s_(s), vocabulary_(vocabulary), found_(prompts.size()) {
+      : decoder_(decoder), s_(s), vocabulary_(vocabulary), found_(prompts.size(), Tokens{}) {
     tokens_.assign(static_cast<size_t>(s.rows), 0);  // rows without a sample: token 0 for ever
     positions_ = tokens_;
     for (size_t row = 0; row < prompts.size(); ++row) {
@@ -235,7 +232,7 @@ class Batch {
 
   // `key` gives the key of a row's sample.
   template <class KeyOf>
-  std::vector<Tokens> run(const KeyOf& key_of) {
+  std::vector<std::optional<Tokens>> run(const KeyOf& key_of) {
     size_t open = s_.tokens > 0 ? found_.size() : 0;
     const int64_t drawn = s_.vocabulary > 0 ? s_.vocabulary : vocabulary_;
     while (open > 0) {
@@ -243,14 +240,17 @@ class Batch {
       for (size_t row = 0; row < found_.size(); ++row) {
         if (ended(row)) continue;
         const Key key = key_of(row).fold(static_cast<uint64_t>(positions_[row]) + 1);
-        const int32_t token =
+        const auto token =
             draw_token(logits.subspan(row * vocabulary_, drawn), s_.drawing, Stream(key).uniform());
-        found_[row].push_back(token);
+        if (token)
+          found_[row]->push_back(*token);
+        else
+          found_[row].reset();
         if (ended(row)) {
           --open;
           continue;
         }
-        tokens_[row] = token;
+        tokens_[row] = *token;
         ++positions_[row];
       }
     }
@@ -259,7 +259,8 @@ class Batch {
 
  private:
   bool ended(size_t row) const {
-    const Tokens& t = found_[row];
+    if (!found_[row]) return true;
+    const Tokens& t = *found_[row];
     return static_cast<int64_t>(t.size()) == s_.tokens || (!t.empty() && t.back() == s_.stop);
   }
 
@@ -267,24 +268,25 @@ class Batch {
   const SamplingOptions& s_;
   int64_t vocabulary_;
   Tokens tokens_, positions_;
-  std::vector<Tokens> found_;
+  std::vector<std::optional<Tokens>> found_;  // nothing: its logits gave no token
 };
 
 }  // namespace
 
-std::vector<Tokens> sample(const TransformerOptions& o, ModelView model,
-                           std::span<const Tokens> prompts, Key key, const SamplingOptions& s) {
+std::vector<std::optional<Tokens>> sample(const TransformerOptions& o, ModelView model,
+                                          std::span<const Tokens> prompts, Key key,
+                                          const SamplingOptions& s) {
   require(s.tokens >= 0 && s.rows >= 1, "sampling: tokens and rows must be positive, got {} and {}",
           s.tokens, s.rows);
   require(s.vocabulary >= 0 && s.vocabulary <= o.vocabulary,
           "sampling: {} tokens to draw from, the model has {}", s.vocabulary, o.vocabulary);
-  std::vector<Tokens> all;
+  std::vector<std::optional<Tokens>> all;
   if (prompts.empty()) return all;
   Decoder decoder(o, model, s.rows, length_for(o, prompts, s.tokens), s.hooks);
   const auto rows = static_cast<size_t>(s.rows);
   for (size_t first = 0; first < prompts.size(); first += rows) {
     const auto these = prompts.subspan(first, std::min(rows, prompts.size() - first));
-    for (Tokens& t : Batch(decoder, these, s, o.vocabulary).run([&](size_t row) {
+    for (std::optional<Tokens>& t : Batch(decoder, these, s, o.vocabulary).run([&](size_t row) {
            return key.fold(first + row);
          }))
       all.push_back(std::move(t));

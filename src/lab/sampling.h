@@ -19,12 +19,14 @@ using Tokens = std::vector<int32_t>;
 
 // Which of a row of logits: a draw from softmax(logits / temperature) among the `top_k` largest (0:
 // all), where `uniform` in [0, 1) decides; at temperature 0 the largest. Of equal logits the lower
-// id comes first. UserError for logits that hold NaN or have no finite largest.
+// id comes first. Nothing for logits that hold NaN or have no finite largest, as those of a model
+// that has diverged.
 struct Drawing {
   double temperature = 1;
   int64_t top_k = 0;
 };
-int32_t draw_token(std::span<const float> logits, const Drawing& drawing, double uniform);
+std::optional<int32_t> draw_token(std::span<const float> logits, const Drawing& drawing,
+                                  double uniform);
 
 // Runs a model token by token on `rows` sequences side by side, of at most `length` tokens each.
 // The model must outlive it.
@@ -62,14 +64,15 @@ struct SamplingOptions {
   std::function<void(Net&)> hooks = {};  // as Decoder takes them: steering, say
 };
 
-// For each prompt what follows it, without the prompt. Prompts may have different lengths, at least
-// one token; with learned positions prompt and tokens must fit the context.
+// For each prompt what follows it, without the prompt; nothing where the logits of a step gave no
+// token, which ends that sample and none of its neighbours. Prompts may have different lengths, at
+// least one token; with learned positions prompt and tokens must fit the context.
 //
 // Sample i draws its token at position p with key.fold(i).fold(p), and the bits of its logits do
 // not depend on how many prompts there are, nor on the others where all have equal lengths. (With
 // others the place kept for the longest may change roundings.) They do depend on `rows`.
-std::vector<Tokens> sample(const TransformerOptions& options, ModelView model,
-                           std::span<const Tokens> prompts, Key key,
-                           const SamplingOptions& sampling = {});
+std::vector<std::optional<Tokens>> sample(const TransformerOptions& options, ModelView model,
+                                          std::span<const Tokens> prompts, Key key,
+                                          const SamplingOptions& sampling = {});
 
 }  // namespace omni
