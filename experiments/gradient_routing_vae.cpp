@@ -236,19 +236,21 @@ struct RoutedVae : ImageTask {
         rows, {{"model", &m}}).at("image");
     const std::vector<std::vector<float>> means = class_means(t, features);
     const int64_t columns = std::ssize(kScales) + 1;
+    const auto picture = [&](int64_t place, std::span<const float> image) {
+      if (arm == kRandom) return;  // the report shows the others
+      t.image("traversal-" + arm, place, "", image, t.data().shape[0], t.data().shape[1]);
+    };
     double hits = 0;
     for (int64_t k = 0; k < kLatents; ++k) {
       for (int64_t i = 0; i < std::ssize(kScales); ++i) {
         const auto image = std::span(drawn).subspan((k * std::ssize(kScales) + i) * features, features);
-        t.image("traversal-" + arm, k * columns + i, "", image, t.data().shape[0],
-                t.data().shape[1]);
+        picture(k * columns + i, image);
         if (kScales[i] != kJudgedScale) continue;
         std::vector<double> likeness;
         for (const auto& mean : means) likeness.push_back(correlation(image, mean));
         hits += std::ranges::max_element(likeness) - likeness.begin() == k;
       }
-      t.image("traversal-" + arm, k * columns + std::ssize(kScales), "", means[k],
-              t.data().shape[0], t.data().shape[1]);
+      picture(k * columns + std::ssize(kScales), means[k]);
     }
     return hits;
   }

@@ -94,7 +94,33 @@ void check_primary(const Experiment& e, const Dataset& data) {
             "state{}", e.name, id, suggest(id, ids));
 }
 
+void require_once(const std::string& who, const char* what, const std::vector<std::string>& names) {
+  std::set<std::string> seen;
+  for (const std::string& name : names)
+    require(seen.insert(name).second, "{} declares the {} '{}' twice", who, what, name);
+}
+
+void check_places(const std::string& what, const auto& recorded, const std::string& kind,
+                  const std::vector<FigureRow>& figures) {
+  std::vector<std::string> ids;
+  for (const FigureRow& f : figures)
+    if (f.spec.kind == kind) ids.push_back(f.id);
+  for (const auto& r : recorded)
+    if (std::ranges::count(ids, r.figure) == 0)
+      fail_user("a {} is made for '{}', and there is no figure of this name and of kind \"{}\"{}",
+                what, r.figure, kind, suggest(r.figure, ids));
+}
+
 }  // namespace
+
+void require_recorded(const SeedRecord& record) {
+  std::vector<std::string> known;
+  for (const auto& [arm, part] : record.part_of) known.push_back(arm);
+  for (const auto& [arm, metric, step] : record.measured)
+    if (!record.part_of.contains(arm))
+      fail_user("the arm '{}' has a curve of '{}' and is never recorded{}", arm, metric,
+                suggest(arm, known));
+}
 
 void check_declarations(const Resolved& r, const Experiment& e, const Dataset& data,
                         const SeedRecord& dry) {
@@ -104,11 +130,25 @@ void check_declarations(const Resolved& r, const Experiment& e, const Dataset& d
     if (std::ranges::count(declared, arm) == 0)
       fail_user("{} records the arm '{}', which it does not declare{}", e.name, arm,
                 suggest(arm, declared));
-
+  require_once(e.name, "arm", declared);
   check_primary(e, data);
   const Recorded recorded(dry);
   for (const MetricRange& range : e.ranges) recorded.require_ranged(range);
+  for (const std::string& arm : declared)
+    if (!dry.models.contains(arm))
+      fail_user("{} declares the arm '{}', which it never records{}", e.name, arm,
+                suggest(arm, recorded.arms()));
+  for (const auto& [arm, part] : dry.part_of)
+    require(dry.parts.empty() || !part.empty(),
+            "arm '{}' is recorded outside of all parts; where there are parts, record in one", arm);
+  for (const std::string& part : dry.parts)
+    require(std::ranges::any_of(dry.part_of, [&](const auto& p) { return p.second == part; }),
+            "{}: the part '{}' records no arm: join it with one that does", e.name, part);
+  require(!dry.models.empty(), "{} records no arm: its run() calls record() for none", e.name);
+
+  std::vector<std::string> claims, figures;
   for (const ClaimSpec& c : stated_claims(r, data)) {
+    claims.push_back(c.id);
     const std::string who = fmt::format("claim {}", c.id);
     require(is_fact(c.claim.kind) || c.claim.kind == ClaimKind::band ||
                 std::isfinite(c.claim.threshold), "{} needs a threshold", who);
@@ -120,8 +160,15 @@ void check_declarations(const Resolved& r, const Experiment& e, const Dataset& d
         },
         r.base.empty() ? "" : " | " + r.base));
   }
+  require_once(e.name, "claim", claims);
   if (!r.swept.empty()) return;  // the figure is the lab's own
-  for (const FigureRow& f : all_figures(r, e)) check_figure(f, recorded);
+  for (const FigureRow& f : all_figures(r, e)) {
+    figures.push_back(f.id);
+    check_figure(f, recorded);
+  }
+  require_once(e.name, "figure", figures);
+  check_places("picture", dry.images, "images", all_figures(r, e));
+  check_places("text", dry.texts, "texts", all_figures(r, e));
 }
 
 }  // namespace omni

@@ -21,11 +21,21 @@ struct Slips {
   }
   bool is(const char* slip) const { return wrong == slip; }
 
-  std::vector<ArmInfo> arms() const { return {{"mine", "Mine", "", {}}}; }
+  std::vector<ArmInfo> arms() const {
+    std::vector<ArmInfo> a = {{"mine", "Mine", "", {}}};
+    if (is("arm twice")) a.push_back(a.front());
+    if (is("idle arm")) a.push_back({"theirs", "Theirs", "", {}});
+    return a;
+  }
   void run(Trial& t) const {
-    const Trained m{t.init([](Net& net) {
-      mlp(net, input(net.graph(), "x", {DType::f32, {1, 3}, 0}, Role::data), {2});
-    }, t.key()), {}};
+    const Trained m{
+        t.init(
+            [](Net& net) {
+              mlp(net, input(net.graph(), "x", {DType::f32, {1, 3}, 0}, Role::data), {2});
+            },
+            t.key()),
+        {}};
+    if (is("nobody")) return;
     const auto record = [&] { t.record(is("arm") ? "mien" : "mine", m, {{"loss", 0.5}}); };
     if (!is("outside")) t.part("one", record);
     if (is("outside")) {
@@ -34,6 +44,15 @@ struct Slips {
     }
     if (is("part")) t.part("one", [] {});
     if (is("twice")) t.part("two", record);
+    if (is("idle")) t.part("two", [] {});
+    if (is("curve")) t.curve("mine ", "loss", 3, 0.5);
+    if (is("step"))
+      for (int i = 0; i < 2; ++i) t.curve("mine", "loss", 3, 0.5);
+    if (is("figure")) t.text("txt", 0, "a text");
+    if (is("figure's kind")) t.text("fig", 0, "a text");
+    if (is("place"))
+      for (int i = 0; i < 2; ++i) t.text("texts", 0, "a text");
+    if (is("picture")) t.image("images", 2, "", std::vector<float>(5), 2, 3);
     if (is("nested")) t.part("two", [&] { t.part("three", [] {}); });
   }
   std::vector<ClaimSpec> claims(const Dataset&) const {
@@ -41,14 +60,21 @@ struct Slips {
     if (is("threshold")) claim.threshold = kNaN;
     const std::string arm = is("claim's arm") ? "mein" : "mine";
     const std::string metric = is("claim's metric") ? "los" : "loss";
-    return {{"7", "It is", claim, [=](const SeedValues& v) { return v(arm, metric); }}};
+    std::vector<ClaimSpec> c = {
+        {"7", "It is", claim, [=](const SeedValues& v) { return v(arm, metric); }}};
+    if (is("claim twice")) c.push_back(c.front());
+    return c;
   }
   std::vector<FigureRow> figures() const {
     FigureRow f{"fig", "A figure", "", {}};
     f.spec.metric = is("figure's metric") ? "lost" : "loss";
     f.spec.series = {{.arm = is("figure's arm") ? "min" : "mine"}};
     f.spec.kind = "lines";
-    return {f};
+    FigureRow texts{"texts", "Texts", "", {}};
+    texts.spec.kind = "texts";
+    std::vector<FigureRow> list = {f, texts};
+    if (is("figure twice")) list.push_back(f);
+    return list;
   }
 };
 
@@ -95,6 +121,20 @@ TEST(Declarations, SlipsAreNamedBeforeARun) {
       {"primaries", "has 4 primary claims; choose one to three"},
       {"range", "a range is declared for the metric 'los', which is never recorded; did you mean"},
       {"empty range", "the range of 'loss' from 1 to 1 is empty"},
+      {"idle", "the part 'two' records no arm"},
+      {"nobody", "slips declares the arm 'mine', which it never records"},
+      {"idle arm", "slips declares the arm 'theirs', which it never records"},
+      {"arm twice", "slips declares the arm 'mine' twice"},
+      {"claim twice", "slips declares the claim '7' twice"},
+      {"figure twice", "slips declares the figure 'fig' twice"},
+      {"curve", "the arm 'mine ' has a curve of 'loss' and is never recorded"},
+      {"step", "arm 'mine' has two values of the metric 'loss' at step 3"},
+      {"figure",
+       "a text is made for 'txt', and there is no figure of this name and of kind "
+       "\"texts\"; did you mean \"texts\""},
+      {"figure's kind", "a text is made for 'fig', and there is no figure"},
+      {"place", "figure 'texts': place 0 is given twice"},
+      {"picture", "figure 'images', place 2: 5 greys do not fill a picture of 2 x 3"},
       {"threshold", "claim 7 needs a threshold"},
       {"claim's arm", "claim 7 speaks of the arm 'mein', which is never recorded"},
       {"claim's metric", "claim 7 speaks of the metric 'los', which is never recorded for 'mine'"},

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "lab/phase_inputs.h"
+#include "lab/soundness.h"
 
 namespace omni {
 
@@ -13,6 +14,7 @@ Measured evaluate(const Evaluation& e, const DataTable& tables, const ProgramOpt
   Step step(graph, e.rows, tables);
   e.build(step);
   step.check_hooks();
+  require_sound("evaluation", graph, e.rows, e.sets, e.scalars, tables);
   Program program(graph, options);
   return run_evaluation(e, graph, program, tables);
 }
@@ -30,7 +32,6 @@ Measured run_evaluation(const Evaluation& e, const Graph& graph, Program& progra
   program.run();
   Measured out;
   for (const Output& o : graph.outputs()) {
-    if (o.update) continue;
     if (graph.node(o.id).type.dtype == DType::i32) {
       const auto r = program.result<int32_t>(o.name);
       out[o.name].assign(r.begin(), r.end());

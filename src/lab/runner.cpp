@@ -50,6 +50,7 @@ SeedRecord run_job(const Resolved& r, Worker& worker, const Job& job) {
     Trial trial(worker, job.seed, v.label, record, v.settings->conduct().when_diverging());
     v.settings->run(trial);
   }
+  require_recorded(record);
   return record;
 }
 
@@ -81,11 +82,8 @@ Division divide(const SeedRecord& dry) {
   if (d.parts.empty()) d.parts.emplace_back();
   std::ranges::stable_sort(d.parts, std::greater{},
                            [&](const auto& part) { return matmul_flops(dry, part); });
-  for (const auto& [arm, part] : dry.part_of) {
-    require(dry.parts.empty() || !part.empty(),
-            "arm '{}' is recorded outside of all parts; where there are parts, record in one", arm);
+  for (const auto& [arm, part] : dry.part_of)
     d.arms_of[dry.parts.empty() ? std::nullopt : std::optional(part)].push_back(arm);
-  }
   return d;
 }
 

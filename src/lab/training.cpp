@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "graph/inspect.h"
 #include "lab/phase_inputs.h"
+#include "lab/soundness.h"
 
 namespace omni {
 namespace {
@@ -82,6 +83,7 @@ TrainingRun::TrainingRun(Worker& worker, const Training& p, OnDivergence on_dive
   }
   require(p.probe || !p.stop, "phase {}: a stop rule needs a probe", p.name);
   if (p.probe) build_probe();
+  require_sound(p, {*graph_, *last_graph_, *probe_graph_, first(), steps_}, worker.tables());
   if (!worker.options().dry) hash_ = compute_hash();
 }
 
@@ -93,7 +95,7 @@ void TrainingRun::build_probe() {
   probe.check_hooks();
   for (const Output& o : probe_graph_->outputs()) {
     const Type& t = probe_graph_->node(o.id).type;
-    require(!o.update && t.shape.count() == 1 && t.dtype == DType::f32,
+    require(o.update || (t.shape.count() == 1 && t.dtype == DType::f32),
             "phase {}: its probe gives '{}', which is not a scalar f32", p.name, o.name);
   }
   require(!p.stop || has_result(*probe_graph_, p.stop->result),

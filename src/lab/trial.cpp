@@ -5,6 +5,7 @@
 #include "graph/inspect.h"
 #include "lab/arrays.h"
 #include "lab/evaluation.h"
+#include "lab/soundness.h"
 #include "lab/training.h"
 #include "lab/worker.h"
 #include "store/files.h"
@@ -20,6 +21,11 @@ void see(SeedRecord& record, const std::optional<std::string>& part, const Facts
   (form.add(facts), ...);
 }
 
+void require_free(const auto& recorded, const std::string& figure, int64_t place) {
+  require(recorded.figure != figure || recorded.place != place,
+          "figure '{}': place {} is given twice in one seed", figure, place);
+}
+
 }  // namespace
 
 Trial::Trial(Worker& worker, int64_t seed, std::string variant, SeedRecord& record,
@@ -28,7 +34,9 @@ Trial::Trial(Worker& worker, int64_t seed, std::string variant, SeedRecord& reco
       seed_(seed),
       variant_(std::move(variant)),
       record_(record),
-      on_divergence_(on_divergence) {}
+      on_divergence_(on_divergence) {
+  worker_.forget_tables();
+}
 
 const Dataset& Trial::data() const {
   check(worker_.options().data != nullptr, "this experiment has no data set");
@@ -109,9 +117,12 @@ void Trial::part(const std::string& name, const std::function<void()>& work) {
           name);
   if (std::ranges::find(record_.parts, name) == record_.parts.end()) record_.parts.push_back(name);
   if (const auto& only = worker_.options().part; only && *only != name) return;
+  // Another worker may run the other parts: what this one adds is not there for them.
+  const DataTable before = worker_.tables();
   in_part_ = name;
   work();
   in_part_.reset();
+  worker_.tables() = before;
 }
 
 Measured Trial::evaluate(const StepBuilder& build, int64_t rows, const FrozenSets& sets,
@@ -122,6 +133,9 @@ Measured Trial::evaluate(const StepBuilder& build, int64_t rows, const FrozenSet
   Step step(graph, rows, tables());
   build(step);
   step.check_hooks();
+  Evaluation e{build, rows, {}, scalars, key().fold("evaluate")};
+  for (const auto& [name, ensemble] : sets) e.sets.emplace(name, (*ensemble)[0]);
+  require_sound("evaluation", graph, rows, e.sets, scalars, tables());
   if (dry()) {
     Measured zeros;
     for (const Output& o : graph.outputs()) zeros[o.name].assign(graph.node(o.id).type.count(), 0);
@@ -134,8 +148,6 @@ Measured Trial::evaluate(const StepBuilder& build, int64_t rows, const FrozenSet
     return zeros;
   }
   worker_.stop_if_asked();
-  Evaluation e{build, rows, {}, scalars, key().fold("evaluate")};
-  for (const auto& [name, ensemble] : sets) e.sets.emplace(name, (*ensemble)[0]);
   Measured found = run_evaluation(e, graph, *worker_.program(graph), tables());
   if (const auto& advanced = worker_.options().advanced) advanced({0, worker_.matmul_flops(graph)});
   return found;
@@ -152,10 +164,9 @@ void Trial::record(const std::string& arm, const Trained& model,
   r.seed = seed_;
   require(record_.part_of.emplace(r.arm, in_part_.value_or("")).second,
           "arm '{}' is recorded twice in one seed", arm);
-  for (const auto& [name, value] : metrics) r.metrics.push_back({name, kFinalStep, value});
+  for (const auto& [name, value] : metrics) measure(arm, name, kFinalStep, value);
   if (dry()) {
     see(record_, in_part_, r.arm);
-    for (const auto& [name, value] : metrics) see(record_, in_part_, name);
     return;
   }
   r.weights_hash = fmt::format("{:016x}", weights_hash(model.model[0]));
@@ -172,16 +183,29 @@ void Trial::record(const std::string& arm, const Trained& model,
 
 void Trial::image(const std::string& figure, int64_t place, const std::string& label,
                   std::span<const float> greys, int64_t height, int64_t width) {
-  if (dry() || !variant_.empty()) return;  // a sweep shows its own figure
-  record_.images.push_back({figure, place, label, encode_png(greys, height, width)});
+  if (!variant_.empty()) return;  // a sweep shows its own figure
+  require(height > 0 && width > 0 && std::ssize(greys) == height * width,
+          "figure '{}', place {}: {} greys do not fill a picture of {} x {}", figure, place,
+          greys.size(), height, width);
+  for (const RecordedImage& i : record_.images) require_free(i, figure, place);
+  record_.images.push_back({figure, place, label, dry() ? "" : encode_png(greys, height, width)});
 }
 
 void Trial::text(const std::string& figure, int64_t place, const std::string& text) {
-  if (dry() || !variant_.empty()) return;
+  if (!variant_.empty()) return;
+  for (const RecordedText& t : record_.texts) require_free(t, figure, place);
   record_.texts.push_back({figure, place, text});
 }
 
 void Trial::curve(const std::string& arm, const std::string& metric, int64_t step, double value) {
+  require(step != kFinalStep, "arm '{}': the curve of '{}' has no step {}", arm, metric, step);
+  measure(arm, metric, step, value);
+}
+
+void Trial::measure(const std::string& arm, const std::string& metric, int64_t step, double value) {
+  require(record_.measured.emplace(arm_name(arm), metric, step).second,
+          "arm '{}' has two values of the metric '{}' {}", arm, metric,
+          step == kFinalStep ? "at the end" : fmt::format("at step {}", step));
   record_.models[arm_name(arm)].metrics.push_back({metric, step, value});
   if (dry()) see(record_, in_part_, arm_name(arm), metric, step);
 }

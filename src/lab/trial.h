@@ -56,13 +56,13 @@ struct Training {
   std::string set = "model";      // the set that is trained
   const Ensemble* start = nullptr;
   FrozenSets frozen;
-  StepBuilder build;              // must emit updates of `set` and a scalar result "loss"
-  int64_t samples = 0;            // numbers 0..samples-1 are visited once per epoch, shuffled
-  int64_t batch = 0;              // the last batch of an epoch may be short
+  StepBuilder build;    // must emit updates of `set` and a scalar result "loss" made of it
+  int64_t samples = 0;  // numbers 0..samples-1 are visited once per epoch, shuffled
+  int64_t batch = 0;    // the last batch of an epoch may be short
   int64_t epochs = 0, steps = 0;  // how long: one of the two; steps may end within an epoch
   Key order;                      // of the shuffles; another order per epoch
   Key random;                     // of random values in the graph
-  std::function<double(int64_t step, int64_t steps)> lr;  // step counts from 0
+  std::function<double(int64_t step, int64_t steps)> lr;  // step counts from 0; what s.lr() reads
   std::map<std::string, double> scalars;
   std::optional<Probe> probe;
   std::optional<StopRule> stop;  // ends the phase at the first probe that fulfils it
@@ -103,6 +103,7 @@ enum class OnDivergence {
 
 class Trial {
  public:
+  // Begins with the data set's tables: what an earlier trial added is gone.
   Trial(Worker& worker, int64_t seed, std::string variant, SeedRecord& record,
         OnDivergence on_divergence = OnDivergence::stop_model);
 
@@ -124,21 +125,26 @@ class Trial {
   Trained train(const Training& phase);
 
   // Work that shares nothing costly with the rest of the seed: other workers may take other parts
-  // of the same seed. An experiment that has parts records inside them only; what stands outside is
-  // run for every part. Parts cannot be nested.
+  // of the same seed. An experiment that has parts records inside them only, at least an arm in
+  // each; what stands outside is run for every part. Tables that a part adds are gone when it ends.
+  // Parts cannot be nested.
   void part(const std::string& name, const std::function<void()>& work);
 
-  // Runs a graph once over rows 0..rows-1 and returns its results.
+  // Runs a graph once over rows 0..rows-1 and returns its results. UserError for updates, and for
+  // sets and scalars that the graph does not read.
   Measured evaluate(const StepBuilder& build, int64_t rows, const FrozenSets& sets,
                     const std::map<std::string, double>& scalars = {});
 
   // Records the model of one arm: metrics by name, a fingerprint of its weights, its status.
+  // UserError for an arm that is there already.
   void record(const std::string& arm, const Trained& model, std::map<std::string, double> metrics);
-  // A value along training: shown as a curve.
+  // A value along training: shown as a curve of an arm that is recorded, before or after. UserError
+  // for a metric that has a value at this step already.
   void curve(const std::string& arm, const std::string& metric, int64_t step, double value);
 
   // A picture for the figure `figure` of kind "images": `place` counts along its rows from 0. The
-  // report shows those of the first seed. Greys in [0, 1], row by row.
+  // report shows those of the first seed. Greys in [0, 1], row by row. UserError unless they fill
+  // the picture, and for a place that is taken.
   void image(const std::string& figure, int64_t place, const std::string& label,
              std::span<const float> greys, int64_t height, int64_t width);
 
@@ -150,6 +156,7 @@ class Trial {
 
  private:
   std::string arm_name(const std::string& arm) const;
+  void measure(const std::string& arm, const std::string& metric, int64_t step, double value);
 
   Worker& worker_;
   int64_t seed_;

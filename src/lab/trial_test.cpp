@@ -32,7 +32,14 @@ TEST(Trial, RunsEqualPhasesOnce) {
   o.stop = &stop;
   ToyBench b(o);
   const Ensemble start = toy_model(*b.trial), other_start = toy_model(*b.trial, "other");
-  const Training p = toy_training(*b.trial, start);
+  Training p = toy_training(*b.trial, start);
+  p.scalars["factor"] = 0;
+  p.frozen["teacher"] = &start;
+  p.build = [plain = p.build](Step& s) {
+    plain(s);
+    Net teacher = s.net("teacher");
+    s.graph().result("more", sum(toy_logits(teacher, s.rows("train.x"))) * s.scalar("factor"));
+  };
   const uint64_t first = weights_hash(b.trial->train(p).model[0]);
   stop = true;  // training would throw Interrupted now
   EXPECT_EQ(weights_hash(b.trial->train(p).model[0]), first);
@@ -41,7 +48,7 @@ TEST(Trial, RunsEqualPhasesOnce) {
            [](Training& t) { t.batch = 50; }, [](Training& t) { t.samples = 99; },
            [](Training& t) { t.order = Key::of(9); }, [](Training& t) { t.random = Key::of(9); },
            [](Training& t) { t.lr = [](int64_t s, int64_t) { return s == 7 ? 0.02 : 0.01; }; },
-           [](Training& t) { t.scalars["more"] = 1; }, [](Training& t) { t.keep_at = {3}; },
+           [](Training& t) { t.scalars["factor"] = 1; }, [](Training& t) { t.keep_at = {3}; },
            [](Training& t) { t.epochs = 0, t.steps = 19; },
            [](Training& t) { t.probe = toy_probe({3}); }, [&](Training& t) { t.start = &other_start; },
            [&](Training& t) { t.frozen["teacher"] = &other_start; },
@@ -55,14 +62,6 @@ TEST(Trial, RunsEqualPhasesOnce) {
     change(other);
     EXPECT_THROW(b.trial->train(other), Interrupted);
   }
-  Training student = p;
-  student.frozen["teacher"] = &start;
-  stop = false;
-  b.trial->train(student);
-  stop = true;
-  EXPECT_NO_THROW(b.trial->train(student));
-  student.frozen["teacher"] = &other_start;
-  EXPECT_THROW(b.trial->train(student), Interrupted);
   b.trial->add_table("more", std::vector<float>{1}, {1});  // the graph does not read it
   EXPECT_EQ(weights_hash(b.trial->train(p).model[0]), first);
   b.trial->add_table("train.y", std::vector<int32_t>(kToyTrain), {kToyTrain});
@@ -240,13 +239,11 @@ TEST(Trial, ForksWithAnotherOptimiserStateAreOtherPhases) {
 TEST(Trial, RandomValuesOfEvaluationsDependOnTheSeedAlone) {
   const auto drawn = [](int64_t seed) {
     ToyBench b({}, seed);
-    const Ensemble model = toy_model(*b.trial);
     const auto noise = [&](Step& s) {
-      s.net("model");
-      s.graph().result("noise", random_uniform(s.key(), convert(s.step(), DType::i32), s.index(), "noise",
-                                               Shape{2}));
+      s.graph().result("noise", random_uniform(s.key(), convert(s.step(), DType::i32), s.index(),
+                                               "noise", Shape{2}));
     };
-    return b.trial->evaluate(noise, 3, {{"model", &model}}).at("noise");
+    return b.trial->evaluate(noise, 3, {}).at("noise");
   };
   EXPECT_EQ(drawn(0), drawn(0));
   EXPECT_NE(drawn(0), drawn(1));
@@ -276,7 +273,7 @@ TEST(Trial, PartsAreRunAloneOrTogether) {
     for (const char* part : {"one", "two"})
       b.trial->part(part, [&] {
         b.trial->record(part, {start.clone()}, {});
-        b.trial->image("figure", 7, part, std::vector<float>(4), 2, 2);
+        b.trial->image("figure", *part == 'o' ? 6 : 7, part, std::vector<float>(4), 2, 2);
       });
     return b.record;
   };
@@ -329,13 +326,12 @@ TEST(Trial, EveryEpochVisitsEachSampleOnceInAnOrderOfItsOwn) {
   p.batch = 8;  // and a last one of 4
   p.epochs = 3;
   p.order = b.trial->key().fold("order");
-  p.lr = [](int64_t, int64_t) { return 0.0; };
   p.build = [](Step& s) {
     Net net = s.net("model");
     const Value seen = net.parameter("seen", {}, init::zeros());
     const Value now = sum(s.rows("powers"));
     s.graph().update(seen, now);
-    s.graph().result("loss", now * 0.0);
+    s.graph().result("loss", (now + seen) * 0.0);
   };
   for (int64_t step = 1; step <= 9; ++step) p.keep_at.push_back(step);
   const Trained t = b.trial->train(p);
@@ -387,6 +383,196 @@ TEST(Trial, VariantsNameTheirArms) {
   const ModelResult& r = b.record.models.at("arm | lr=0.1");
   EXPECT_EQ(r.arm, "arm | lr=0.1");
   EXPECT_EQ(r.metrics.at(0).step, 3);
+}
+
+// What a phase says when one thing about it is wrong, dry or not; empty if nothing is.
+std::string refusal(bool dry, const std::function<void(Training&, const Ensemble&)>& spoil) {
+  WorkerOptions o;
+  o.dry = dry;
+  ToyBench b(o);
+  const Ensemble start = toy_model(*b.trial);
+  Training p = toy_training(*b.trial, start);
+  spoil(p, start);
+  try {
+    b.trial->train(p);
+  } catch (const UserError& e) {
+    EXPECT_EQ(b.epochs, 0) << "something was trained before";
+    return e.what();
+  }
+  return "";
+}
+
+// The toy's step, and something more.
+StepBuilder with(Training& p, const std::function<void(Step&)>& more) {
+  return [plain = p.build, more](Step& s) {
+    plain(s);
+    more(s);
+  };
+}
+
+TEST(Trial, RefusesPhasesWhosePartsWouldSilentlyDoNothingOrToOthers) {
+  struct Case {
+    const char* text;
+    std::function<void(Training&, const Ensemble&)> spoil;
+  };
+  const auto teach = [](Step& s, bool train) {
+    Net teacher = s.net("teacher");
+    const Value z = toy_logits(teacher, s.rows("train.x"));
+    s.graph().result("taught", sum(z));
+    if (train) apply(Sgd{}, teacher, cross_entropy(z, s.rows("train.y")), s.lr());
+  };
+  const std::vector<Case> cases = {
+      {"", [](Training&, const Ensemble&) {}},
+      {"",
+       [&](Training& p, const Ensemble& e) {
+         p.frozen["teacher"] = &e;
+         p.build = with(p, [=](Step& s) { teach(s, false); });
+       }},
+      {"its graph updates 'teacher/layers.0.weight', and only the set 'model' is trained here",
+       [&](Training& p, const Ensemble& e) {
+         p.frozen["teacher"] = &e;
+         p.build = with(p, [=](Step& s) { teach(s, true); });
+       }},
+      {"it trains nothing, as its graph updates no parameter of 'model': does its step call apply",
+       [](Training& p, const Ensemble&) {
+         p.build = [](Step& s) {
+           Net net = s.net("model");
+           s.graph().result(
+               "loss",
+               cross_entropy(toy_logits(net, s.rows("train.x")), s.rows("train.y")) * s.lr());
+         };
+       }},
+      {"its loss depends on no parameter of 'model'",
+       [](Training& p, const Ensemble&) {
+         p.build = [](Step& s) {
+           Net net = s.net("model");
+           const Value loss = cross_entropy(toy_logits(net, s.rows("train.x")), s.rows("train.y"));
+           s.graph().result("loss", sum(s.rows("train.x")));
+           apply(Adam{}, net, loss, s.lr());
+         };
+       }},
+      {"the set 'teacher' is given, and no graph reads it",
+       [](Training& p, const Ensemble& e) { p.frozen["teacher"] = &e; }},
+      {"the set 'model' is trained, and cannot be frozen as well",
+       [](Training& p, const Ensemble& e) { p.frozen["model"] = &e; }},
+      {"the number 'temperature' is given, and no graph reads it",
+       [](Training& p, const Ensemble&) { p.scalars["temperature"] = 2; }},
+      {"its graph reads 'temperature', which nobody gives",
+       [](Training& p, const Ensemble&) {
+         p.build = with(p, [](Step& s) { s.graph().result("t", s.scalar("temperature") * 2.0); });
+       }},
+      {"the phase gives none (lr): it would be 0",
+       [](Training& p, const Ensemble&) { p.lr = nullptr; }},
+      {"and its graph does not read them; use s.lr()",
+       [](Training& p, const Ensemble&) {
+         p.build = [](Step& s) {
+           Net net = s.net("model");
+           const Value loss = cross_entropy(toy_logits(net, s.rows("train.x")), s.rows("train.y"));
+           s.graph().result("loss", loss);
+           apply(Adam{}, net, loss, 0.01);
+         };
+       }},
+      {"and the model that is given as 'model' has no 'more.weight'",
+       [](Training& p, const Ensemble&) {
+         p.build = with(p, [](Step& s) {
+           Net net = s.net("model");
+           s.graph().result("more", sum(net.parameter("more.weight", {3}, init::zeros())));
+         });
+       }},
+      {"it has 101 samples, but the data array 'train.",
+       [](Training& p, const Ensemble&) { p.samples = 101; }},
+      {"a snapshot is to be kept after step 21, which it never reaches: it takes the steps 0 to 20",
+       [](Training& p, const Ensemble&) {
+         p.keep_at = {0, 20, 21};
+       }},
+      {"its probe is to look after step 40, which it never reaches",
+       [](Training& p, const Ensemble&) {
+         p.probe = toy_probe({3, 40});
+       }},
+      {"its probe never looks: not at any step, and every 30 steps of 20",
+       [](Training& p, const Ensemble&) {
+         p.probe = toy_probe({});
+         p.probe->every = 30;
+       }},
+      {"its probe: its graph updates 'model/layers.0.weight'; it only looks at models",
+       [](Training& p, const Ensemble&) {
+         p.probe = toy_probe({3});
+         p.probe->build = [](Step& s) {
+           Net net = s.net("model");
+           const Value loss = cross_entropy(toy_logits(net, s.rows("test.x")), s.rows("test.y"));
+           s.graph().result("loss", loss);
+           apply(Sgd{}, net, loss, s.lr());
+         };
+       }},
+  };
+  for (const Case& c : cases)
+    for (const bool dry : {true, false}) {
+      const std::string said = refusal(dry, c.spoil);
+      const bool named = said.starts_with("phase toy") && said.find(c.text) != said.npos;
+      EXPECT_TRUE(*c.text == 0 ? said.empty() : named)
+          << "wanted: " << c.text << "\nsaid: " << said;
+    }
+}
+
+TEST(Trial, RefusesEvaluationsThatWouldChangeModelsOrLeaveOutWhatIsGiven) {
+  for (const bool dry : {true, false}) {
+    WorkerOptions o;
+    o.dry = dry;
+    ToyBench b(o);
+    const Ensemble model = toy_model(*b.trial);
+    const uint64_t before = dry ? 0 : weights_hash(model[0]);
+    const auto said = [&](const StepBuilder& build, int64_t rows, const FrozenSets& sets,
+                          const std::map<std::string, double>& scalars = {}) -> std::string {
+      try {
+        b.trial->evaluate(build, rows, sets, scalars);
+      } catch (const UserError& e) {
+        return e.what();
+      }
+      return "";
+    };
+    const auto holds = [](const std::string& said, const char* text) {
+      EXPECT_NE(said.find(text), said.npos) << said;
+    };
+    EXPECT_EQ(said(toy_test, kToyTest, {{"model", &model}}), "");
+    holds(said(
+              [](Step& s) {
+                Net net = s.net("model");
+                const Value loss =
+                    cross_entropy(toy_logits(net, s.rows("test.x")), s.rows("test.y"));
+                s.graph().result("loss", loss);
+                apply(Sgd{}, net, loss, 0.1);
+              },
+              kToyTest, {{"model", &model}}),
+          "evaluation: its graph updates 'model/layers.0.weight'");
+    holds(said(toy_test, kToyTest, {{"model", &model}, {"teacher", &model}}),
+          "evaluation: the set 'teacher' is given, and no graph reads it");
+    holds(said(toy_test, kToyTest, {{"model", &model}}, {{"by", 1}}),
+          "evaluation: the number 'by' is given, and no graph reads it");
+    holds(said(toy_test, kToyTest, {}), "evaluation: its graph reads 'model/layers.0.weight'");
+    holds(said(toy_test, kToyTest + 1, {{"model", &model}}),
+          "evaluation: it has 41 samples, but the data array 'test.");
+    EXPECT_EQ(dry ? 0 : weights_hash(model[0]), before);
+  }
+}
+
+TEST(Trial, TablesAreGoneWithTheSeedAndThePartThatAddedThem) {
+  ToyBench b;
+  const auto here = [&] { return b.trial->tables().contains("mine"); };
+  const auto add = [&] { b.trial->add_table("mine", std::vector<float>{1}, {1}); };
+  b.trial->part("one", [&] {
+    add();
+    EXPECT_TRUE(here());
+  });
+  EXPECT_FALSE(here());
+  add();
+  b.trial->part("two", [&] { EXPECT_TRUE(here()); });
+  EXPECT_TRUE(here());
+  b.trial->add_table("train.y", std::vector<int32_t>(kToyTrain), {kToyTrain});
+  b.worker.begin(1);
+  b.trial.emplace(b.worker, 1, "", b.record);
+  EXPECT_FALSE(here());
+  EXPECT_TRUE(b.trial->tables().contains("train.x"));
+  EXPECT_EQ(b.trial->tables().at("train.y").hash, b.data.hash);
 }
 
 }  // namespace

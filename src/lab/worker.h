@@ -8,7 +8,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <tuple>
 
 #include "base/hash.h"
 #include "base/inputs.h"
@@ -69,6 +71,7 @@ struct SeedRecord {
   std::map<std::string, std::string> part_of = {};  // arm -> the part that recorded it
   // By part, of a dry run: all that its results depend on and that can be seen without training.
   std::map<std::string, Hash> form = {};
+  std::set<std::tuple<std::string, std::string, int64_t>> measured = {};  // arm, metric, step
 };
 
 class Worker {
@@ -77,6 +80,7 @@ class Worker {
 
   const WorkerOptions& options() const { return options_; }
   DataTable& tables() { return tables_; }
+  void forget_tables();  // but the data set's
 
   // Compiled once per graph and kept.
   std::shared_ptr<Program> program(const Graph& g);

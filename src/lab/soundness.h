@@ -1,0 +1,33 @@
+// What a phase declares against what its graphs read and write. Whatever would silently have no
+// effect, or silently have one, is refused by name before anything runs, in dry runs too.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+
+#include "graph/graph.h"
+#include "lab/trial.h"
+
+namespace omni {
+
+// A training's graphs, and where it begins and ends. Graphs that it does not have are empty.
+struct TrainingGraphs {
+  const Graph &step, &last_step, &probe;
+  int64_t first = 0, steps = 0;  // it takes the steps first+1 .. steps
+};
+
+// UserError, naming the phase, for a graph that updates no parameter of the trained set, or
+// anything of another; a loss that does not depend on the trained set; a probe that updates; inputs
+// that nobody gives or that have another shape; tables with fewer rows than there are samples;
+// sets, numbers and learning rates that are given and never read; snapshots and probes that are
+// never reached.
+void require_sound(const Training& p, const TrainingGraphs& graphs, const DataTable& tables);
+
+// The same of what is run once over rows 0..rows-1, named by `who`: updates, inputs, rows, and what
+// is given and never read.
+void require_sound(const std::string& who, const Graph& graph, int64_t rows,
+                   const std::map<std::string, ModelView>& sets,
+                   const std::map<std::string, double>& scalars, const DataTable& tables);
+
+}  // namespace omni
