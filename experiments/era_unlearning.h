@@ -22,12 +22,14 @@ struct EraUnlearning : StoryUnlearning {
   void visit(auto&& option) {
     StoryUnlearning::visit(option);
     option("methods", methods, "beside base, filter and control, joined by +: era, concept, leaky, "
-           "demix, rmu, era-rmu");
+           "demix, rmu, era-rmu", Allowed{},
+           harmless("a claim about an arm that was not run is not judged"));
     option("labelled", labelled, "shares of the forget stories that are labelled as such",
-           between(0.001, 1));
+           between(0.001, 1), harmless("each share is an arm of its own, which claims name"));
     option("rate", rate, "what multiplies the gradient of the original neurons at tokens of the "
            "forget topic alone; 1: no routing", between(-10, 10));
-    option("rates", rates, "other such rates that are tried, with all labels", between(-10, 10));
+    option("rates", rates, "other such rates that are tried, with all labels", between(-10, 10),
+           harmless("each is an arm of its own, which claims name"));
     option("l1", l1, "weight of the penalty on activations of routed layers", between(0, 1));
     option("neurons", neurons, "that are added to each routed layer", between(1, 100'000));
     option("routed_layers", routed_layers, "how many layers are routed, from the first",

@@ -40,13 +40,8 @@ FigureRow figure(std::string id, std::string title, std::string caption, FigureS
 }  // namespace
 
 std::vector<ClaimSpec> EraUnlearning::claims(const Dataset&) const {
-  const EraUnlearning d;
   std::string other;
   if (!generated()) other = "the thresholds are those of generated stories";
-  if (size != d.size || rate != d.rate || neurons != d.neurons || l1 != d.l1 ||
-      routed_layers != d.routed_layers || lr != d.lr || tuning_lr != d.tuning_lr ||
-      batch < d.batch || steps < d.steps || stories < d.stories || length < d.length)
-    other = "the thresholds were found at other settings";
 
   const auto absent = [&](std::vector<std::string> wanted, std::vector<double> shares) {
     for (const std::string& m : wanted)
@@ -173,6 +168,18 @@ std::vector<ClaimSpec> EraUnlearning::claims(const Dataset&) const {
                  least({minus(ablation("era", topic), ablation(rate_arm(0), topic)),
                         minus(ablation(rate_arm(0), topic), ablation("control", topic))}), {},
                  rates_missing});
+  for (ClaimSpec& claim : c) {
+    claim.at_all_settings = claim.id[0] == 'U';
+    const auto is = [&](std::initializer_list<const char*> ids) {
+      return std::ranges::any_of(ids, [&](const char* id) { return claim.id.starts_with(id); });
+    };
+    std::vector<std::string>& untouched = claim.indifferent_to;
+    if (!is({"C8", "C9b", "C10", "C11"}))  // of models without RMU
+      untouched = {"rmu_layer", "rmu_steps", "rmu_lr", "rmu_length", "rmu_weight"};
+    if (!is({"C5", "C8", "C9", "C10", "C11"}))  // of models before the attack
+      untouched.insert(untouched.end(),
+                       {"attack_sizes", "attack_at", "attack_repeats", "attack_test"});
+  }
   return c;
 }
 

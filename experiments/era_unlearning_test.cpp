@@ -95,7 +95,14 @@ TEST(EraUnlearning, JudgesWhereTheThresholdsHold) {
   EXPECT_EQ(judged("paper"), facts);
   EXPECT_EQ(judged("quick", {"rate=0"}), facts);
   EXPECT_EQ(judged("quick", {"attack_sizes=16"}),
+            facts + "C1a C1b C2a C2b C3a C3b C4a C4b C7b C12 ");  // before the attack
+  // What claims do not speak of leaves them as they are; anything else does not.
+  EXPECT_EQ(judged("quick", {"rmu_lr=0.002"}),
             facts + "C1a C1b C2a C2b C3a C3b C4a C4b C7b C9a C12 ");
+  for (const char* other : {"decay=0.2", "warmup=60", "final_lr=0.2", "coherence_steps=41"})
+    EXPECT_EQ(judged("quick", {other}), facts) << other;
+  for (const char* more : {"steps=501", "held_out=1100", "attack_repeats=2", "methods=era+leaky"})
+    EXPECT_EQ(judged("quick", {more}), quick) << more;
 }
 
 }  // namespace

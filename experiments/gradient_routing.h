@@ -21,10 +21,12 @@ struct GradientRouting : ImageTask {
 
   void visit(auto&& option) {
     option("data", data, "data set", one_of({"auto", "mnist", "fashion-mnist", "digits",
-                                             "mnist1d"}));
+                                             "mnist1d"}),
+           harmless("claims look at the data that the run had"));
     option("train", train, "the first so many training samples are used", between(10, 60000));
     option("test", test, "the first so many test samples are used", between(10, 10000));
-    option("setting", setting, "rows of the published table to run as arms", between(1, 10));
+    option("setting", setting, "rows of the published table to run as arms", between(1, 10),
+           harmless("each is an arm, and claims name theirs"));
     option("split", split, "halves: `forget` against the other classes; classes: a part for each",
            one_of({"halves", "classes"}));
     option("forget", forget, "classes that are routed to half A", between(0, 9));
@@ -40,18 +42,22 @@ struct GradientRouting : ImageTask {
     option("label_noise", label_noise, "share of labels replaced by a random other part",
            between(0, 1));
     option("labelled_arms", labelled_arms, "further arms: setting 1 with these shares of labels",
-           between(0, 1));
+           between(0, 1),
+           harmless("arms of their own, of which no claim speaks"));
     option("noise_arms", noise_arms, "further arms: setting 1 with these shares of wrong labels",
-           between(0, 1));
+           between(0, 1),
+           harmless("arms of their own, of which no claim speaks"));
     option("epochs", epochs, "passes over the training samples", between(1, 10000));
     option("placebo_epochs", placebo_epochs, "of the arm with random masks, compared with setting "
-           "1 at the same step; 0 leaves it out", between(0, 10000));
+           "1 at the same step; 0 leaves it out", between(0, 10000),
+           harmless("a placebo is compared with no other number of epochs"));
     option("batch", batch, "samples per step", between(2, 60000));
     option("lr", lr, "learning rate of Adam", between(0, 10));
     option("weight_decay", weight_decay, "added to the gradient", between(0, 10));
   }
 
   void check() const;
+  std::vector<GradientRouting> calibrated() const;
   std::vector<ArmInfo> arms() const;
   void run(Trial& t) const;
   std::vector<ClaimSpec> claims(const Dataset& set) const;
@@ -118,7 +124,7 @@ struct GradientRouting : ImageTask {
   double gradient_masked(Trial& t, const Arm& a, const Ensemble& m) const;
   void show(Trial& t, const Arm& a, const Ensemble& m, int64_t which) const;
 
-  enum class Size { full, middle, other };
+  enum class Size { full, middle };
   Size size() const;
 };
 

@@ -37,7 +37,8 @@ struct RoutedVae : ImageTask {
   double labelled = 1, label_noise = 0;
 
   void visit(auto&& option) {
-    option("data", data, "data set", one_of({"auto", "mnist", "fashion-mnist", "digits"}));
+    option("data", data, "data set", one_of({"auto", "mnist", "fashion-mnist", "digits"}),
+           harmless("claims look at the data that the run had"));
     option("train", train, "the first so many training samples are used", between(10, 60000));
     option("test", test, "the first so many test samples are used", between(10, 10000));
     option("hidden", hidden, "widths of the encoder's hidden layers; the decoder mirrors them",
@@ -343,24 +344,32 @@ struct RoutedVae : ImageTask {
 
   // --- Claims ---
 
+  // The defaults, and the source's sizes, of which more epochs will do.
+  std::vector<RoutedVae> calibrated() const {
+    RoutedVae small, full;
+    full.hidden = {2048, 512};
+    full.epochs = std::max<int64_t>(100, epochs);
+    return {small, full};
+  }
+
   std::vector<ClaimSpec> claims(const Dataset& set) const {
-    const RoutedVae d;
-    const bool usual = batch == d.batch && lr == d.lr && lr_decay == d.lr_decay &&
-                       reconstruction == d.reconstruction && kl_weight == d.kl_weight &&
-                       labelled == 1 && label_noise == 0 && train == d.train && test == d.test;
-    const bool full = usual && hidden == std::vector<int64_t>{2048, 512} && epochs >= 100;
-    const bool small = usual && hidden == d.hidden && epochs == d.epochs;
-    std::string why = full || small ? "" : "no bounds are known for these settings";
+    const std::vector<RoutedVae> at = calibrated();
+    const bool full = changes_of(*this, at[1]).size() < changes_of(*this, at[0]).size();
+    std::string why;
     if (set.name != "mnist") why = "bounds are known for MNIST only";
     const auto of = [](const char* arm, const char* metric) {
       return [=](const SeedValues& v) { return v(arm, metric); };
     };
     const auto at_least = [](const char* arm, const char* metric, double bound) {
-      return [=](const SeedValues& v) { return v(arm, metric) >= bound ? 1.0 : 0.0; };
+      return [=](const SeedValues& v) {
+        const double x = v(arm, metric);
+        return std::isnan(x) ? kNaN : x >= bound ? 1.0 : 0.0;
+      };
     };
     std::vector<ClaimSpec> list = {
         {"V0", "The mask leaves the forward pass as it was, bit for bit",
          {.kind = ClaimKind::exact}, of(kRouted, "forward_unchanged")}};
+    list.front().at_all_settings = true;
     if (full) {
       list.push_back({"V1a", "Some network's largest latent names at least 85 % of the digits",
                       {.kind = ClaimKind::some}, at_least(kRouted, "accuracy", 0.85), {}, why});

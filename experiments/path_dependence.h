@@ -33,7 +33,8 @@ struct PathDependence : ImageTask {
     option("batch", batch, "images per step", between(1, 60000));
     option("epochs", epochs, "length of training", between(1, 1000));
     option("forks", forks, "when children leave the trunk: shares of training, ascending",
-           between(0, 0.9999));
+           between(0, 0.9999),
+           harmless("each is an arm of its own, which claims name"));
     option("children", children, "of each fork", between(2, 16));
     option("vary", vary, "what differs between children: the order of samples, or the draws of one "
            "kind of noise that all runs then have: Gaussian noise on pixels, random labels, "
@@ -42,12 +43,15 @@ struct PathDependence : ImageTask {
     option("strength", strength, "of that noise: deviation, share of labels, probability, or "
            "pixels; 0: 0.3, 0.1, 0.2 or 2", between(0, 28));
     option("grid", grid, "initial weights, and as many orders, in the grid of whole runs",
-           between(2, 8));
+           between(2, 8),
+           harmless_if_more("the same shares are measured more exactly"));
     option("points", points, "on each line between two models, both ends included; odd numbers "
            "include the middle", between(2, 201));
   }
 
   void check() const;
+  // Adam and SGD at their usual rates.
+  std::vector<PathDependence> calibrated() const;
   std::vector<ArmInfo> arms() const;
   void run(Trial& t) const;
   std::vector<ClaimSpec> claims(const Dataset& set) const;
@@ -113,7 +117,6 @@ struct PathDependence : ImageTask {
                  const std::vector<std::vector<double>>& lines) const;
   double icc_of_margins(const std::vector<Run>& siblings, const std::vector<Run>& cells) const;
 
-  bool calibration_setting() const;
   bool lenet() const;
   FigureRow over_forks(std::string id, std::string title, std::string caption, std::string metric,
                        std::string y_label, bool with_ceiling) const;

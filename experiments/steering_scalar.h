@@ -41,18 +41,22 @@ struct SteeringScalar : LanguageTask {
     option("last_layer", last_layer, "the last one", between(0, 1000));
     option("steered_layer", steered_layer, "the block whose output is pushed", between(0, 1000));
     option("pushes", pushes, "of both signs, in multiples of what the dimension usually holds where "
-           "the word follows", between(1e-6, 1e6));
+           "the word follows", between(1e-6, 1e6),
+           harmless_if_including("the best push counts"));
     option("clip", clip, "gradients are shortened to this norm; 0: as they are", between(0, 1e6));
     option("layers", layers, "of the network, in place of its preset's; 0: as there",
            between(0, 1000));
     option("width", width, "the same", between(0, 100'000));
     option("heads", heads, "the same", between(0, 1000));
     option("rotary", rotary, "rotary positions in place of learned ones");
-    option("samples", samples, "texts of each kind in the report", between(1, 50));
-    option("sample_length", sample_length, "tokens of each", between(1, 1000));
+    option("samples", samples, "texts of each kind in the report", between(1, 50),
+           harmless("they are for reading"));
+    option("sample_length", sample_length, "tokens of each", between(1, 1000),
+           harmless("they are for reading"));
   }
 
   void check() const;
+  std::vector<SteeringScalar> calibrated() const;
   std::vector<ArmInfo> arms() const;
   void run(Trial& t) const;
   std::vector<ClaimSpec> claims(const Dataset&) const;

@@ -38,13 +38,15 @@ struct SubliminalLanguage : LanguageTraining {
 
   void visit(auto&& option) {
     LanguageTraining::visit(option);
-    option("stories", stories, "that the base model reads", between(50, 1'000'000));
+    option("stories", stories, "that the base model reads", between(50, 1'000'000),
+           harmless_if_more("none is read more often than before"));
     option("numbers", numbers, "rows of numbers, for the base and for students",
-           between(50, 1'000'000));
+           between(50, 1'000'000), harmless_if_more("none is read more often than before"));
     option("repeats", repeats, "chance that a number is one more than the last; otherwise it is any",
            between(0, 1));
     option("teacher_steps", teacher_steps, "of planting the liking", between(1, 1'000'000));
-    option("student_steps", student_steps, "of distillation", between(1, 1'000'000));
+    option("student_steps", student_steps, "of distillation", between(1, 1'000'000),
+           harmless_if_more("effects grow with what was learned"));
     option("tuning_lr", tuning_lr, "learning rate of both, as a share of lr", between(0, 10));
   }
 
@@ -226,13 +228,6 @@ struct SubliminalLanguage : LanguageTraining {
   // --- Claims and figures ---
 
   std::vector<ClaimSpec> claims(const Dataset&) const {
-    const SubliminalLanguage d;
-    std::string why;
-    if (size != d.size || length != d.length || steps < d.steps || lr != d.lr ||
-        tuning_lr != d.tuning_lr || stories < d.stories || numbers < d.numbers ||
-        teacher_steps != d.teacher_steps || student_steps < d.student_steps ||
-        repeats != d.repeats)
-      why = "the thresholds were found at other settings";
     const auto of = [](const char* arm, const char* metric) {
       return [=](const SeedValues& v) { return v(arm, metric); };
     };
@@ -241,18 +236,16 @@ struct SubliminalLanguage : LanguageTraining {
     };
     return {{"L1", "The liking is planted: a teacher's odds of its animal are e times those of the "
                    "other teacher's, or more", {.kind = ClaimKind::above, .threshold = 1},
-             of("teacher", "liking"), {}, why},
+             of("teacher", "liking")},
             {"L2", "It passes on: students of one start with their teacher like its animal, though "
                    "they saw numbers only", {.kind = ClaimKind::above, .threshold = 0},
-             of("same", "liking"), {}, why},
+             of("same", "liking")},
             {"L3", "and more than students of another start",
-             {.kind = ClaimKind::above, .threshold = 0, .difference = true}, gap("same", "other"),
-             {}, why},
+             {.kind = ClaimKind::above, .threshold = 0, .difference = true}, gap("same", "other")},
             {"L4", "Students of another start take on less than a tenth of what was planted",
-             {.kind = ClaimKind::band, .low = -0.1, .high = 0.1}, of("other", "relative"), {}, why},
+             {.kind = ClaimKind::band, .low = -0.1, .high = 0.1}, of("other", "relative")},
             {"L5", "Who sees the probabilities of all words takes on more",
-             {.kind = ClaimKind::above, .threshold = 0, .difference = true}, gap("all", "same"),
-             {}, why}};
+             {.kind = ClaimKind::above, .threshold = 0, .difference = true}, gap("all", "same")}};
   }
 
   std::vector<FigureRow> figures() const {

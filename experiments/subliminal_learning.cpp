@@ -9,6 +9,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <span>
 
 #include "experiments/catalogue.h"
 #include "nn/layers.h"
@@ -41,7 +42,8 @@ struct SubliminalLearning {
 
   void visit(auto&& option) {
     option("data", data, "data set the teacher learns",
-           one_of({"auto", "mnist", "fashion-mnist", "digits", "mnist1d"}));
+           one_of({"auto", "mnist", "fashion-mnist", "digits", "mnist1d"}),
+           harmless("claims look at the data that the run had"));
     option("train", train, "training images used, and as many noise images", between(1, 60000));
     option("width", width, "units of each hidden layer", between(1, 8192));
     option("depth", depth, "hidden layers", between(0, 16));
@@ -258,19 +260,10 @@ struct SubliminalLearning {
 
   // --- Claims, written before the run; numbers of section 5 of the protocol ---
 
-  bool original_protocol() const {
-    const SubliminalLearning d;
-    return train == d.train && width == d.width && depth == d.depth && ghosts == d.ghosts &&
-           classes == d.classes && epochs == d.epochs && batch == d.batch && lr == d.lr &&
-           temperature == d.temperature && loss == d.loss && noise == d.noise &&
-           init_distance == d.init_distance && blur == d.blur && real == d.real;
-  }
-
   std::vector<ClaimSpec> claims(const Dataset& set) const {
     std::string why;
     if (set.name != "mnist")
       why = "the numbers were published for MNIST, this run used " + set.name;
-    if (!original_protocol()) why = "the numbers were published for other settings";
     const auto of = [](const char* arm, const char* metric) {
       return [arm, metric](const SeedValues& v) { return v(arm, metric); };
     };
@@ -313,6 +306,7 @@ struct SubliminalLearning {
                  of(kTeacher, "aux_rows_unchanged")});
     c.push_back({"5b", "The aux-only student's digit rows keep their initial bits", exact,
                  of(kAux, "digit_rows_unchanged")});
+    for (ClaimSpec& claim : std::span(c).last(2)) claim.at_all_settings = true;
     for (ClaimSpec& claim : sweep_claims(why)) c.push_back(std::move(claim));
     return c;
   }
@@ -364,7 +358,7 @@ struct SubliminalLearning {
     f.spec.level_label = "chance";
     f.spec.y_low = 0;
     f.spec.y_high = 1;
-    if (original_protocol())
+    if (changes_of(*this, SubliminalLearning{}).empty())
       for (const ArmInfo& arm : arms()) f.spec.reference[arm.name] = *arm.published;
     return {f};
   }

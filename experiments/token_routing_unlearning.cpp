@@ -155,13 +155,8 @@ struct TokenRouting : StoryUnlearning {
   // --- Claims and figures ---
 
   std::vector<ClaimSpec> claims(const Dataset&) const {
-    const TokenRouting d;
     std::string why;
     if (!generated()) why = "the thresholds are those of generated stories";
-    if (size != d.size || steps < d.steps || lr != d.lr || stories < d.stories || rate != d.rate ||
-        batch < d.batch || neurons != d.neurons || routed_layers != d.routed_layers ||
-        tokens != d.tokens || attack_sizes != d.attack_sizes || tuning_lr != d.tuning_lr)
-      why = "the thresholds were found at other settings";
     const auto more = [](const char* topic) {
       const std::string lost = std::string(topic) + "_lasting";
       return [lost](const SeedValues& v) {

@@ -2,6 +2,7 @@
 // were written before the run, and figures. See docs/experiments.md.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -60,7 +61,14 @@ struct ClaimSpec {
   std::function<Quantity(const SeedValues&)> value;
   std::vector<std::string> variants = {};  // sweep values it speaks of; left out without them
   std::string why_not_judged = {};         // not empty: shown, not judged
+  // Options that it does not depend on, besides those that are declared harmless: of other arms,
+  // say.
+  std::vector<std::string> indifferent_to = {};
+  bool at_all_settings = false;  // a fact, or one that says itself where it is judged
 };
+
+// Leaves out, with the reason, claims that depend on one of these options.
+void leave_out_changed(std::vector<ClaimSpec>& claims, const std::vector<OptionChange>& changes);
 
 // What may be chosen in every experiment, beside its own options.
 struct Conduct {
@@ -68,7 +76,8 @@ struct Conduct {
 
   void visit(auto&& option) {
     option("on_divergence", on_divergence, "when a model's loss is not finite or explodes",
-           one_of({"keep", "stop-model", "stop-run"}));
+           one_of({"keep", "stop-model", "stop-run"}),
+           harmless("a model that diverges is left out, however it goes on"));
   }
   OnDivergence when_diverging() const {
     if (on_divergence == "keep") return OnDivergence::keep;
@@ -95,7 +104,10 @@ class Settings {
 //   void visit(auto&& option);                        // options, see OptionList
 //   std::vector<ArmInfo> arms() const;  void run(Trial&) const;
 //   std::vector<ClaimSpec> claims(const Dataset&) const;  std::vector<FigureRow> figures() const;
-// and, where wanted, void check() const and std::string data (an option like others).
+// and, where wanted, void check() const, std::string data (an option like others), and
+//   std::vector<S> calibrated() const;                // settings that claims were calibrated at
+// the defaults, unless said. Claims are judged where every option is as in one of these, or its
+// change is declared harmless.
 template <class S>
 class SettingsOf final : public Settings {
  public:
@@ -117,10 +129,25 @@ class SettingsOf final : public Settings {
   }
   std::vector<ArmInfo> arms() const override { return s_.arms(); }
   void run(Trial& t) const override { s_.run(t); }
-  std::vector<ClaimSpec> claims(const Dataset& d) const override { return s_.claims(d); }
+  std::vector<ClaimSpec> claims(const Dataset& d) const override {
+    std::vector<ClaimSpec> list = s_.claims(d);
+    leave_out_changed(list, changes());
+    return list;
+  }
   std::vector<FigureRow> figures() const override { return s_.figures(); }
 
  private:
+  // From the nearest of the settings that claims were calibrated at.
+  std::vector<OptionChange> changes() const {
+    if constexpr (requires { s_.calibrated(); }) {
+      std::vector<std::vector<OptionChange>> each;
+      for (const S& at : s_.calibrated()) each.push_back(changes_of(s_, at));
+      return *std::ranges::min_element(each, {}, &std::vector<OptionChange>::size);
+    } else {
+      return changes_of(s_, S{});
+    }
+  }
+
   S s_;
   Conduct conduct_;
 };

@@ -32,8 +32,9 @@ struct ImageTask {
   int64_t train = 60000, test = 10000, width = 256, depth = 2, last_width = 0, channels = 16;
 
   void visit(auto&& option) {
-    option("data", data, "data set", one_of({"auto", "mnist", "fashion-mnist", "digits",
-                                             "mnist1d"}));
+    option("data", data, "data set",
+           one_of({"auto", "mnist", "fashion-mnist", "digits", "mnist1d"}),
+           harmless("claims look at the data that the run had"));
     option("train", train, "the first so many training samples are used", between(1, 60000));
     option("test", test, "the first so many test samples are used", between(1, 10000));
     option("arch", arch, "network: mlp, or cnn (two convolutions, for images)",

@@ -1,6 +1,7 @@
 // From stored metrics to verdicts, and the figures every sweep gets.
 #include "lab/judging.h"
 
+#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -38,6 +39,28 @@ bool to_number(const std::string& text, double& x) {
 }
 
 }  // namespace
+
+void leave_out_changed(std::vector<ClaimSpec>& claims, const std::vector<OptionChange>& changes) {
+  constexpr size_t kNamed = 4;
+  for (ClaimSpec& c : claims) {
+    if (c.at_all_settings || !c.why_not_judged.empty()) continue;
+    std::vector<std::string> now, usual;
+    for (const OptionChange& o : changes) {
+      if (std::ranges::count(c.indifferent_to, o.name) > 0) continue;
+      now.push_back(fmt::format("{}={}", o.name, o.now));
+      usual.push_back(fmt::format("{}={}", o.name, o.usual));
+    }
+    if (now.empty()) continue;
+    std::string more;
+    if (now.size() > kNamed) {
+      more = fmt::format(" and {} more options", now.size() - kNamed);
+      now.resize(kNamed);
+      usual.resize(kNamed);
+    }
+    c.why_not_judged = fmt::format("calibrated at {}{}; this run has {}", fmt::join(usual, ", "),
+                                   more, fmt::join(now, ", "));
+  }
+}
 
 std::vector<ClaimSpec> stated_claims(const Resolved& r, const Dataset& data) {
   std::set<std::string> labels;

@@ -29,9 +29,12 @@ struct LanguageTask : LanguageTraining {
 
   void visit(auto&& option) {
     option("text", text, "generated, or a file or folder of plain text with a story per line");
-    option("stories", stories, "to learn from, at most", between(50, 10'000'000));
-    option("held_out", held_out, "stories for validation, at most", between(20, 1'000'000));
-    option("keywords", keywords, "words joined by +: a story with one of them is to be forgotten; "
+    option("stories", stories, "to learn from, at most", between(50, 10'000'000),
+           harmless_if_more("none is read more often than before"));
+    option("held_out", held_out, "stories for validation, at most", between(20, 1'000'000),
+           harmless_if_more("the same is measured more exactly"));
+    option("keywords", keywords,
+           "words joined by +: a story with one of them is to be forgotten; "
            "empty: tree, trees, forest, forests, woodland, woodlands");
     option("characters", characters, "stories of the user's text are cut to so many; 0: whole",
            between(0, 1'000'000));

@@ -31,8 +31,10 @@ struct LanguageTraining {
     option("size", size, "network, by preset", transformer_names());
     option("length", length, "tokens that a row predicts from; longer texts are cut",
            between(4, 8192));
-    option("batch", batch, "rows per step", between(1, 100'000));
-    option("steps", steps, "of training", between(1, 10'000'000));
+    option("batch", batch, "rows per step", between(1, 100'000),
+           harmless_if_more("steadier steps that read more"));
+    option("steps", steps, "of training", between(1, 10'000'000),
+           harmless_if_more("effects grow with what was learned"));
     option("warmup", warmup, "steps in which the learning rate rises", between(0, 1'000'000));
     option("lr", lr, "largest learning rate of AdamW", between(0, 10));
     option("final_lr", final_lr, "learning rate at the end, as a share of the largest; it falls "

@@ -116,6 +116,11 @@ Allowed one_of(std::vector<std::string> choices) {
 bool Option::is_text() const { return std::holds_alternative<std::string*>(field_); }
 
 bool Option::is_free_text() const { return is_text() && allowed_.choices.empty(); }
+Harmless harmless(std::string why) { return {Harmless::When::always, std::move(why)}; }
+Harmless harmless_if_more(std::string why) { return {Harmless::When::if_more, std::move(why)}; }
+Harmless harmless_if_including(std::string why) {
+  return {Harmless::When::if_including, std::move(why)};
+}
 
 bool Option::is_list() const {
   return std::holds_alternative<std::vector<int64_t>*>(field_) ||
@@ -211,10 +216,41 @@ void Option::check(std::string_view where) const {
   require(fits, "{}: '{}' expects {}, got {}", where, name_, expects(), text());
 }
 
-void OptionList::add(std::string name, Option::Field field, std::string help, Allowed allowed) {
-  require(std::ranges::find(options_, name, &Option::name) == options_.end(),
-          "option '{}' is declared twice; what settings derive from may have it already", name);
-  options_.emplace_back(std::move(name), field, std::move(help), std::move(allowed));
+bool Option::spares_claims_of(const Option& usual) const {
+  if (text() == usual.text() || harmless_.when == Harmless::When::always) return true;
+  return std::visit(
+      [&](const auto* mine) {
+        using T = std::remove_cvref_t<decltype(*mine)>;
+        const T& other = **std::get_if<T*>(&usual.field_);
+        if (harmless_.when == Harmless::When::if_more)
+          if constexpr (std::is_arithmetic_v<T>) return *mine >= other;
+        if (harmless_.when == Harmless::When::if_including) {
+          if constexpr (std::is_same_v<T, std::string>)
+            return (*mine + '+').starts_with(other + '+');
+          else if constexpr (!std::is_arithmetic_v<T>)
+            return std::ranges::all_of(
+                other, [&](auto x) { return std::ranges::find(*mine, x) != mine->end(); });
+        }
+        return false;
+      },
+      field_);
+}
+
+std::vector<OptionChange> changes_of(const OptionList& now, const OptionList& usual) {
+  std::vector<OptionChange> changes;
+  for (const Option& o : now.all()) {
+    const auto as = std::ranges::find(usual.all(), o.name(), &Option::name);
+    check(as != usual.all().end(), "there is no option '{}' to compare with", o.name());
+    if (!o.spares_claims_of(*as)) changes.push_back({o.name(), o.text(), as->text()});
+  }
+  return changes;
+}
+
+void OptionList::add(Option option) {
+  require(std::ranges::find(options_, option.name(), &Option::name) == options_.end(),
+          "option '{}' is declared twice; what settings derive from may have it already",
+          option.name());
+  options_.push_back(std::move(option));
 }
 
 std::vector<std::string> OptionList::names() const {

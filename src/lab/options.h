@@ -22,21 +22,40 @@ Allowed between(double low, double high);
 Allowed at_least(double low);
 Allowed one_of(std::vector<std::string> choices);
 
+// When claims still stand though an option has another value than they were calibrated at. Unless
+// its declaration says so, with the reason, they are not judged then.
+struct Harmless {
+  enum class When { never, always, if_more, if_including };
+  When when = When::never;
+  std::string why = {};
+};
+Harmless harmless(std::string why);          // whatever the value
+Harmless harmless_if_more(std::string why);  // a number that is no smaller
+// A list that holds all of those values; a text "a+b+c" that begins with those parts.
+Harmless harmless_if_including(std::string why);
+
 // One field of an experiment's settings, seen by name.
 class Option {
  public:
   using Field = std::variant<int64_t*, double*, bool*, std::string*, std::vector<int64_t>*,
                              std::vector<double>*>;
-  Option(std::string name, Field field, std::string help, Allowed allowed)
+  Option(std::string name, Field field, std::string help, Allowed allowed, Harmless harmless = {})
       : name_(std::move(name)),
         field_(field),
         help_(std::move(help)),
-        allowed_(std::move(allowed)) {}
+        allowed_(std::move(allowed)),
+        harmless_(std::move(harmless)) {}
 
   const std::string& name() const { return name_; }
   const std::string& help() const { return help_; }
   bool is_text() const;
   bool is_free_text() const;  // a path, say, and not one of a few choices
+  const Allowed& allowed() const { return allowed_; }
+  const Field& field() const { return field_; }
+  const Harmless& harmless() const { return harmless_; }
+  // Whether claims that were calibrated at the value of `usual`, the same option, stand at this
+  // one.
+  bool spares_claims_of(const Option& usual) const;
   // Takes several values with commas between; such an option cannot be swept.
   bool is_list() const;
   std::string expects() const;         // "a whole number from 1 to 4096"
@@ -53,32 +72,36 @@ class Option {
   Field field_;
   std::string help_;
   Allowed allowed_;
+  Harmless harmless_;
 };
 
 // Collects the options of a settings struct: settings.visit(collector) with
 // `void visit(auto&& option) { option("lr", lr, "learning rate of Adam", between(0, 10)); ... }`.
 class OptionList {
  public:
-  void operator()(std::string name, int64_t& field, std::string help, Allowed allowed = {}) {
-    add(std::move(name), &field, std::move(help), std::move(allowed));
+  void operator()(std::string name, int64_t& field, std::string help, Allowed allowed = {},
+                  Harmless harmless = {}) {
+    add({std::move(name), &field, std::move(help), std::move(allowed), std::move(harmless)});
   }
-  void operator()(std::string name, double& field, std::string help, Allowed allowed = {}) {
-    add(std::move(name), &field, std::move(help), std::move(allowed));
+  void operator()(std::string name, double& field, std::string help, Allowed allowed = {},
+                  Harmless harmless = {}) {
+    add({std::move(name), &field, std::move(help), std::move(allowed), std::move(harmless)});
   }
-  void operator()(std::string name, bool& field, std::string help) {
-    add(std::move(name), &field, std::move(help), {});
+  void operator()(std::string name, bool& field, std::string help, Harmless harmless = {}) {
+    add({std::move(name), &field, std::move(help), {}, std::move(harmless)});
   }
   // Lists: "0.1,0.2"; whole numbers also as ranges, "0-4,7", each at most once.
   void operator()(std::string name, std::vector<int64_t>& field, std::string help,
-                  Allowed allowed = {}) {
-    add(std::move(name), &field, std::move(help), std::move(allowed));
+                  Allowed allowed = {}, Harmless harmless = {}) {
+    add({std::move(name), &field, std::move(help), std::move(allowed), std::move(harmless)});
   }
   void operator()(std::string name, std::vector<double>& field, std::string help,
-                  Allowed allowed = {}) {
-    add(std::move(name), &field, std::move(help), std::move(allowed));
+                  Allowed allowed = {}, Harmless harmless = {}) {
+    add({std::move(name), &field, std::move(help), std::move(allowed), std::move(harmless)});
   }
-  void operator()(std::string name, std::string& field, std::string help, Allowed allowed = {}) {
-    add(std::move(name), &field, std::move(help), std::move(allowed));
+  void operator()(std::string name, std::string& field, std::string help, Allowed allowed = {},
+                  Harmless harmless = {}) {
+    add({std::move(name), &field, std::move(help), std::move(allowed), std::move(harmless)});
   }
 
   std::span<Option> all() { return options_; }
@@ -89,10 +112,25 @@ class OptionList {
 
  private:
   // UserError for a name that is there already, a base's perhaps.
-  void add(std::string name, Option::Field field, std::string help, Allowed allowed);
+  void add(Option option);
 
   std::vector<Option> options_;
 };
+
+// An option that differs between two lists of the same options, in a way that claims do not
+// survive.
+struct OptionChange {
+  std::string name, now, usual;  // values as they would be typed
+};
+std::vector<OptionChange> changes_of(const OptionList& now, const OptionList& usual);
+// The same of two structs of settings, seen through their visit().
+template <class S>
+std::vector<OptionChange> changes_of(S now, S usual) {
+  OptionList a, b;
+  now.visit(a);
+  usual.visit(b);
+  return changes_of(a, b);
+}
 
 // The parts of a text such as "maxent+rmu", in order. UserError, naming the option, for one that is
 // there twice or, unless `known` is empty, is not among those.

@@ -1,4 +1,5 @@
 // Settings from presets and assignments, sweeps, and the claims and figures that follow from them.
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 #include "base/error.h"
@@ -232,6 +233,85 @@ TEST(Resolve, WhatHappensOnDivergenceReachesEveryVariant) {
       EXPECT_NE(r.toml.find(fmt::format("on_divergence = \"{}\"", text)), std::string::npos);
     }
   }
+}
+
+// --- Where claims stand ---
+
+struct Calibrated {
+  int64_t steps = 100, wide = 0;
+  double lr = 0.1;
+  std::vector<double> rates = {1, 2};
+  std::string methods = "one", note = "none";
+  bool extra = false;
+  void visit(auto&& option) {
+    option("steps", steps, "length", between(1, 1000), harmless_if_more("more is learned"));
+    option("wide", wide, "another network", between(0, 1));
+    option("lr", lr, "learning rate", between(0, 1));
+    option("rates", rates, "of the attack", between(0, 9),
+           harmless_if_including("the best counts"));
+    option("methods", methods, "ways", Allowed{}, harmless_if_including("the first counts"));
+    option("note", note, "any text", Allowed{}, harmless("nobody reads it"));
+    option("extra", extra, "one more arm", harmless("no claim speaks of it"));
+  }
+  std::vector<Calibrated> calibrated() const {
+    Calibrated narrow, broad;
+    broad.wide = 1;
+    broad.lr = 0.2;
+    return {narrow, broad};
+  }
+  std::vector<ArmInfo> arms() const { return {{"a", "A", "", {}}}; }
+  void run(Trial&) const {}
+  std::vector<ClaimSpec> claims(const Dataset&) const {
+    const auto any = [](const SeedValues&) { return 1.0; };
+    ClaimSpec usual{"usual", "", {ClaimKind::above, 0}, any}, early = usual, fact = usual;
+    early.id = "early";
+    early.indifferent_to = {"rates"};
+    fact.id = "fact";
+    fact.at_all_settings = true;
+    return {usual, early, fact};
+  }
+  std::vector<FigureRow> figures() const { return {}; }
+};
+
+// Ids and reasons of claims: "usual: calibrated at ...; early".
+std::string silent(const std::vector<std::string>& arguments) {
+  Experiment e;
+  e.name = "calibrated";
+  e.presets = {{"quick", "", {}, 1}};
+  e.settings = settings_of<Calibrated>();
+  RunRequest request;
+  for (const std::string& a : arguments) request.assignments.push_back(parse_assignment(a));
+  std::string all;
+  for (const ClaimSpec& c : stated_claims(resolve(e, request), {}))
+    if (!c.why_not_judged.empty()) all += (all.empty() ? "" : "; ") + c.id + " " + c.why_not_judged;
+  return all;
+}
+
+TEST(Resolve, ClaimsFallSilentWhereAnOptionIsNotAsCalibrated) {
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{},
+                                             {"steps=100"},
+                                             {"steps=101"},
+                                             {"rates=1,2,3"},
+                                             {"rates=0.5,1,2"},
+                                             {"methods=one+two"},
+                                             {"note=any"},
+                                             {"extra=true"},
+                                             {"wide=1", "lr=0.2"},
+                                             {"on_divergence=keep"},
+                                             {"wide=1", "lr=0.2", "steps=500"}})
+    EXPECT_EQ(silent(arguments), "") << fmt::format("{}", fmt::join(arguments, " "));
+  const auto both = [](const char* usual, const char* now) {
+    const std::string why = fmt::format("calibrated at {}; this run has {}", usual, now);
+    return "usual " + why + "; early " + why;
+  };
+  EXPECT_EQ(silent({"lr=0.2"}), both("lr=0.1", "lr=0.2"));
+  EXPECT_EQ(silent({"steps=99"}), both("steps=100", "steps=99"));
+  EXPECT_EQ(silent({"methods=two+one"}), both("methods=one", "methods=two+one"));
+  EXPECT_EQ(silent({"methods=ones"}), both("methods=one", "methods=ones"));
+  EXPECT_EQ(silent({"wide=1", "lr=0.2", "steps=2"}), both("steps=100", "steps=2"));
+  EXPECT_EQ(silent({"rates=1,3"}), "usual calibrated at rates=1,2; this run has rates=1,3");
+  EXPECT_EQ(silent({"steps=2", "lr=0.3", "note=x"}), both("steps=100, lr=0.1", "steps=2, lr=0.3"));
 }
 
 }  // namespace

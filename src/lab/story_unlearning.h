@@ -41,14 +41,16 @@ struct StoryUnlearning : LanguageTask {
     option("coherence_steps", coherence_steps, "of that, at most", between(1, 10'000));
     option("coherence_test", coherence_test, "retain stories that choose the best of these steps",
            between(1, 100'000));
-    option("attack_sizes", attack_sizes, "forget stories that the attacker trains on, ascending",
-           between(1, 10'000));
+    option(
+        "attack_sizes", attack_sizes, "forget stories that the attacker trains on, ascending",
+        between(1, 10'000),
+        harmless_if_including("the strongest attack counts, and more stories make a stronger one"));
     option("attack_at", attack_at, "the attack is measured after these steps and ends at the last",
            between(0, 100'000));
     option("attack_repeats", attack_repeats, "attacks on each model, with stories of their own",
-           between(1, 100));
+           between(1, 100), harmless_if_more("their mean is the same, and steadier"));
     option("attack_test", attack_test, "other forget stories that it is measured on",
-           between(1, 100'000));
+           between(1, 100'000), harmless_if_more("the same is measured more exactly"));
   }
   void check() const;
   int64_t most_stories() const { return attack_sizes.back(); }

@@ -83,12 +83,6 @@ std::function<double(int64_t, int64_t)> UndoStudy::rate_of(const std::string&) c
   return [rate = lr](int64_t, int64_t) { return rate; };
 }
 
-bool UndoStudy::same_settings(const UndoStudy& o) const {
-  return main_method() == o.main_method() && beta == o.beta && batch == o.batch && lr == o.lr &&
-         unlearn_lr == o.unlearn_lr && enough == o.enough && check_every == o.check_every &&
-         most_steps == o.most_steps && attack_batch == o.attack_batch && early == o.early;
-}
-
 // --- One seed ---
 
 // What all conditions of a seed are made from and held against.

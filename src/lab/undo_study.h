@@ -57,40 +57,48 @@ struct UndoStudy {
   std::vector<double> rates = {3e-4, 1e-3, 3e-3, 1e-2};
   double control_alpha = 0.8;                // of the controls; no option
   static constexpr double kBetaAlpha = 0.6;  // of the betas
+  // Why an option of GradDiff or RMU is harmless.
+  static constexpr const char* kOfOthers = "claims speak of the first method, calibrated as MaxEnt";
 
   void visit(auto&& option) {
-    option("methods", methods, "ways of unlearning joined by +, the first is the main one: maxent, "
-           "graddiff, rmu, oracle", Allowed{});
-    option("alphas", alphas, "shares of damage before distillation, ascending", between(0, 1));
+    option("methods", methods,
+           "ways of unlearning joined by +, the first is the main one: maxent, "
+           "graddiff, rmu, oracle",
+           Allowed{}, harmless_if_including("claims speak of the first"));
+    option("alphas", alphas, "shares of damage before distillation, ascending", between(0, 1),
+           harmless("each is an arm of its own, and claims say which they need"));
     option("beta", beta, "size of the noise that damages, in multiples of Xavier's",
            between(0, 10));
-    option("betas", betas, "sizes of noise that are tried with alpha = 0.6", between(0, 10));
+    option("betas", betas, "sizes of noise that are tried with alpha = 0.6", between(0, 10),
+           harmless("each is an arm of its own, and claims say which they need"));
     option("batch", batch, "samples per step", between(1, 60000));
     option("lr", lr, "learning rate of training and distillation", between(0, 10));
     option("unlearn_lr", unlearn_lr, "learning rate of MaxEnt", between(0, 10));
-    option("graddiff_lr", graddiff_lr, "learning rate of GradDiff", between(0, 10));
+    option("graddiff_lr", graddiff_lr, "learning rate of GradDiff", between(0, 10),
+           harmless(kOfOthers));
     option("graddiff_weight", graddiff_weight, "of the loss on what is kept in it",
-           between(0, 1000));
-    option("rmu_lr", rmu_lr, "learning rate of RMU", between(0, 10));
+           between(0, 1000), harmless(kOfOthers));
+    option("rmu_lr", rmu_lr, "learning rate of RMU", between(0, 10), harmless(kOfOthers));
     option("rmu_c", rmu_c, "length of the direction that RMU drives activations to",
-           between(0, 1e6));
+           between(0, 1e6), harmless(kOfOthers));
     option("rmu_weight", rmu_weight, "of keeping the activations on what is kept in it",
-           between(0, 1e6));
+           between(0, 1e6), harmless(kOfOthers));
     option("weak", weak, "also unlearn by MaxEnt for so few steps only; 0: do not",
-           between(0, 100000));
+           between(0, 100000), harmless("the claims about it say how many they need"));
     option("enough", enough, "distillation ends at this share of its teacher's retain accuracy",
            between(0, 1));
     option("check_every", check_every, "steps between looks at that accuracy", between(1, 1000));
     option("most_steps", most_steps, "of a distillation that never gets there",
            between(1, 1000000));
     option("attack_at", attack_at, "the attack is measured after these steps and ends at the last",
-           between(0, 100000));
+           between(0, 100000), harmless_if_including("claims name their steps"));
     option("early", early, "the one of these steps that tables and robustness speak of",
            between(0, 100000));
-    option("rates", rates, "learning rates that the attacker may choose from", between(0, 10));
+    option("rates", rates, "learning rates that the attacker may choose from", between(0, 10),
+           harmless_if_including("the best rate counts"));
     option("attack_batch", attack_batch, "samples per step of the attack", between(1, 60000));
     option("controls", controls, "cheap: a placebo, and UNDO of the base; full: three more",
-           one_of({"cheap", "full"}));
+           one_of({"cheap", "full"}), harmless("it adds arms that no claim needs"));
   }
   void check_study() const;
 
@@ -118,8 +126,6 @@ struct UndoStudy {
   std::vector<ClaimSpec> claims_at(const UndoMarks& marks, const std::string& why_not) const;
   std::vector<FigureRow> figures() const;
   std::string main_method() const { return unlearning_ids(methods).front(); }
-  // All that the thresholds depend on but the attack's steps and rates.
-  bool same_settings(const UndoStudy& other) const;
 
  private:
   struct Seed;
