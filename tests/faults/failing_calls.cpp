@@ -19,12 +19,10 @@ namespace {
 const SmallRun kRun{.threads = 1};
 
 Environment failing(const fs::path& folder, const Fault& fault, int64_t at) {
-  return {{"LD_PRELOAD", OMNI_FAILING_FILES},
-          {"OMNI_FAULT_FOLDER", folder.string()},
-          {"OMNI_FAULT_KIND", fault.kind},
-          {"OMNI_FAULT_AT", fmt::format("{}", at)},
-          {"OMNI_FAULT_ERRNO", fmt::format("{}", fault.error)},
-          {"OMNI_FAULT_EVER", fault.for_ever ? "1" : ""}};
+  return watched(folder, {{"OMNI_FAULT_KIND", fault.kind},
+                          {"OMNI_FAULT_AT", fmt::format("{}", at)},
+                          {"OMNI_FAULT_ERRNO", fmt::format("{}", fault.error)},
+                          {"OMNI_FAULT_EVER", fault.for_ever ? "1" : ""}});
 }
 
 int64_t calls_of(const std::string& kind, const fs::path& half) {

@@ -36,7 +36,7 @@ TEST(Lock, ASecondProcessIsRefusedAndAKilledOneIsReplaced) {
     EXPECT_NE(third.err().find(name), std::string::npos) << third.err();
     const std::string own = fmt::format("process {} ", third.process());
     ASSERT_TRUE(comes_true([&] { return read_file(out / ".lock").starts_with(own); }));
-    pause(0.5);  // so that it has begun
+    ASSERT_TRUE(comes_true([&] { return third.catches(SIGINT); }));
     third.signal(SIGINT);
     EXPECT_EQ(third.wait().code, 130);
   }

@@ -39,9 +39,7 @@ TEST(PowerLoss, FilesAreSyncedBeforeTheyAreNamedAndTheirNamesAfter) {
   const std::filesystem::path log = folder.path() / "log", work = folder.path() / "work";
   std::filesystem::create_directory(work);
   const Ended ended = run(SmallRun{.threads = 1}.words(work / "run"),
-                          {{"LD_PRELOAD", OMNI_FAILING_FILES},
-                           {"OMNI_FAULT_FOLDER", work.string()},
-                           {"OMNI_FAULT_LOG", log.string()}});
+                          watched(work, {{"OMNI_FAULT_LOG", log.string()}}));
   ASSERT_EQ(ended.code, 0) << ended.shown();
   const std::vector<Change> changes = read_log(log);
   std::set<std::string> unsynced;

@@ -34,9 +34,8 @@ void expect_power_losses_lose_nothing(int threads, int moments) {
   const TestFolder folder;
   const fs::path log = folder.path() / "log", work = folder.path() / "work";
   fs::create_directory(work);
-  const Ended ended = run(small.words(work / "run"), {{"LD_PRELOAD", OMNI_FAILING_FILES},
-                                                      {"OMNI_FAULT_FOLDER", work.string()},
-                                                      {"OMNI_FAULT_LOG", log.string()}});
+  const Ended ended =
+      run(small.words(work / "run"), watched(work, {{"OMNI_FAULT_LOG", log.string()}}));
   ASSERT_EQ(ended.code, 0) << ended.shown();
   const std::vector<Change> changes = read_log(log);
   ASSERT_GT(changes.size(), 50u);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <fstream>
 #include <thread>
 
 #include "base/error.h"
@@ -89,6 +90,14 @@ Program::~Program() {
 
 void Program::signal(int number) const { kill(process_, number); }
 void Program::signal_group(int number) const { kill(-process_, number); }
+bool Program::catches(int number) const {
+  std::ifstream status(fmt::format("/proc/{}/status", process_));
+  const std::string name = "SigCgt:";  // a hexadecimal number, signal 1 its lowest bit
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with(name))
+      return std::stoull(line.substr(name.size()), nullptr, 16) >> (number - 1) & 1;
+  return false;
+}
 bool Program::group_is_gone() const { return kill(-process_, 0) != 0; }
 std::string Program::err() const { return content(err_); }
 
@@ -106,6 +115,16 @@ Ended Program::wait(double seconds) {
   ended.out = content(out_);
   ended.err = content(err_);
   return ended;
+}
+
+// LD_PRELOAD splits at spaces and colons and knows no escape; the name of an open file, which
+// children inherit, has neither, wherever the build lies.
+Environment watched(const std::filesystem::path& folder, Environment more) {
+  static const int library = open(OMNI_FAILING_FILES, O_RDONLY);
+  check(library >= 0, "cannot open {}", OMNI_FAILING_FILES);
+  more["LD_PRELOAD"] = fmt::format("/proc/self/fd/{}", library);
+  more["OMNI_FAULT_FOLDER"] = folder.string();
+  return more;
 }
 
 Ended run(const Words& words, const Environment& environment) {

@@ -32,9 +32,10 @@ class Program {
   pid_t process() const { return process_; }
   void signal(int number) const;        // to the program alone
   void signal_group(int number) const;  // to its children as well, as a terminal does
+  bool catches(int number) const;       // has a handler of this signal
   bool group_is_gone() const;           // nobody is left of it
   std::string err() const;              // said so far
-  Ended wait(double seconds = 120);
+  Ended wait(double seconds = 600);     // so long that only what hangs is killed
 
  private:
   pid_t process_ = 0;
@@ -44,8 +45,11 @@ class Program {
 
 Ended run(const Words& words, const Environment& environment = {});
 
+// For a program whose calls on files of `folder` go through failing_files.cpp.
+Environment watched(const std::filesystem::path& folder, Environment more);
+
 void pause(double seconds);
 // False when it does not come true in time.
-bool comes_true(const std::function<bool()>& condition, double seconds = 60);
+bool comes_true(const std::function<bool()>& condition, double seconds = 300);
 
 }  // namespace omni::faults
