@@ -12,6 +12,7 @@ void page_faults(Bench& b);  // page faults per step after warm-up
 void convnet(Bench& b);      // a small ConvNet against its oneDNN primitives
 void language(Bench& b);     // a small language model against its products
 void experiments(Bench& b);  // every experiment's steps against their matrix products alone
+void example(Bench& b);      // building an experiment outside the tree
 void ensemble(Bench& b);     // 256 small models on MNIST-1D, from start to finish
 
 // Against PyTorch and JAX, each in its best arrangement.

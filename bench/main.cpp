@@ -1,5 +1,4 @@
 // omniscale-bench: how fast training is, as ratios of what was measured in the same run.
-#include <dnnl.h>
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
@@ -11,6 +10,7 @@
 #include "base/nearest.h"
 #include "bench/benches.h"
 #include "bench/profile.h"
+#include "cpu/onednn.h"
 
 namespace omni::bench {
 namespace {
@@ -29,6 +29,7 @@ constexpr Entry kBenches[] = {
     {"conv", convnet, "a small ConvNet against its oneDNN primitives"},
     {"language", language, "a small language model against its matrix products"},
     {"experiments", experiments, "every experiment's steps against their products alone"},
+    {"example", example, "building an experiment outside the tree"},
     {"mnist1d", ensemble, "256 small models from start to finish"},
     {"mlp-peers", mlp_peers, "MLP steps against PyTorch and JAX", true},
     {"conv-peers", conv_peers, "ConvNet steps against PyTorch and JAX", true},
@@ -58,12 +59,11 @@ double load_average() {
 }
 
 nlohmann::ordered_json machine(const std::string& command, double load) {
-  const dnnl_version_t* onednn = dnnl_version();
   return {{"description", machine_description()},
           {"processor", processor_name()},
           {"cores", available_cores()},
           {"instruction_set", instruction_set()},
-          {"onednn", fmt::format("{}.{}.{}", onednn->major, onednn->minor, onednn->patch)},
+          {"onednn", cpu::onednn::version()},
           {"load_average_at_start", load},
           {"command", command}};
 }

@@ -7,5 +7,8 @@ if(bench_sources)
   target_compile_options(omniscale-bench PRIVATE ${OMNI_WARNINGS} -fno-math-errno)
   target_compile_definitions(omniscale-bench PRIVATE
     OMNI_PEERS_DIR="${PROJECT_SOURCE_DIR}/bench/peers"
-    OMNI_PEERS_HOME="${PROJECT_BINARY_DIR}/peers")
+    OMNI_PEERS_HOME="${PROJECT_BINARY_DIR}/peers"
+    OMNI_EXAMPLE_DIR="${PROJECT_SOURCE_DIR}/examples/my_idea"
+    OMNI_BUILD_DIR="${PROJECT_BINARY_DIR}")
+  add_dependencies(omniscale-bench omniscale)  # which is installed before an example is built
 endif()

@@ -1,8 +1,6 @@
 # Installs Omniscale into a temporary folder, builds an example against it and runs it.
 #   cmake -D NAME=my_idea -D SOURCE_DIR= -D BUILD_DIR= -D COMPILER= -P test_example.cmake
 cmake_minimum_required(VERSION 3.25)
-# The aim is 15 s on a machine that does nothing else; one that tests may be a few times slower.
-set(budget_s 60)
 set(place ${BUILD_DIR}/test_${NAME})
 file(REMOVE_RECURSE ${place})
 
@@ -14,20 +12,12 @@ function(run what)
 endfunction()
 
 run("installing" ${CMAKE_COMMAND} --install ${BUILD_DIR} --prefix ${place}/installed)
-string(TIMESTAMP begin_s %s)
-# No compiler cache: the time is that of someone whose experiment is new.
-run("configuring" ${CMAKE_COMMAND} -E env CCACHE_DISABLE=1 ${CMAKE_COMMAND} -G Ninja
-  -S ${SOURCE_DIR}/examples/${NAME} -B ${place}/build -D CMAKE_BUILD_TYPE=Release
-  -D CMAKE_CXX_COMPILER=${COMPILER} -D CMAKE_PREFIX_PATH=${place}/installed)
+run("configuring" ${CMAKE_COMMAND} -G Ninja -S ${SOURCE_DIR}/examples/${NAME} -B ${place}/build
+  -D CMAKE_BUILD_TYPE=Release -D CMAKE_CXX_COMPILER=${COMPILER}
+  -D CMAKE_PREFIX_PATH=${place}/installed)
 run("building" ${CMAKE_COMMAND} --build ${place}/build)
-string(TIMESTAMP end_s %s)
-math(EXPR took_s "${end_s} - ${begin_s}")
-if(took_s GREATER budget_s)
-  message(FATAL_ERROR "configuring and building took ${took_s} s, more than ${budget_s} s")
-endif()
 string(REPLACE "_" "-" experiment ${NAME})
 run("running" ${place}/build/${NAME} run ${experiment} --preset smoke --out ${place}/run)
 if(NOT EXISTS ${place}/run/report.html)
   message(FATAL_ERROR "the run left no report.html in ${place}/run")
 endif()
-message("built in ${took_s} s and ran")
