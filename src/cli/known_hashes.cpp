@@ -38,6 +38,23 @@ constexpr Known kKnown[] = {
     {"2.6.3", "AVX", "SSE4", "convnet f32", 0x5dfdcc58f15e3fc2},
     {"2.6.3", "SSE4.1", "SSE4", "mlp f32", 0xf508a7c35935c365},
     {"2.6.3", "SSE4.1", "SSE4", "convnet f32", 0x507c92b572644e29},
+    {"3.7.2", "AVX-512 with fp16", "AVX3_SPR", "mlp f32", 0x49f921eefc42e24c},
+    {"3.7.2", "AVX-512 with fp16", "AVX3_SPR", "mlp bf16", 0x2722b64bb9096109},
+    {"3.7.2", "AVX-512 with fp16", "AVX3_SPR", "convnet f32", 0xac482c713097d7a5},
+    {"3.7.2", "AVX-512 with VNNI", "AVX3_SPR", "mlp f32", 0x49f921eefc42e24c},
+    {"3.7.2", "AVX-512 with VNNI", "AVX3_SPR", "mlp bf16", 0x9a42e7f6a814bd95},
+    {"3.7.2", "AVX-512 with VNNI", "AVX3_SPR", "convnet f32", 0xac482c713097d7a5},
+    {"3.7.2", "AVX-512", "AVX3_SPR", "mlp f32", 0x49f921eefc42e24c},
+    {"3.7.2", "AVX-512", "AVX3_SPR", "mlp bf16", 0x9a42e7f6a814bd95},
+    {"3.7.2", "AVX-512", "AVX3_SPR", "convnet f32", 0xac482c713097d7a5},
+    {"3.7.2", "AVX2", "AVX3_SPR", "mlp f32", 0x2f04a8256353e1f4},
+    {"3.7.2", "AVX2", "AVX3_SPR", "convnet f32", 0xdb08198c0eefaa14},
+    {"3.7.2", "AVX2", "AVX2", "mlp f32", 0xb0c642a364869d24},
+    {"3.7.2", "AVX2", "AVX2", "convnet f32", 0x70aba94a56080454},
+    {"3.7.2", "AVX", "SSE4", "mlp f32", 0x99120dbb451f4e3d},
+    {"3.7.2", "AVX", "SSE4", "convnet f32", 0x5dfdcc58f15e3fc2},
+    {"3.7.2", "SSE4.1", "SSE4", "mlp f32", 0x1f0bbaff06117acf},
+    {"3.7.2", "SSE4.1", "SSE4", "convnet f32", 0x507c92b572644e29},
 };
 
 }  // namespace
