@@ -142,8 +142,8 @@ TEST_P(EveryExperiment, DeclaresTheRangesOfItsShares) {
   for (const auto& [arm, model] : record.models)
     for (const Metric& m : model.metrics)
       for (const char* share : {"accuracy", "recall", "agreement", "relearned", "best_rate_inside"})
-        if (m.name.starts_with(share))
-          EXPECT_EQ(range_of(experiment.ranges, m.name).high, 1) << m.name;
+        EXPECT_TRUE(!m.name.starts_with(share) || range_of(experiment.ranges, m.name).high == 1)
+            << m.name;
 }
 
 INSTANTIATE_TEST_SUITE_P(Catalogue, EveryExperiment,

@@ -226,7 +226,7 @@ TEST(Resolve, WhatHappensOnDivergenceReachesEveryVariant) {
                                      {"stop-model", OnDivergence::stop_model},
                                      {"stop-run", OnDivergence::stop_run}}) {
     const std::string chosen = fmt::format("on_divergence={}", text);
-    for (const std::string& sweep : {"width=8", "width=8,16"}) {
+    for (const char* sweep : {"width=8", "width=8,16"}) {
       const Resolved r = resolve_with({chosen, sweep});
       for (const Variant& v : r.variants)
         EXPECT_EQ(v.settings->conduct().when_diverging(), wanted) << chosen << ' ' << v.label;
