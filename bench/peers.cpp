@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/machine.h"
 
 namespace omni::bench {
 namespace {
@@ -24,7 +25,8 @@ constexpr const char* kCurrent = OMNI_PEERS_HOME "/venv/bin/python";
 // What search.py prints; its progress goes where our stderr goes. UserError if it fails.
 Json ask(const std::string& arguments) {
   const std::string command =
-      fmt::format("{} '{}/search.py' {}", kDebians, OMNI_PEERS_DIR, arguments);
+      fmt::format("OMNISCALE_CORES={} {} '{}/search.py' {}", available_cores(), kDebians,
+                  OMNI_PEERS_DIR, arguments);
   FILE* pipe = popen(command.c_str(), "r");
   require(pipe != nullptr, "cannot start '{}'", command);
   std::string output;

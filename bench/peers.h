@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "bench/figures.h"
-#include "engine/precision.h"
+#include "engine/program.h"
 
 namespace omni::bench {
 

@@ -141,7 +141,7 @@ TEST_P(EveryExperiment, DeclaresTheRangesOfItsShares) {
   const SeedRecord record = run_seed(experiment, 0, data);
   for (const auto& [arm, model] : record.models)
     for (const Metric& m : model.metrics)
-      for (const char* share : {"accuracy", "recall", "agreement", "relearned", "best_rate_inside"})
+      for (const char* share : {"accuracy", "recall", "agreement", "best_rate_inside"})
         EXPECT_TRUE(!m.name.starts_with(share) || range_of(experiment.ranges, m.name).high == 1)
             << m.name;
 }

@@ -16,11 +16,14 @@ not, memory layout). Peers are what can be imported by the interpreters: PyTorch
 import argparse
 import dataclasses
 import glob
+import hashlib
 import json
 import os
 import statistics
 import subprocess
 import sys
+import tempfile
+import threading
 
 import workloads
 
@@ -42,7 +45,9 @@ LONGEST_START_S = 600  # compilation included
 
 
 def cores():
-    return sorted(os.sched_getaffinity(0))
+    """As many as Omniscale takes, which heeds a container's quota."""
+    own = sorted(os.sched_getaffinity(0))
+    return own[: int(os.environ.get("OMNISCALE_CORES", len(own)))]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,19 +97,26 @@ def time_it(a, job, seconds):
             asked = {"workload": job["workload"], "batch": job["batch"], "precision": job["precision"],
                      "models": a.models, "variant": a.variant, "seconds": seconds,
                      "threads": len(pinned)}
+            # Of files, since a pipe that nobody reads would stop whoever fills it.
+            said = tempfile.TemporaryFile("w+")
             workers.append(subprocess.Popen(
                 [a.interpreter, os.path.join(HERE, a.script), json.dumps(asked)],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True,
                 env=a.environment(), preexec_fn=lambda p=pinned: os.sched_setaffinity(0, p)))
+            workers[-1].said = said
         ready = [answer(w) for w in workers]
         for w in workers:
             w.stdin.write("go\n")
             w.stdin.flush()
         timed = [answer(w) for w in workers]
+    except OSError as e:
+        raise Failed(str(e)) from e
     finally:
         for w in workers:
             w.kill()
-            w.communicate()
+            w.wait()
+            w.stdout.close()
+            w.said.close()
     scale = a.models * job["batch"] / workloads.SAMPLES[job["workload"]]
     rates = [scale * sum(together) for together in zip(*(t["steps_per_s"] for t in timed))]
     return {
@@ -116,11 +128,15 @@ def time_it(a, job, seconds):
 
 
 def answer(w):
+    limit = threading.Timer(LONGEST_START_S, w.kill)
+    limit.start()
     line = w.stdout.readline()
+    limit.cancel()
     if not line:
-        w.stdin.close()
-        last = [l for l in w.stderr.read().splitlines() if l.strip()][-1:]
-        raise Failed(last[0] if last else f"ended with exit code {w.wait()}")
+        code = w.wait()
+        w.said.seek(0)
+        last = [text for text in w.said.read().splitlines() if text.strip()][-1:]
+        raise Failed(last[0] if last else f"ended with exit code {code}")
     return json.loads(line)
 
 
@@ -153,7 +169,8 @@ def arrangements(interpreters, job):
                     yield Arrangement(interpreter, "torch_peer.py", processes, models, variant)
         if imports(interpreter, "jax"):
             for processes, models in single + stacked:
-                yield Arrangement(interpreter, "jax_peer.py", processes, models, "scan")
+                for variant in ("scan", "step"):
+                    yield Arrangement(interpreter, "jax_peer.py", processes, models, variant)
 
 
 def more_of(a):
@@ -163,8 +180,8 @@ def more_of(a):
     others = [dataclasses.replace(a, allocator=name) for name in usable if name != a.allocator]
     if a.peer() == "pytorch_debian":
         others.append(dataclasses.replace(a, blas="OpenBLAS SkylakeX"))
-    if a.variant == "compiled":
-        others.append(dataclasses.replace(a, variant="autotuned"))
+    if "compiled" in a.variant:
+        others.append(dataclasses.replace(a, variant=a.variant.replace("compiled", "autotuned")))
     return others
 
 
@@ -214,7 +231,12 @@ def remembered(job, interpreters, memory):
     if not memory:
         return choose(job, interpreters)
     versions = [[i, m, imports(i, m)] for i in interpreters for m in ("torch", "jax")]
-    key = json.dumps([job, versions, processor(), len(cores())])
+    scripts = hashlib.sha256()
+    for path in sorted(glob.glob(os.path.join(HERE, "*.py"))):
+        with open(path, "rb") as f:
+            scripts.update(f.read())
+    allocators = sorted(glob.glob(LIBRARIES + "lib[tj]*malloc*.so.*"))
+    key = json.dumps([job, versions, processor(), len(cores()), scripts.hexdigest(), allocators])
     try:
         with open(memory, encoding="utf-8") as f:
             known = json.load(f)

@@ -94,7 +94,14 @@ class LanguageModel(nn.Module):
 def image_data(width, samples):
     g = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (samples, width), dtype=torch.uint8, generator=g)
-    return pixels.float() / 255, torch.randint(0, workloads.CLASSES, (samples,), generator=g)
+    if width < 784:  # MNIST-1D's signals are f32; images stay bytes until they are picked
+        pixels = pixels.float() / 255
+    return pixels, torch.randint(0, workloads.CLASSES, (samples,), generator=g)
+
+
+def picked(pixels, rows):
+    x = pixels.index_select(0, rows)
+    return x.float().mul_(1 / 255) if x.dtype == torch.uint8 else x
 
 
 def task(asked):
@@ -117,7 +124,7 @@ def task(asked):
         model = convnet().to(memory_format=layout)
 
         def gather(rows):
-            x = pixels.index_select(0, rows).view(-1, 1, 28, 28).contiguous(memory_format=layout)
+            x = picked(pixels, rows).view(-1, 1, 28, 28).contiguous(memory_format=layout)
             return x, labels.index_select(0, rows)
 
         return model, gather, lambda x, y: F.cross_entropy(model(x), y)
@@ -127,7 +134,7 @@ def task(asked):
     shape = (-1, widths[0]) if asked.models == 1 else (asked.models, asked.batch, widths[0])
 
     def gather(rows):
-        return pixels.index_select(0, rows).view(shape), labels.index_select(0, rows)
+        return picked(pixels, rows).view(shape), labels.index_select(0, rows)
 
     def loss(x, y):
         # Summed over models: each gets the gradient that it would have alone.

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 
 #include "base/error.h"
@@ -67,6 +68,12 @@ class Parser {
 
   // False when help was asked for, and given.
   bool parse(std::vector<std::string> words) {
+    for (std::string& word : words) {  // "-run" names a folder where there is one
+      std::error_code ignored;
+      if (word.size() > 2 && word[0] == '-' && word[1] != '-' &&
+          std::filesystem::exists(word, ignored))
+        word.insert(0, "./");
+    }
     std::ranges::reverse(words);  // as CLI11 takes them
     try {
       app_.parse(words);
@@ -275,10 +282,10 @@ int ask(const Context& context, const std::vector<std::string>& words) {
 
 int bench(const Context& context, const std::vector<std::string>& words) {
   if (!words.empty() && (words[0] == "--help" || words[0] == "-h")) {
-    Parser p(context, "bench", "[--json]",
-             "Measures this machine against the targets and against PyTorch where that is "
-             "installed. Takes some minutes; leave the machine alone meanwhile.",
-             {{"", ""}, {"--json", "for programs"}});
+    Parser p(context, "bench", "[--json] [--peers]",
+             "Measures this machine against the targets; with --peers against PyTorch and JAX, too, "
+             "which are installed first. Leave the machine alone meanwhile.",
+             {{"", ""}, {"--json", "for programs"}, {"--peers", "some 5 GB, and most of an hour"}});
     p.parse(words);
     return 0;
   }

@@ -1,8 +1,8 @@
 // `omni ask`: how many multiple-choice questions a language model answers.
 #include <algorithm>
-#include <thread>
 
 #include "base/error.h"
+#include "base/machine.h"
 #include "cli/commands.h"
 #include "cli/language_model.h"
 #include "cli/screen.h"
@@ -35,15 +35,19 @@ int ask_command(const AskArguments& a) {
           "ask: '{}' is there already: choose another name", a.to.string());
   const std::vector<ChoiceItem> items = read_choice_items(a.words[1]);
   const LanguageModel model = load_language_model(a.words[0]);
-  if (!tell_of_specials(*model.tokenizer, a.preface))
-    std::ranges::any_of(items, [&](const ChoiceItem& item) {
-      return tell_of_specials(*model.tokenizer, item.question);
-    });
+  bool told = tell_of_specials(*model.tokenizer, a.preface);
+  const auto tell_once = [&](std::string_view text) {
+    told = told || tell_of_specials(*model.tokenizer, text);
+  };
+  for (const ChoiceItem& item : items) {
+    tell_once(item.question);
+    for (const std::string& choice : item.choices) tell_once(choice);
+  }
   ChoiceScoring how;
   how.form = a.continuations ? ChoiceForm::continuations : ChoiceForm::letters;
   how.preface = a.preface;
   how.after_end_of_text = a.end_of_text;
-  how.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  how.threads = available_cores();
   const ChoiceScores scores =
       score_choices(model.options(), model.view(), *model.tokenizer, items, how);
   if (!a.to.empty()) atomic_write(a.to, csv(items, scores));

@@ -326,6 +326,9 @@ TEST_F(Cli, FoldersThatAreNoRuns) {
   std::ofstream("mine/notes.txt") << "keep";
   expect_refused({"run", "toy-steps", "--quiet", "--out", "mine"}, {"'mine'"});
   EXPECT_TRUE(fs::exists("mine/notes.txt"));
+  expect_refused({"report", "-dash"}, {"no option -dash"});
+  fs::create_directory("-dash");
+  expect_refused({"report", "-dash"}, {"'./-dash'"});  // a folder, though no run's
 }
 
 TEST_F(Cli, ListsWithoutRunning) {

@@ -40,8 +40,12 @@ std::string time_of(const Estimates& estimates, const Experiment& e, const Prese
 }
 
 // Where times come from.
+std::string cores(const Estimates& estimates) {
+  return fmt::format("{} core{}", estimates.cores(), estimates.cores() == 1 ? "" : "s");
+}
+
 std::string basis(const Estimates& estimates) {
-  return fmt::format("estimates for the {} cores of this machine, {}", estimates.cores(),
+  return fmt::format("estimates for {} of this machine, {}", cores(estimates),
                      estimates.have_seen_runs()
                          ? "mended by the runs that it has seen"
                          : "as if they were typical ones: every run mends them");
@@ -102,9 +106,9 @@ void show_presets(const Context& context, const Experiment& e) {
     const auto seeds = static_cast<double>(p.seeds);
     double flops = 0;
     for (const Load& job : counted.count->jobs) flops += job.matmul_flops;
-    say("{}{} model-epochs, {} TFLOP, {} on {} cores\n", std::string(kIndent + 2, ' '),
+    say("{}{} model-epochs, {} TFLOP, {} on {}\n", std::string(kIndent + 2, ' '),
         quantity(seeds * counted.count->model_epochs), quantity(seeds * flops / 1e12),
-        time_of(estimates, e, p), estimates.cores());
+        time_of(estimates, e, p), cores(estimates));
   }
 }
 

@@ -131,9 +131,7 @@ void check_declarations(const Resolved& r, const Experiment& e, const Dataset& d
       fail_user("{} records the arm '{}', which it does not declare{}", e.name, arm,
                 suggest(arm, declared));
   require_once(e.name, "arm", declared);
-  check_primary(e, data);
   const Recorded recorded(dry);
-  for (const MetricRange& range : e.ranges) recorded.require_ranged(range);
   for (const std::string& arm : declared)
     if (!dry.models.contains(arm))
       fail_user("{} declares the arm '{}', which it never records{}", e.name, arm,
@@ -145,6 +143,8 @@ void check_declarations(const Resolved& r, const Experiment& e, const Dataset& d
     require(std::ranges::any_of(dry.part_of, [&](const auto& p) { return p.second == part; }),
             "{}: the part '{}' records no arm: join it with one that does", e.name, part);
   require(!dry.models.empty(), "{} records no arm: its run() calls record() for none", e.name);
+  check_primary(e, data);
+  for (const MetricRange& range : e.ranges) recorded.require_ranged(range);
 
   std::vector<std::string> claims, figures;
   for (const ClaimSpec& c : stated_claims(r, data)) {

@@ -10,7 +10,7 @@
 namespace omni {
 namespace {
 
-// Whole numbers that a double holds exactly, and some more.
+// Whole numbers up to here are exact in a double.
 constexpr double kMostWhole = 9e15;
 
 template <class T>

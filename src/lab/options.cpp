@@ -113,6 +113,8 @@ Allowed one_of(std::vector<std::string> choices) {
   return a;
 }
 
+bool Option::is_whole() const { return std::holds_alternative<int64_t*>(field_); }
+
 bool Option::is_text() const { return std::holds_alternative<std::string*>(field_); }
 
 bool Option::is_free_text() const { return is_text() && allowed_.choices.empty(); }

@@ -49,6 +49,7 @@ class Option {
   const std::string& name() const { return name_; }
   const std::string& help() const { return help_; }
   bool is_text() const;
+  bool is_whole() const;      // a whole number
   bool is_free_text() const;  // a path, say, and not one of a few choices
   const Allowed& allowed() const { return allowed_; }
   const Field& field() const { return field_; }

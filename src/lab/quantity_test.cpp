@@ -19,7 +19,8 @@ TEST(Quantity, SumsAndMultiplesKeepTrack) {
   EXPECT_EQ((kA + kB).range, (Range{0, 2}));
   EXPECT_EQ((kA - 2 * kB).range, (Range{-2, 1}));
   EXPECT_EQ((kA * -0.5).range, (Range{-0.5, 0}));
-  EXPECT_EQ((kA - 0.32).range, (Range{-0.32, 0.68}));
+  EXPECT_DOUBLE_EQ((kA - 0.32).range.low, -0.32);
+  EXPECT_DOUBLE_EQ((kA - 0.32).range.high, 0.68);
   EXPECT_DOUBLE_EQ(kA - 2 * kB, 0.5);
 }
 

@@ -44,10 +44,11 @@ bool names_a_file(const std::string& typed) {
 // lr=0,001 sweeps over 0 and 1, which nobody means.
 void refuse_comma_for_point(const Assignment& a, const Option& option) {
   if (option.is_text() || option.is_list() || a.values.size() != 2) return;
+  const char* point = option.is_whole() ? "" : ".";  // 1,000 steps are a thousand
   require(!is_fraction_cut_by_comma(a.values[0], a.values[1]),
-          "{}: a comma separates values to sweep over. For one value write {}={}.{}; for two, "
+          "{}: a comma separates values to sweep over. For one value write {}={}{}{}; for two, "
           "{}={},{}",
-          a.where, a.key, a.values[0], a.values[1], a.key, a.values[0],
+          a.where, a.key, a.values[0], point, a.values[1], a.key, a.values[0],
           a.values[1].substr(std::min(a.values[1].find_first_not_of('0'), a.values[1].size() - 1)));
 }
 

@@ -35,13 +35,13 @@ OMNI_BLOCK1(Square, hn::Mul(a, a))
 OMNI_BLOCK1(Relu, hn::IfThenZeroElse(hn::Lt(a, set(0)), a))
 
 OMNI_BLOCK2(Equal, one_if(hn::Eq(a, b)))
-OMNI_BLOCK2(NotEqual, one_if(hn::Ne(a, b)))
+OMNI_BLOCK2(NotEqual, one_if(hn::Not(hn::Eq(a, b))))
 OMNI_BLOCK2(Less, one_if(hn::Lt(a, b)))
 OMNI_BLOCK2(LessEqual, one_if(hn::Le(a, b)))
 OMNI_BLOCK2(Greater, one_if(hn::Gt(a, b)))
 OMNI_BLOCK2(GreaterEqual, one_if(hn::Ge(a, b)))
 
-OMNI_BLOCK3(Where, hn::IfThenElse(hn::Ne(a, set(0)), b, c))
+OMNI_BLOCK3(Where, hn::IfThenElse(hn::Eq(a, set(0)), c, b))
 OMNI_BLOCK2(WherePositive, hn::IfThenElseZero(hn::Gt(a, set(0)), b))
 
 // Towards zero within the range of an i32; the runner's store then has nothing left to decide.

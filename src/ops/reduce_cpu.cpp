@@ -99,7 +99,7 @@ HWY_INLINE float load_one(const uint16_t* p) {
 template <Fold kFold>
 HWY_INLINE V fold(V a, V x) {
   if constexpr (kFold == Fold::sum) return hn::Add(a, x);
-  const auto nan = hn::Ne(x, x);
+  const auto nan = hn::IsNaN(x);
   const auto better = kFold == Fold::max ? hn::Gt(x, a) : hn::Lt(x, a);
   return hn::IfThenElse(hn::Or(nan, better), x, a);
 }

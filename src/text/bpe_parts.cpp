@@ -33,10 +33,10 @@ class Names {
     }
     names_.resize(count);
     for (const auto& [token, id] : parts.vocab.items()) {
-      require(id.is_number_integer() && id.get<int64_t>() >= 0 &&
-                  id.get<int64_t>() < static_cast<int64_t>(count),
-              "{}: expected ids from 0 to {}, one for each token, but \"{}\" has {}", where_,
-              count - 1, token, id.dump());
+      if (!id.is_number_integer() || id.get<int64_t>() < 0 ||
+          id.get<int64_t>() >= static_cast<int64_t>(count))
+        fail_user("{}: expected ids from 0 to {}, one for each token, but \"{}\" has {}", where_,
+                  count - 1, token, id.dump());
       put(token, id.get<int32_t>());
     }
     for (const auto& [token, id] : added) {

@@ -8,7 +8,8 @@ namespace {
 
 using nlohmann::json;
 
-// A member of the file with its path, for errors: "tokenizer.json: pre_tokenizer".
+// A member of the file with its path, for errors: "tokenizer.json: pre_tokenizer". What was found
+// is written out for an error alone: of a whole vocabulary that takes its time.
 struct Member {
   const json& value;
   std::string where;
@@ -18,27 +19,27 @@ struct Member {
   // Null where it is absent.
   Member at(const std::string& name) const {
     static const json nothing;
-    require(value.is_object(), "{}: expected an object, found {}", where, shown());
+    if (!value.is_object()) fail_user("{}: expected an object, found {}", where, shown());
     const auto it = value.find(name);
     return {it == value.end() ? nothing : *it, fmt::format("{}.{}", where, name)};
   }
 
   std::string text(const std::string& otherwise = "") const {
     if (is_null()) return otherwise;
-    require(value.is_string(), "{}: expected a text, found {}", where, shown());
+    if (!value.is_string()) fail_user("{}: expected a text, found {}", where, shown());
     return value.get<std::string>();
   }
 
   bool flag(bool otherwise) const {
     if (is_null()) return otherwise;
-    require(value.is_boolean(), "{}: expected true or false, found {}", where, shown());
+    if (!value.is_boolean()) fail_user("{}: expected true or false, found {}", where, shown());
     return value.get<bool>();
   }
 
   std::vector<Member> list() const {
     std::vector<Member> items;
     if (is_null()) return items;
-    require(value.is_array(), "{}: expected a list, found {}", where, shown());
+    if (!value.is_array()) fail_user("{}: expected a list, found {}", where, shown());
     for (const json& item : value)
       items.push_back({item, fmt::format("{}[{}]", where, items.size())});
     return items;
@@ -47,7 +48,7 @@ struct Member {
   std::string type() const { return at("type").text(); }
 
   void refuse_if(bool there) const {
-    require(!there, "{} is {}, which is not supported", where, shown());
+    if (there) fail_user("{} is {}, which is not supported", where, shown());
   }
 
   std::string shown() const {
@@ -141,13 +142,13 @@ void read_decoder(const Member& m) {
 BpeParts::Pair pair_of(const Member& m, int64_t place) {
   if (m.value.is_array()) {
     const std::vector<Member> both = m.list();
-    require(both.size() == 2, "{}: expected two tokens, found {}", m.where, m.shown());
+    if (both.size() != 2) fail_user("{}: expected two tokens, found {}", m.where, m.shown());
     return {both[0].text(), both[1].text(), place};
   }
   const std::string text = m.text();
   const size_t space = text.find(' ');
-  require(space != std::string::npos && text.find(' ', space + 1) == std::string::npos,
-          "{}: expected two tokens with a space between, found {}", m.where, m.shown());
+  if (space == std::string::npos || text.find(' ', space + 1) != std::string::npos)
+    fail_user("{}: expected two tokens with a space between, found {}", m.where, m.shown());
   return {text.substr(0, space), text.substr(space + 1), place};
 }
 
