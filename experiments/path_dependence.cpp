@@ -351,10 +351,14 @@ Metrics PathDependence::compare(Trial& t, const Run& a, const Run& b,
 void PathDependence::draw_line(Trial& t, const std::string& arm,
                                const std::vector<std::vector<double>>& lines) const {
   const std::vector<double> lambdas = even_lambdas(points);
+  int64_t drawn = -1;
   for (size_t i = 0; i < lambdas.size(); ++i) {
+    const int64_t percent = std::llround(100 * lambdas[i]);
+    if (percent == drawn) continue;
+    drawn = percent;
     double mean = 0;
     for (const auto& line : lines) mean += line[i] / static_cast<double>(lines.size());
-    t.curve(arm, "line_error", std::llround(100 * lambdas[i]), mean);
+    t.curve(arm, "line_error", percent, mean);
   }
 }
 

@@ -94,7 +94,7 @@ void show_options(const Experiment& e) {
 
 void show_presets(const Context& context, const Experiment& e) {
   const Estimates estimates(context);
-  say("\nPresets; times are\n{}\n", wrapped(basis(estimates), kIndent));
+  say("\nPresets; times are\n{}", wrapped(basis(estimates), kIndent));
   for (const Preset& p : e.presets) {
     write_out(wrapped(preset_line(p, &p == &e.presets.front()), kIndent));
     const Counted& counted = estimates.counted(e, p);

@@ -20,11 +20,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Whether nothing differs from the preset's settings.
+// Whether nothing differs from the preset's settings; a preset may need others to be complete.
 bool is_preset(const Experiment& e, const Resolved& resolved) {
   RunRequest plain;
   plain.preset = resolved.preset;
-  return resolve(e, plain).toml == resolved.toml;
+  try {
+    return resolve(e, plain).toml == resolved.toml;
+  } catch (const UserError&) {
+    return false;
+  }
 }
 
 // runs/NAME-PRESET, with a fingerprint of the settings when they differ from the preset's: equal
@@ -139,7 +143,8 @@ RunOutcome run_logged(const Experiment& e, RunRequest request, bool quiet,
 // The report can be made at any time, so it is not waited for when a signal has come.
 int finish_with_report(const Context& context, const fs::path& out, const Interrupts& interrupts,
                        int code, bool mixed_builds) {
-  const std::string command = context.program + " report " + shell_words({out.string()});
+  const std::string command = context.program + " report " + shell_words({out.string()}) +
+                              (mixed_builds ? " --mixed-builds" : "");
   try {
     write_report(out, &interrupts.stop(), mixed_builds);
   } catch (const ReportStopped&) {
@@ -173,8 +178,8 @@ int show_finished(const Context& context, const RunFolder& run, const Resolved& 
       "or --out DIR.\n",
       by, request.out.string());
   show_results(request.out);
-  say("To make the report again: {} report {}\n", context.program,
-      shell_words({request.out.string()}));
+  say("To make the report again: {} report {}{}\n", context.program,
+      shell_words({request.out.string()}), request.mixed_builds ? " --mixed-builds" : "");
   return 0;
 }
 

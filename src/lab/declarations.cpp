@@ -40,7 +40,9 @@ class Recorded {
 
   // A name must be there; "forget*" may speak of what only other settings record.
   void require_ranged(const MetricRange& r) const {
-    require(r.low < r.high, "the range of '{}' from {} to {} is empty", r.metric, r.low, r.high);
+    require(std::isfinite(r.low) && std::isfinite(r.high) && r.low < r.high,
+            "the range of '{}' from {} to {} is empty or has but one end; declare none where a "
+            "metric has but one", r.metric, r.low, r.high);
     if (!r.metric.ends_with('*') && !all_.contains(r.metric))
       fail_user("a range is declared for the metric '{}', which is never recorded{}", r.metric,
                 suggest(r.metric, std::vector(all_.begin(), all_.end())));
@@ -139,6 +141,10 @@ void check_declarations(const Resolved& r, const Experiment& e, const Dataset& d
   for (const auto& [arm, part] : dry.part_of)
     require(dry.parts.empty() || !part.empty(),
             "arm '{}' is recorded outside of all parts; where there are parts, record in one", arm);
+  for (const auto& [arm, parts] : dry.measured_in)
+    for (const std::string& part : parts)
+      require(part == dry.part_of.at(arm),
+              "the arm '{}' has a curve in another part than the one that records it", arm);
   for (const std::string& part : dry.parts)
     require(std::ranges::any_of(dry.part_of, [&](const auto& p) { return p.second == part; }),
             "{}: the part '{}' records no arm: join it with one that does", e.name, part);

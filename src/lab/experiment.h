@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/claims.h"
+#include "base/error.h"
 #include "lab/options.h"
 #include "lab/quantity.h"
 #include "lab/trial.h"
@@ -142,6 +143,7 @@ class SettingsOf final : public Settings {
     if constexpr (requires { s_.calibrated(); }) {
       std::vector<std::vector<OptionChange>> each;
       for (const S& at : s_.calibrated()) each.push_back(changes_of(s_, at));
+      omni::check(!each.empty(), "calibrated() names no settings");
       return *std::ranges::min_element(each, {}, &std::vector<OptionChange>::size);
     } else {
       return changes_of(s_, S{});

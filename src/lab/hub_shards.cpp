@@ -61,8 +61,9 @@ std::map<std::string, std::string> parse_shard_index(std::string_view text,
 
 std::vector<std::string> hub_weight_files(const std::filesystem::path& folder) {
   if (has(folder, kWhole)) return {kWhole};
+  std::error_code ignored;
   require(has(folder, kIndex), "'{}' has neither {} nor {}{}", folder.string(), kWhole, kIndex,
-          has(folder, "pytorch_model.bin")
+          std::filesystem::exists(folder / "pytorch_model.bin", ignored)  // never read
               ? "; there is a pytorch_model.bin, which transformers writes as safetensors with "
                 "from_pretrained(FOLDER).save_pretrained(FOLDER)"
               : "");

@@ -415,6 +415,9 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
   };
   std::vector<std::thread> threads_running;
   try {
+    for (const std::string& other : folder.manifest().programs)  // what a kill left of others'
+      if (other != program || repeated.empty())
+        std::filesystem::remove_all(folder.checkpoints_path() / ("again-" + other), ignored);
     repeat();
   } catch (...) {
     jobs.fail(std::current_exception());

@@ -135,7 +135,8 @@ void require_reached(const std::string& who, const Training& p, const TrainingGr
   for (const int64_t step : p.probe->at) within("its probe is to look", step);
   const bool looks =
       !p.probe->at.empty() ||
-      (p.probe->every > 0 && graphs.steps / p.probe->every > graphs.first / p.probe->every);
+      (p.probe->every > 0 && (graphs.steps / p.probe->every > graphs.first / p.probe->every ||
+                             (graphs.first > 0 && graphs.first % p.probe->every == 0)));
   require(looks || graphs.steps == graphs.first,
           "{}: its probe never looks: not at any step, and every {} steps of {}", who,
           p.probe->every, graphs.steps - graphs.first);

@@ -207,7 +207,9 @@ void Trial::measure(const std::string& arm, const std::string& metric, int64_t s
           "arm '{}' has two values of the metric '{}' {}", arm, metric,
           step == kFinalStep ? "at the end" : fmt::format("at step {}", step));
   record_.models[arm_name(arm)].metrics.push_back({metric, step, value});
-  if (dry()) see(record_, in_part_, arm_name(arm), metric, step);
+  if (!dry()) return;
+  see(record_, in_part_, arm_name(arm), metric, step);
+  record_.measured_in[arm_name(arm)].insert(in_part_.value_or(""));
 }
 
 }  // namespace omni

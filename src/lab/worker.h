@@ -71,6 +71,7 @@ struct SeedRecord {
   std::map<std::string, std::string> part_of = {};  // arm -> the part that recorded it
   // By part, of a dry run: all that its results depend on and that can be seen without training.
   std::map<std::string, Hash> form = {};
+  std::map<std::string, std::set<std::string>> measured_in = {};  // arm -> parts, of a dry run
   std::set<std::tuple<std::string, std::string, int64_t>> measured = {};  // arm, metric, step
 };
 

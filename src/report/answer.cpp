@@ -60,7 +60,9 @@ std::string sentence_without_primary(const std::vector<ClaimRow>& claims, const 
                                      size_t judged) {
   if (claims.empty()) return "No claims were written for this run.";
   if (judged == 0) {
-    const std::string& why = claims.front().judgement.note;
+    std::string why = claims.front().judgement.note;
+    for (const ClaimRow& row : claims)
+      if (row.judgement.note != why) why.clear();  // each has its own: in the table
     return why.empty() ? "No claim was judged in this run."
                        : fmt::format("No claim was judged in this run: {}.", without_stop(why));
   }
@@ -77,8 +79,8 @@ std::string seeds_text(const std::vector<ClaimRow>& primary, int64_t first_fresh
   for (const ClaimRow& row : primary) wanted = std::max(wanted, row.judgement.seeds_wanted);
   if (wanted == 0) return "";
   return fmt::format(
-      "This run has {}; about {} would decide it in nine of ten runs, if estimate and "
-      "spread stay as they are. Take fresh ones (--seeds {}..{}): a run that is added "
+      "This run has {}; about {} would decide what is open, each claim in nine of ten "
+      "runs, if estimate and spread stay as they are. Take fresh ones (--seeds {}..{}): a run that is added "
       "to until it decides is wrong more often.",
       count_of(seeds, "seed"), wanted, first_fresh, first_fresh + wanted - 1);
 }
@@ -137,6 +139,14 @@ Answer answer_of(const Results& results) {
   Answer answer;
   answer.sentence =
       primary.empty() ? sentence_without_primary(claims, all, judged) : sentence_of(primary);
+  const auto silent = std::ranges::find_if(claims, [](const ClaimRow& row) {
+    return row.claim.primary && row.judgement.verdict == Verdict::not_judged;
+  });
+  if (primary.empty() && judged > 0 && silent != claims.end()) {
+    const std::string& why = silent->judgement.note;
+    answer.sentence = fmt::format("What this is about was not judged{}{}. Of the other claims: {}.",
+                                  why.empty() ? "" : ": ", without_stop(why), counts_text(all));
+  }
   const bool open = std::ranges::any_of(
       primary, [](const ClaimRow& row) { return row.judgement.verdict == Verdict::undecided; });
   int64_t first_fresh = 0;

@@ -73,11 +73,14 @@ std::string compare_runs(const std::filesystem::path& path_a, const std::filesys
                           std::ranges::any_of(of_a.seeds, [&](const auto& x) {
                             return of_b.seeds.contains(x.first);
                           }));
+  const auto by = [](const Builds& b) -> std::string {
+    return b.seeds.empty() ? "one that left no name" : b.text();
+  };
   require(one_build || mixed_builds,
           "'{}' was made by the build {} of the program, '{}' by {}: a difference could be the "
           "program's. Run one of them again with this build (--anew), or compare them all the same "
           "with --mixed-builds",
-          path_a.string(), of_a.text(), path_b.string(), of_b.text());
+          path_a.string(), by(of_a), path_b.string(), by(of_b));
   std::vector<std::vector<std::string>> rows = {
       {"metric", "arm", "a: mean, 95 %", "n of a", "b: mean, 95 %", "n of b", "b - a", "how",
        "effect"}};

@@ -67,7 +67,9 @@ std::string ruler(const ClaimRow& row) {
 // How the claims of this page were judged together.
 std::string rules_of_judging(const std::vector<ClaimRow>& claims, const std::string& alpha) {
   const bool any_primary =
-      std::ranges::any_of(claims, [](const ClaimRow& row) { return row.claim.primary; });
+      std::ranges::any_of(claims, [](const ClaimRow& row) {
+        return row.claim.primary && row.judgement.verdict != Verdict::not_judged;
+      });
   return fmt::format(
       "<p class=\"note\">Claims and thresholds were written before the run. All claims of this page "
       "are corrected together: {} that any verdict is wrong stays below {}. Supported: the whole "
