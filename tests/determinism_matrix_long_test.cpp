@@ -1,6 +1,8 @@
 // Bits in every way of training, over all experiments.
 #include "determinism_matrix.h"
 
+#include <algorithm>
+
 namespace omni::testing {
 namespace {
 

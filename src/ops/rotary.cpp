@@ -1,6 +1,7 @@
 // What rotary positions mean, and their one pass over the rows.
 #include "ops/rotary.h"
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 
