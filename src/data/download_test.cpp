@@ -14,6 +14,7 @@ using test::LocalServer;
 using test::read_text;
 using test::Reply;
 using testing::AllOf;
+using testing::AnyOf;
 using testing::HasSubstr;
 
 const std::string kBody(5000, 'k');
@@ -91,18 +92,22 @@ TEST_F(Download, ProgressRunsDuringASlowTransfer) {
   EXPECT_EQ(test::files_in(folder.path()), 0u);
 }
 
+// libcurl's words differ between its versions.
+auto cut_off() { return AnyOf(HasSubstr("remaining"), HasSubstr("bytes missing")); }
+auto switched_off() { return AnyOf(HasSubstr("not supported"), HasSubstr("disabled")); }
+
 TEST_F(Download, RefusesWrongBytes) { EXPECT_THAT(failure("wrong"), HasSubstr("SHA-256")); }
 TEST_F(Download, ReportsAServersError) { EXPECT_THAT(failure("busy"), HasSubstr("503")); }
-TEST_F(Download, NoticesACutConnection) { EXPECT_THAT(failure("cut"), HasSubstr("remaining")); }
+TEST_F(Download, NoticesACutConnection) { EXPECT_THAT(failure("cut"), cut_off()); }
 TEST_F(Download, NeverLeavesTlsByARedirect) {
-  EXPECT_THAT(failure("moved"), HasSubstr("not supported"));
+  EXPECT_THAT(failure("moved"), switched_off());
 }
 TEST_F(Download, NeverReadsAFileByARedirect) {
-  EXPECT_THAT(failure("moved-to-a-file"), HasSubstr("not supported"));
+  EXPECT_THAT(failure("moved-to-a-file"), switched_off());
 }
 TEST_F(Download, TakesHttpsAloneUnlessTold) {
   options.plain_http = false;
-  EXPECT_THAT(failure("good"), HasSubstr("not supported"));
+  EXPECT_THAT(failure("good"), switched_off());
   EXPECT_EQ(server.requests(), 0);
 }
 TEST_F(Download, KeepsToTheSizeLimit) {
@@ -113,7 +118,7 @@ TEST_F(Download, KeepsToTheSizeLimit) {
 }
 TEST_F(Download, NoticesAWrongLength) {
   EXPECT_THAT(failure("shorter"), HasSubstr("SHA-256"));
-  EXPECT_THAT(failure("longer"), HasSubstr("remaining"));
+  EXPECT_THAT(failure("longer"), cut_off());
   EXPECT_EQ(fetch({"unannounced"}), server.url("unannounced"));
 }
 
