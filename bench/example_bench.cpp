@@ -4,23 +4,13 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
 
 #include "base/error.h"
+#include "base/test_folder.h"
 #include "bench/benches.h"
 
 namespace omni::bench {
 namespace {
-
-class Scratch {
- public:
-  Scratch() { require(mkdtemp(path_.data()), "no folder can be made in /tmp"); }
-  ~Scratch() { std::filesystem::remove_all(path_); }
-  std::string at(const char* name) const { return fmt::format("'{}/{}'", path_, name); }
-
- private:
-  std::string path_ = "/tmp/omniscale-bench-XXXXXX";
-};
 
 void shell(const std::string& command) {
   require(std::system((command + " >/dev/null").c_str()) == 0, "failed: {}", command);
@@ -30,8 +20,11 @@ void shell(const std::string& command) {
 
 void example(Bench& b) {
   constexpr double kTarget_s = 15;
-  const Scratch scratch;
-  const std::string installed = scratch.at("installed"), build = scratch.at("build");
+  const TestFolder scratch;
+  const auto at = [&](const char* name) {
+    return fmt::format("'{}'", (scratch.path() / name).string());
+  };
+  const std::string installed = at("installed"), build = at("build");
   shell(fmt::format("cmake --install '{}' --prefix {}", OMNI_BUILD_DIR, installed));
   // No compiler cache: the time is that of someone whose experiment is new.
   using Clock = std::chrono::steady_clock;

@@ -10,26 +10,8 @@
 namespace omni::bench {
 namespace {
 
-struct Profile {
-  const char* name;
-  Build build;
-  int64_t batch;
-  Precision precision;
-  const DataTable& (*data)() = random_images;
-};
-constexpr Profile kProfiles[] = {
-    {"mlp128-f32", mlp_step, 128, Precision::f32},
-    {"mlp1024-f32", mlp_step, 1024, Precision::f32},
-    {"mlp128-bf16", mlp_step, 128, Precision::bf16},
-    {"mlp1024-bf16", mlp_step, 1024, Precision::bf16},
-    {"conv128-f32", convnet_step, 128, Precision::f32},
-    {"conv128-bf16", convnet_step, 128, Precision::bf16},
-    {"language64-f32", language_step, 64, Precision::f32, random_text},
-    {"language64-bf16", language_step, 64, Precision::bf16, random_text},
-};
-
-const Profile& find(const std::string& name) {
-  for (const Profile& p : kProfiles)
+const TimedStep& find(const std::string& name) {
+  for (const TimedStep& p : kTimedSteps)
     if (name == p.name) return p;
   fail_user("there is no profile '{}'{}", name, suggest(name, profile_names()));
 }
@@ -38,13 +20,13 @@ const Profile& find(const std::string& name) {
 
 std::vector<std::string> profile_names() {
   std::vector<std::string> names;
-  for (const Profile& p : kProfiles) names.push_back(p.name);
+  for (const TimedStep& p : kTimedSteps) names.push_back(p.name);
   return names;
 }
 
 void print_profile(const std::string& name, double seconds) {
   using Clock = std::chrono::steady_clock;
-  const Profile& profile = find(name);
+  const TimedStep& profile = find(name);
   Trainer trainer(profile.build, profile.batch, profile.precision, 1, profile.data());
   Models models(trainer.parameters(), 1);
   trainer.take(models, 0);

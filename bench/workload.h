@@ -36,6 +36,25 @@ Parameters recomputed_language_step(Step& s);  // the same, of each block only t
 Parameters convnet_step(
     Step& s);  // 1-16-32 channels, 3x3, each with ReLU and 2x2 max-pooling; 1568-10
 
+// The kinds of step that are looked at one by one.
+struct TimedStep {
+  const char* name;
+  Build build;
+  int64_t batch;
+  Precision precision;
+  const DataTable& (*data)() = random_images;
+};
+inline constexpr TimedStep kTimedSteps[] = {
+    {"mlp.f32.b128", mlp_step, 128, Precision::f32},
+    {"mlp.f32.b1024", mlp_step, 1024, Precision::f32},
+    {"mlp.bf16.b128", mlp_step, 128, Precision::bf16},
+    {"mlp.bf16.b1024", mlp_step, 1024, Precision::bf16},
+    {"conv.f32.b128", convnet_step, 128, Precision::f32},
+    {"conv.bf16.b128", convnet_step, 128, Precision::bf16},
+    {"language.f32.b64", language_step, 64, Precision::f32, random_text},
+    {"language.bf16.b64", language_step, 64, Precision::bf16, random_text},
+};
+
 // Models of a workload with their Adam state, all resident. Every model starts from equal weights.
 struct Models {
   Ensemble weights, state;
