@@ -4,14 +4,23 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <fstream>
+#include <string>
 #include <vector>
 
 #include "base/sha256.h"
 
 namespace omni {
 namespace {
+
+// What LD_PRELOAD was when this process began: a preloaded library may have taken it out of the
+// environment since, to spare children.
+std::string preloaded_at_start() {
+  std::ifstream environment("/proc/self/environ", std::ios::binary);
+  for (std::string variable; std::getline(environment, variable, '\0');)
+    if (variable.starts_with("LD_PRELOAD=")) return variable;
+  return "";
+}
 
 // What this process has loaded and the system did not bring: an experiment's own libraries, and
 // ours where it is a shared one. Preloaded libraries are no part of a build.
@@ -24,10 +33,9 @@ std::vector<std::string> own_libraries() {
         return 0;
       },
       &paths);
-  const char* preloaded = std::getenv("LD_PRELOAD");
-  std::erase_if(paths, [&](const std::string& path) {
-    return preloaded && std::string_view(preloaded).find(path) != std::string_view::npos;
-  });
+  const std::string preloaded = preloaded_at_start();
+  std::erase_if(paths,
+                [&](const std::string& path) { return preloaded.find(path) != std::string::npos; });
   std::ranges::sort(paths);
   return paths;
 }

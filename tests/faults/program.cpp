@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <fstream>
 #include <thread>
 
 #include "base/error.h"
@@ -90,14 +89,6 @@ Program::~Program() {
 
 void Program::signal(int number) const { kill(process_, number); }
 void Program::signal_group(int number) const { kill(-process_, number); }
-bool Program::catches(int number) const {
-  std::ifstream status(fmt::format("/proc/{}/status", process_));
-  const std::string name = "SigCgt:";  // a hexadecimal number, signal 1 its lowest bit
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with(name))
-      return std::stoull(line.substr(name.size()), nullptr, 16) >> (number - 1) & 1;
-  return false;
-}
 bool Program::group_is_gone() const { return kill(-process_, 0) != 0; }
 std::string Program::err() const { return content(err_); }
 

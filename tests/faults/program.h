@@ -32,7 +32,6 @@ class Program {
   pid_t process() const { return process_; }
   void signal(int number) const;        // to the program alone
   void signal_group(int number) const;  // to its children as well, as a terminal does
-  bool catches(int number) const;       // has a handler of this signal
   bool group_is_gone() const;           // nobody is left of it
   std::string err() const;              // said so far
   Ended wait(double seconds = 600);     // so long that only what hangs is killed
