@@ -19,7 +19,7 @@ std::filesystem::file_time_type last_checkpoint(const std::filesystem::path& out
        !error && i != end; i.increment(error)) {
     std::error_code gone;
     const auto time = i->last_write_time(gone);
-    if (!gone) last = std::max(last, time);
+    if (!gone && i->is_regular_file(gone)) last = std::max(last, time);  // folders are tidied, too
   }
   return last;
 }
