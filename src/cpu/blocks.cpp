@@ -124,15 +124,18 @@ void StoreI32(const float* in, int32_t* out, int64_t n) {
   for (; i < n; ++i) out[i] = int_of_float(in[i]);
 }
 
-void LoadU8(const uint8_t* in, float* out, int64_t n) {
+void ScaleU8(const uint8_t* in, float factor, float* out, int64_t n) {
   const F f;
   const I whole;
   const hn::Rebind<uint8_t, F> byte;
   const int64_t lanes = hn::Lanes(f);
+  const auto k = hn::Set(f, factor);
   int64_t i = 0;
-  for (; i + lanes <= n; i += lanes)
-    hn::StoreU(hn::ConvertTo(f, hn::PromoteTo(whole, hn::LoadU(byte, in + i))), f, out + i);
-  for (; i < n; ++i) out[i] = in[i];
+  for (; i + lanes <= n; i += lanes) {
+    const auto x = hn::ConvertTo(f, hn::PromoteTo(whole, hn::LoadU(byte, in + i)));
+    hn::StoreU(hn::Mul(x, k), f, out + i);
+  }
+  for (; i < n; ++i) out[i] = in[i] * factor;
 }
 
 void Fill(float value, float* out, int64_t n) {
@@ -156,7 +159,7 @@ HWY_EXPORT(StoreBf16);
 HWY_EXPORT(RoundBf16);
 HWY_EXPORT(LoadI32);
 HWY_EXPORT(StoreI32);
-HWY_EXPORT(LoadU8);
+HWY_EXPORT(ScaleU8);
 HWY_EXPORT(Fill);
 
 void load_bf16(const uint16_t* in, float* out, int64_t n) {
@@ -174,7 +177,10 @@ void load_i32(const int32_t* in, float* out, int64_t n) {
 void store_i32(const float* in, int32_t* out, int64_t n) {
   HWY_DYNAMIC_DISPATCH(StoreI32)(in, out, n);
 }
-void load_u8(const uint8_t* in, float* out, int64_t n) { HWY_DYNAMIC_DISPATCH(LoadU8)(in, out, n); }
+void scale_u8(const uint8_t* in, float factor, float* out, int64_t n) {
+  HWY_DYNAMIC_DISPATCH(ScaleU8)(in, factor, out, n);
+}
+void load_u8(const uint8_t* in, float* out, int64_t n) { scale_u8(in, 1, out, n); }
 void fill(float value, float* out, int64_t n) { HWY_DYNAMIC_DISPATCH(Fill)(value, out, n); }
 
 void copy(const float* in, float* out, int64_t n) {

@@ -18,6 +18,7 @@ void round_bf16(const float* in, float* out, int64_t n);  // as if stored and lo
 void load_i32(const int32_t* in, float* out, int64_t n);
 void store_i32(const float* in, int32_t* out, int64_t n);
 void load_u8(const uint8_t* in, float* out, int64_t n);
+void scale_u8(const uint8_t* in, float factor, float* out, int64_t n);  // factor * load_u8
 
 void fill(float value, float* out, int64_t n);
 void copy(const float* in, float* out, int64_t n);

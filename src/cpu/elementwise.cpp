@@ -3,7 +3,9 @@
 // spread into a register first, dense f32 inputs and outputs are used where they lie.
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
+#include <string_view>
 
 #include "cpu/blocks.h"
 #include "cpu/picked_rows.h"
@@ -16,6 +18,7 @@ namespace {
 struct Source {
   void* const* at;
   void* const* index = nullptr;  // row numbers of a gather, else null
+  void* const* factor = nullptr;  // u8: what each value is multiplied by, else null
   DType dtype = DType::f32;
   bool dense = false;            // element i is at position i
   bool scalar = false;
@@ -43,6 +46,14 @@ PickedRows picked_rows(const Source& s) {
           s.sizes[0]};
 }
 
+float factor_of(const Source& s) { return *static_cast<const float*>(*s.factor); }
+
+// As stored at `offset` of `in`, times the factor if there is one.
+void load_scaled(const Source& s, const void* in, int64_t offset, float* out, int64_t n) {
+  if (!s.factor) return load_span(s.dtype, in, offset, out, n);
+  scale_u8(static_cast<const uint8_t*>(in) + offset, factor_of(s), out, n);
+}
+
 // Rows of a table picked by number, as if copied out: flat position i is row i / width.
 void load_gather(const Source& s, int64_t begin, float* out, int64_t n) {
   const PickedRows picked = picked_rows(s);
@@ -52,9 +63,9 @@ void load_gather(const Source& s, int64_t begin, float* out, int64_t n) {
     const int64_t span = std::min(width - column, n);
     if (column == 0) picked.ask_ahead_of(row);
     if (const char* from = picked.row(row))
-      load_span(s.dtype, from, column, out, span);
+      load_scaled(s, from, column, out, span);
     else
-      fill(0, out, span);
+      fill(s.factor ? 0 * factor_of(s) : 0, out, span);
     out += span;
     n -= span;
     column = 0;
@@ -135,7 +146,7 @@ struct Instruction {
 
 struct Load {
   Source source;
-  int reg;
+  Operand to;
 };
 
 struct Code {
@@ -151,18 +162,20 @@ void run_code(const Code& code, int part, int parts) {
   if (first == last) return;  // another part may be writing what would be read here
   alignas(kAlignment) float registers[kMaxRegisters][kBlock];
   for (const Load& l : code.once)
-    fill(load_one(l.source.dtype, *l.source.at, 0), registers[l.reg], std::min(kBlock, code.count));
+    fill(load_one(l.source.dtype, *l.source.at, 0), registers[l.to.reg],
+         std::min(kBlock, code.count));
   for (const Load& l : code.loads)
     if (l.source.index) picked_rows(l.source).ask_for_first(first * kBlock / l.source.sizes[1]);
   for (int64_t b = first; b < last; ++b) {
     const int64_t begin = b * kBlock, n = std::min(kBlock, code.count - begin);
     for (const Load& l : code.loads) {
+      float* to = l.to.reg >= 0 ? registers[l.to.reg] : static_cast<float*>(*l.to.at) + begin;
       if (l.source.index)
-        load_gather(l.source, begin, registers[l.reg], n);
+        load_gather(l.source, begin, to, n);
       else if (l.source.dense)
-        load_span(l.source.dtype, *l.source.at, begin, registers[l.reg], n);
+        load_scaled(l.source, *l.source.at, begin, to, n);
       else
-        load_strided(l.source, begin, registers[l.reg], n);
+        load_strided(l.source, begin, to, n);
     }
     for (const Instruction& i : code.body) {
       const float* in[16];
@@ -212,13 +225,24 @@ class Builder {
     const Node& n = p_.node(id);
     Instruction instruction{n.op->block, {}, {}, false, nullptr, n.type.dtype};
     check(n.in.size() <= 16, "{}: more than 16 inputs", n.op->name);
-    for (size_t k = 0; k < n.in.size(); ++k)
-      instruction.in.push_back(operand(n.in[k], static_cast<int>(k) >= n.op->scalars_from));
+    if (std::optional<Source> bytes = scaled_bytes(id)) {
+      // Straight to where it stays, unless an op before it reads what may lie there.
+      if (n.type.dtype == DType::f32 && position_.at(id) == 0 && p_.updated_in_place(id) < 0) {
+        const Operand to = p_.is_stored(id) ? Operand{-1, p_.address(id)} : Operand{fresh()};
+        code_.loads.push_back({std::move(*bytes), where_[id] = to});
+        return;
+      }
+      instruction.kernel = copy_block;
+      instruction.in = {load(std::move(*bytes), code_.loads)};
+    } else {
+      for (size_t k = 0; k < n.in.size(); ++k)
+        instruction.in.push_back(operand(n.in[k], static_cast<int>(k) >= n.op->scalars_from));
+    }
     for (const int i : n.in)
       if (last_use_[i] == position_[id]) release(i);
     const bool stored = p_.is_stored(id), read_later = last_use_.contains(id);
     instruction.round = n.type.dtype == DType::bf16 && read_later;
-    if (n.op->block == copy_block && stored && n.type.dtype != DType::f32 && !read_later) {
+    if (instruction.kernel == copy_block && stored && n.type.dtype != DType::f32 && !read_later) {
       instruction.kernel = nullptr;
       instruction.out = instruction.in[0];
       instruction.store = p_.address(id);
@@ -252,10 +276,24 @@ class Builder {
     if (const auto it = where_.find(id); it != where_.end()) return it->second;
     check(!position_.contains(id), "elementwise: member %{} is read before it is made", id);
     const Node& n = p_.node(id);
+    if (n.type.count() == 1) {
+      if (single && n.type.dtype == DType::f32) return {-1, p_.address(id), true};
+      const Operand o = load(source_of(id), code_.once);
+      pinned_.insert(o.reg);
+      return where_[id] = o;
+    }
+    Source s = source_of(id);
+    if (s.dense && s.dtype == DType::f32) return where_[id] = {-1, p_.address(id), false};
+    return where_[id] = load(std::move(s), code_.loads);
+  }
+
+  // Of a value that is made outside of the unit or picked by a gather inside of it.
+  Source source_of(int id) const {
+    const Type& t = p_.type(id);
     const int source = p_.storage(id);
     Source s{};
     s.at = p_.address(id);
-    s.dtype = n.type.dtype;
+    s.dtype = t.dtype;
     if (p_.node(source).op->row_gather && std::ranges::find(members_, source) != members_.end()) {
       const Node& gather = p_.node(source);
       s.at = p_.address(gather.in[0]);
@@ -263,18 +301,28 @@ class Builder {
       s.dtype = p_.dtype(gather.in[0]);
       s.table_rows = p_.type(gather.in[0]).shape[0];
       const int64_t rows = std::max<int64_t>(p_.type(gather.in[1]).count(), 1);
-      s.sizes = {rows, n.type.count() / rows};
-      return where_[id] = load(std::move(s), code_.loads);
+      s.sizes = {rows, t.count() / rows};
+    } else {
+      set_strides(s, space_, t.shape);
     }
-    if (n.type.count() == 1) {
-      if (single && n.type.dtype == DType::f32) return {-1, p_.address(id), true};
-      const Operand o = load(std::move(s), code_.once);
-      pinned_.insert(o.reg);
-      return where_[id] = o;
+    return s;
+  }
+
+  // Of bytes that only their product with one factor reads: so images enter their graphs.
+  std::optional<Source> scaled_bytes(int id) const {
+    const Node& n = p_.node(id);
+    if (std::string_view(n.op->name) != "mul") return std::nullopt;
+    for (int k = 0; k < 2; ++k) {
+      const int x = n.in[k], factor = n.in[1 - k];
+      const bool single = p_.type(factor).count() == 1 && p_.dtype(factor) == DType::f32;
+      const bool read_once = !where_.contains(x) && last_use_.at(x) == position_.at(id);
+      if (!single || !read_once || position_.contains(x) || p_.type(x).count() == 1) continue;
+      Source s = source_of(x);
+      if (s.dtype != DType::u8 || !(s.index || s.dense)) continue;
+      s.factor = p_.address(factor);
+      return s;
     }
-    set_strides(s, space_, n.type.shape);
-    if (s.dense && s.dtype == DType::f32) return where_[id] = {-1, p_.address(id), false};
-    return where_[id] = load(std::move(s), code_.loads);
+    return std::nullopt;
   }
 
   // Loads happen before the block's first instruction, so their registers are never shared with

@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "ops/elementwise.h"
+#include "ops/matmul.h"
+#include "ops/shape_ops.h"
 #include "ops/testing.h"
 
 namespace omni {
@@ -45,6 +49,34 @@ TEST(Gather, KeepsIntegersAndBytes) {
   check_op(rows, {integers({20}, -100, 100), integers({33}, 0, 20, 1, 0)}, kExact);
   check_op([](Values x) { return convert(gather(x[0], x[1]), DType::f32) * (1.0 / 255) - 0.5; },
            {testing::bytes({20, 28, 28}), integers({33}, 0, 20, 1, 0)});
+}
+
+// Bytes are multiplied while they are read where nothing else needs them.
+TEST(Gather, BytesTimesAFactor) {
+  const auto bytes = testing::bytes({20, 300});
+  const auto index = integers({33}, 0, 20, 1, 0);
+  const auto factor = [](double x) { return testing::values({1}, {x}); };
+  const auto picked = [](Values x) { return gather(x[0], x[1]); };
+  const std::vector<std::function<Value(Values)>> graphs = {
+      [=](Values x) { return picked(x) * (1.0 / 255); },
+      [=](Values x) { return x[2] * picked(x); },
+      [=](Values x) { return x[0] * x[2]; },
+      [=](Values x) { return exp(picked(x) * x[2]) + picked(x) * x[2]; },
+      [=](Values x) { return picked(x) * x[2] + picked(x) * picked(x); },
+      [=](Values x) {  // the product may come to lie where the transposed values die
+        const Value seen = tanh(transpose(x[3], {1, 0})), product = picked(x) * x[2];
+        return matmul(transpose(product, {1, 0}), seen + product);
+      },
+  };
+  for (const auto& graph : graphs)
+    check_op(graph, {bytes, index, factor(0.25), normal({300, 33})},
+             {.gradient = false, .bf16_tolerance = 0.05});
+  // Rows outside are zeros, times the factor: the reciprocal shows the sign.
+  const testing::In outside = indices({3}, {1, -1, 3}, 0);
+  for (const double x :
+       {-0.5, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()})
+    check_op([=](Values v) { return 1.0 / (picked(v) * v[2]); },
+             {testing::bytes({3, 40}), outside, factor(x)}, {.gradient = false});
 }
 
 TEST(Gather, RowsOutsideAreZero) {
