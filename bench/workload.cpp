@@ -129,7 +129,8 @@ void Trainer::take(Models& models, int64_t model) {
 
 void Trainer::next_batch() {
   if (order_.empty() || position_ + batch_ > samples_) {
-    order_ = permutation(Key::of(0).fold("order").fold(static_cast<uint64_t>(step_)), samples_);
+    order_.resize(samples_);
+    permute(Key::of(0).fold("order").fold(static_cast<uint64_t>(step_)), order_);
     position_ = 0;
   }
   program_->bind("index", order_.data() + position_);

@@ -74,11 +74,14 @@ uint64_t Stream::below(uint64_t bound) {
 
 std::vector<int32_t> permutation(Key key, int64_t count) {
   std::vector<int32_t> order(count);
+  permute(key, order);
+  return order;
+}
+
+void permute(Key key, std::span<int32_t> order) {
   std::iota(order.begin(), order.end(), 0);
   Stream stream(key);
-  for (int64_t i = count - 1; i > 0; --i)
-    std::swap(order[i], order[stream.below(static_cast<uint64_t>(i) + 1)]);
-  return order;
+  for (size_t i = order.size(); i-- > 1;) std::swap(order[i], order[stream.below(i + 1)]);
 }
 
 }  // namespace omni

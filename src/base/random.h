@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -56,5 +57,6 @@ class Stream {
 
 // A uniformly random order of 0..count-1 (Fisher-Yates).
 std::vector<int32_t> permutation(Key key, int64_t count);
+void permute(Key key, std::span<int32_t> order);  // the same, into memory that is there
 
 }  // namespace omni

@@ -243,15 +243,14 @@ bool TrainingRun::train(Progress& now, int64_t end) {
     return p_.stop && seen.values.at(p_.stop->result) >= p_.stop->at_least;
   };
 
-  std::vector<int32_t> order;
+  std::vector<int32_t> order(p_.samples);
   int64_t order_epoch = -1;
   const Program* previous = nullptr;
   bool ended = out.steps == first() && look(first());
   while (!ended && out.steps < end) {
     if (worker_.asked_to_stop() || worker_.due()) save(now);
     const int64_t epoch = out.steps / per_epoch_, s = out.steps % per_epoch_;
-    if (epoch != order_epoch)
-      order = permutation(p_.order.fold(static_cast<uint64_t>(epoch)), p_.samples);
+    if (epoch != order_epoch) permute(p_.order.fold(static_cast<uint64_t>(epoch)), order);
     order_epoch = epoch;
     // The two programs take turns on the same weights: each makes its copies of them anew.
     Program& step = s < full_ ? *program : *last;
