@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/passes.h"
+#include "engine/testing.h"
 #include "experiments/catalogue.h"
 #include "experiments/testing.h"
 

@@ -156,4 +156,34 @@ std::string instructions() {
   }
 }
 
+bool has_bf16() {
+  static const bool has = [] {
+    const auto array = [](const Dims& dims, dnnl::memory::format_tag layout) {
+      return Desc(dims, dnnl::memory::data_type::bf16, layout);
+    };
+    const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+    const dnnl::primitive_attr plain;
+    const Desc square = array({16, 16}, dnnl::memory::format_tag::ab);
+    const auto any = dnnl::memory::format_tag::any;
+    const Convolution c{array({1, 16, 8, 8}, any),
+                        array({16, 16, 3, 3}, any),
+                        Desc(),
+                        array({1, 16, 6, 6}, any),
+                        {1, 1},
+                        {0, 0},
+                        {0, 0}};
+    try {
+      matmul(engine, square, square, Desc(), square, plain);
+      const auto forward = convolution(engine, dnnl::prop_kind::forward_training, c, plain);
+      convolution_input_gradient(engine, c, forward, plain);
+      convolution_weight_gradient(engine, c, forward, plain);
+    } catch (const dnnl::error& e) {
+      if (e.status == dnnl_unimplemented) return false;
+      throw;
+    }
+    return true;
+  }();
+  return has;
+}
+
 }  // namespace omni::cpu::onednn

@@ -71,5 +71,7 @@ dnnl::memory::data_type data_type(const Desc& desc);
 
 std::string version();       // of the library that is loaded, "2.6.3"
 std::string instructions();  // that it uses on this processor at most, "AVX-512 with AMX"
+// Whether it multiplies matrices and convolves images in bf16 on this processor, gradients too.
+bool has_bf16();
 
 }  // namespace omni::cpu::onednn

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "cpu/planner.h"
+#include "engine/available.h"
 
 namespace omni {
 namespace {
@@ -27,10 +28,7 @@ std::string name_of_status(int status) {
 
 void fail_plan(int status, const char* words, Precision precision) {
   if (status == dnnl_out_of_memory) throw std::bad_alloc();
-  require(status != dnnl_unimplemented || precision != Precision::bf16,
-          "bf16 needs a processor with AVX-512 or AMX, and oneDNN has no such plan for this one "
-          "('{}'); use f32 precision",
-          words);
+  if (status == dnnl_unimplemented) require_available(precision);
   throw Bug(fmt::format("oneDNN makes no plan ({}): {}", name_of_status(status), words));
 }
 

@@ -6,8 +6,8 @@
 namespace omni {
 
 // Throws what a dnnl::error of this status stands for: std::bad_alloc where memory ran out;
-// UserError where bf16 is not implemented, as on a processor without AVX-512; else Bug, with the
-// status by name and oneDNN's own words.
+// UserError where the processor has no bf16; else Bug, with the status by name and oneDNN's own
+// words.
 [[noreturn]] void fail_plan(int status, const char* words, Precision precision);
 
 }  // namespace omni

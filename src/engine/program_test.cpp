@@ -17,6 +17,7 @@ namespace omni {
 namespace {
 
 using testing::f32;
+using testing::InPrecision;
 using testing::parameter;
 
 TEST(Program, SaysWhatIsWrong) {
@@ -76,8 +77,6 @@ std::vector<float> filled(int64_t count, int salt) {
   for (int64_t i = 0; i < count; ++i) v[i] = static_cast<float>(std::sin(0.3 * i + salt));
   return v;
 }
-
-class InPrecision : public ::testing::TestWithParam<Precision> {};
 
 TEST_P(InPrecision, ModelsTakeTurnsOnOneProgram) {
   Graph g;
@@ -177,6 +176,7 @@ TEST(Narrow, ShadowsParametersAndKeepsMasters) {
 }
 
 TEST(Narrow, IsNearF32AndAccumulatesInF32) {
+  if (!is_available(Precision::bf16)) GTEST_SKIP() << testing::kNoBf16;
   Graph g;
   const Value x = f32(g, "x", {1, 4096}), w = parameter(g, "w", {4096, 1});
   g.result("y", matmul(x, w));
@@ -191,6 +191,7 @@ TEST(Narrow, IsNearF32AndAccumulatesInF32) {
 
 // Cut into slices, a product in the tail reads the same parameter as the bodies.
 TEST(Narrow, TailsAndBodiesShareShadows) {
+  if (!is_available(Precision::bf16)) GTEST_SKIP() << testing::kNoBf16;
   Graph g;
   const Value x = f32(g, "x", {600, 8}, 0), w = parameter(g, "w", {8, 8});
   const Value gradient = matmul(x, tanh(matmul(x, w)), true) * 1e-3;

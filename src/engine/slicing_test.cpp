@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "engine/program.h"
+#include "engine/testing.h"
 #include "ops/elementwise.h"
 #include "ops/gather.h"
 #include "ops/leaf.h"
@@ -164,7 +165,7 @@ TEST_P(UnevenBatch, IsTheWholeBatchToRounding) {
 }
 
 TEST_P(UnevenBatch, GivesEqualBitsOnAnyTeam) {
-  for (const Precision precision : {Precision::f32, Precision::bf16}) {
+  for (const Precision precision : testing::precisions()) {
     const Results one = run(GetParam(), {precision, {}, 1});
     for (const int threads : {2, 3})
       EXPECT_TRUE(run(GetParam(), {precision, {}, threads}) == one) << threads;

@@ -317,7 +317,7 @@ TEST_P(StagedBatch, IsTheWholeBatchToRounding) {
 }
 
 TEST_P(StagedBatch, GivesEqualBitsOnAnyTeam) {
-  for (const Precision precision : {Precision::f32, Precision::bf16}) {
+  for (const Precision precision : testing::precisions()) {
     if (precision == Precision::bf16 && GetParam() <= 512) continue;  // is not cut
     const Results one = run(GetParam(), {precision, {}, 1});
     for (const int threads : {2, 3})
@@ -332,6 +332,7 @@ TEST_P(StagedBatch, GivesEqualBitsOnAnyTeam) {
 INSTANTIATE_TEST_SUITE_P(Rows, StagedBatch, ::testing::Values(257, 1000, 2049));
 
 TEST(StagedProgram, InBf16IsNearF32) {
+  if (!is_available(Precision::bf16)) GTEST_SKIP() << testing::kNoBf16;
   expect_close(run(1000, {Precision::bf16, {}, 1}), run(1000, {}), 0.03, "bf16");
 }
 

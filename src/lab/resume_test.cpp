@@ -1,6 +1,4 @@
 // Phases that were interrupted, killed or forked go on to the same bits.
-#include "lab/trial.h"
-
 #include <gtest/gtest.h>
 
 #include <bit>
@@ -8,8 +6,10 @@
 
 #include "base/statistics.h"
 #include "base/test_folder.h"
+#include "engine/testing.h"
 #include "lab/checkpoint.h"
 #include "lab/test_support.h"
+#include "lab/trial.h"
 #include "ops/random.h"
 #include "ops/reduce.h"
 
@@ -41,9 +41,11 @@ TEST(Resume, FindsFinishedPhasesOnDisk) {
   EXPECT_THROW(b.train(0.02), Interrupted);
   ToyBench other(o, 1);
   EXPECT_THROW(other.train(), Interrupted);
-  WorkerOptions narrow = o;
-  narrow.precision = Precision::bf16;
-  EXPECT_THROW(ToyBench(narrow).train(), Interrupted);
+  if (is_available(Precision::bf16)) {
+    WorkerOptions narrow = o;
+    narrow.precision = Precision::bf16;
+    EXPECT_THROW(ToyBench(narrow).train(), Interrupted);
+  }
   b.worker.end();
   EXPECT_THROW(b.train(), Interrupted);  // forgotten
 }
@@ -214,7 +216,7 @@ TEST(Resume, AnInterruptedPhaseKnowsItsFirstLoss) {
 
 // In bf16, too: both programs of a phase make their copies of the weights anew.
 TEST(Resume, ForkingAnywhereKeepsTheBits) {
-  for (const Precision precision : {Precision::f32, Precision::bf16}) {
+  for (const Precision precision : testing::precisions()) {
     const auto train = [&](int64_t fork_at) {
       WorkerOptions o;
       o.precision = precision;

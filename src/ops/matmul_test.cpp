@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "engine/program.h"
+#include "engine/testing.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/reduce.h"
@@ -150,7 +151,7 @@ TEST(Matmul, CountsItsOperations) {
 }
 
 TEST(Matmul, BitsDoNotDependOnAddresses) {
-  for (const Precision precision : {Precision::f32, Precision::bf16})
+  for (const Precision precision : testing::precisions())
     for (const int64_t columns : {3, 10, 64}) {
       constexpr int64_t kRows = 33, kInner = 70;
       Graph g;
