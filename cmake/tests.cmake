@@ -46,6 +46,10 @@ add_dependencies(omni_faults omniscale omni_failing_files)
 set(passes_folders ops engine nn)
 # Folders whose tests run again, as one, on every lower instruction set of the vector loops.
 set(vector_folders cpu ops)
+# By folder: the lower instruction sets of oneDNN on which its tests run again, as one.
+set(onednn_sets_ops SSE41 AVX2 AVX512_CORE)
+set(onednn_sets_engine AVX2)
+set(onednn_sets_nn AVX2)
 
 function(add_tests name label timeout)
   if(OMNI_SANITIZE)  # each step takes many times as long
@@ -61,6 +65,11 @@ function(add_tests name label timeout)
     add_test(NAME ${name}/EveryTarget COMMAND test_${name} --every-target)
     set_tests_properties(${name}/EveryTarget PROPERTIES LABELS ${label} TIMEOUT 3000)
   endif()
+  foreach(instructions IN LISTS onednn_sets_${name})
+    add_test(NAME ${name}/OneDnn.${instructions} COMMAND test_${name})
+    set_tests_properties(${name}/OneDnn.${instructions} PROPERTIES LABELS ${label} TIMEOUT 3000
+      ENVIRONMENT DNNL_MAX_CPU_ISA=${instructions})
+  endforeach()
   if(name MATCHES "^(experiments|tests)")  # objects reach only those who name them
     target_link_libraries(test_${name} PRIVATE omni_experiments)
   endif()
