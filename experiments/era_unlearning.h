@@ -45,6 +45,8 @@ struct EraUnlearning : StoryUnlearning {
   }
 
   void check() const;
+  // The attacks of quick and of middle, which thresholds were written for.
+  std::vector<EraUnlearning> calibrated() const;
   std::vector<ArmInfo> arms() const;
   void run(Trial& t) const;
   std::vector<ClaimSpec> claims(const Dataset&) const;

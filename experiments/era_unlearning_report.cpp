@@ -39,6 +39,12 @@ FigureRow figure(std::string id, std::string title, std::string caption, FigureS
 
 }  // namespace
 
+std::vector<EraUnlearning> EraUnlearning::calibrated() const {
+  EraUnlearning quick, middle;
+  middle.attack_sizes = {4, 16, 64};
+  return {quick, middle};
+}
+
 std::vector<ClaimSpec> EraUnlearning::claims(const Dataset&) const {
   std::string other;
   if (!generated()) other = "the thresholds are those of generated stories";

@@ -94,8 +94,10 @@ TEST(EraUnlearning, JudgesWhereTheThresholdsHold) {
   EXPECT_EQ(judged("smoke"), facts);
   EXPECT_EQ(judged("paper"), facts);
   EXPECT_EQ(judged("quick", {"rate=0"}), facts);
-  EXPECT_EQ(judged("quick", {"attack_sizes=16"}),
-            facts + "C1a C1b C2a C2b C3a C3b C4a C4b C7b C12 ");  // before the attack
+  // Another attack, more sizes among them, leaves what was before it.
+  for (const char* sizes : {"attack_sizes=16", "attack_sizes=4,15,16", "attack_sizes=4,16,17"})
+    EXPECT_EQ(judged("quick", {sizes}), facts + "C1a C1b C2a C2b C3a C3b C4a C4b C7b C12 ")
+        << sizes;
   // What claims do not speak of leaves them as they are; anything else does not.
   EXPECT_EQ(judged("quick", {"rmu_lr=0.002"}),
             facts + "C1a C1b C2a C2b C3a C3b C4a C4b C7b C9a C12 ");

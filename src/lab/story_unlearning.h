@@ -41,10 +41,10 @@ struct StoryUnlearning : LanguageTask {
     option("coherence_steps", coherence_steps, "of that, at most", between(1, 10'000));
     option("coherence_test", coherence_test, "retain stories that choose the best of these steps",
            between(1, 100'000));
-    option(
-        "attack_sizes", attack_sizes, "forget stories that the attacker trains on, ascending",
-        between(1, 10'000),
-        harmless_if_including("the strongest attack counts, and more stories make a stronger one"));
+    // Never harmless: the most stories decide what is left after an attack, and a claim about every
+    // step from one size to the next is another with each size.
+    option("attack_sizes", attack_sizes, "forget stories that the attacker trains on, ascending",
+           between(1, 10'000));
     option("attack_at", attack_at, "the attack is measured after these steps and ends at the last",
            between(0, 100'000));
     option("attack_repeats", attack_repeats, "attacks on each model, with stories of their own",
