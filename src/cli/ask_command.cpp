@@ -1,6 +1,4 @@
 // `omni ask`: how many multiple-choice questions a language model answers.
-#include <algorithm>
-
 #include "base/error.h"
 #include "base/machine.h"
 #include "cli/commands.h"
@@ -12,15 +10,16 @@
 namespace omni::cli {
 namespace {
 
-// A row per choice.
+// A row per choice; which one was chosen is left empty where that is not known.
 std::string csv(std::span<const ChoiceItem> items, const ChoiceScores& scores) {
   std::string text = "question,choice,log_likelihood,chosen,right\n";
   for (size_t i = 0; i < items.size(); ++i)
     for (size_t c = 0; c < items[i].choices.size(); ++c) {
       const auto number = static_cast<int32_t>(c);
-      text +=
-          fmt::format("{},{},{},{},{}\n", i + 1, c + 1, csv_number(scores.log_likelihoods[i][c]),
-                      int{scores.chosen[i] == number}, int{items[i].answer == number});
+      const bool known = scores.chosen[i] >= 0;
+      text += fmt::format(
+          "{},{},{},{},{}\n", i + 1, c + 1, csv_number(scores.log_likelihoods[i][c]),
+          known ? scores.chosen[i] == number ? "1" : "0" : "", int{items[i].answer == number});
     }
   return text;
 }
@@ -54,14 +53,17 @@ int ask_command(const AskArguments& a) {
 
   const Interval interval = scores.interval();
   say("questions  {}\n", scores.count());
-  say("accuracy   {:.3f} [{:.3f}, {:.3f}]  (95 % Wilson interval)\n", scores.accuracy(),
-      interval.low, interval.high);
+  if (scores.lost > 0)
+    say("accuracy   no value\n");
+  else
+    say("accuracy   {:.3f} [{:.3f}, {:.3f}]  (95 % Wilson interval)\n", scores.accuracy(),
+        interval.low, interval.high);
   say("chance     {:.3f}\n", scores.chance);
-  if (const auto lost = std::ranges::count(scores.chosen, -1); lost > 0)
+  if (scores.lost > 0)
     tell(
-        "omni: warning: {} likelihoods are not numbers, which counts as wrong; the model's weights "
-        "may have diverged\n",
-        lost);
+        "omni: warning: the likelihoods of {} of {} questions are not numbers, so the model has no "
+        "accuracy; its weights may have diverged\n",
+        scores.lost, scores.count());
   return 0;
 }
 

@@ -201,7 +201,7 @@ TEST_F(Cli, ImpossibleValuesSayWhatIsAllowed) {
 }
 
 // A tiny random GPT-2 with the 256 bytes for tokens, as on the hub.
-void make_model(const fs::path& folder) {
+void make_model(const fs::path& folder, bool diverged = false) {
   std::vector<std::string> texts;
   for (const uint8_t byte : bytes_in_letter_order()) texts.emplace_back(1, static_cast<char>(byte));
   texts.emplace_back(kEndOfText);
@@ -211,6 +211,7 @@ void make_model(const fs::path& folder) {
   o.layers = 1;
   Ensemble e(transformer_parameters(o), 1);
   e.initialise(0, Key::of(1));
+  if (diverged) e.array("ln_final.weight", 0)[0] = std::nanf("");
   save_hub_folder(folder, {TransformerFamily::gpt2, o}, e[0]);
   std::ofstream(folder / "vocab.json") << files.vocab_json;
   std::ofstream(folder / "merges.txt") << files.merges_txt;
@@ -298,6 +299,22 @@ TEST_F(Cli, AskCountsRightAnswers) {
   expect_refused({"ask", "tiny", "facts.jsonl"}, {"question 1", "\" A\" is not a token"});
   std::ofstream("facts.jsonl", std::ios::app) << "{\"question\": ";
   expect_refused({"ask", "tiny", "facts.jsonl"}, {"facts.jsonl:3", "one JSON object per line"});
+}
+
+TEST_F(Cli, AModelWithoutLikelihoodsHasNoAccuracy) {
+  make_model("lost", true);
+  std::ofstream("facts.jsonl") << R"({"question": "Is", "choices": ["x", "y"], "answer": 0})";
+  const Output o = omni({"ask", "lost", "facts.jsonl", "--continuations", "--to", "all.csv"});
+  EXPECT_EQ(o.code, 0) << o.err;
+  EXPECT_EQ(o.out,
+            "questions  1\n"
+            "accuracy   no value\n"
+            "chance     0.500\n");
+  EXPECT_NE(o.err.find("the likelihoods of 1 of 1 questions are not numbers"), std::string::npos)
+      << o.err;
+  std::stringstream all;
+  all << std::ifstream("all.csv").rdbuf();
+  EXPECT_EQ(all.str(), "question,choice,log_likelihood,chosen,right\n1,1,,,1\n1,2,,,0\n");
 }
 
 TEST_F(Cli, ModelsOfWords) {

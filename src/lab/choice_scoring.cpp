@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include "base/error.h"
@@ -140,7 +141,13 @@ void score_row(std::span<const float> logits, size_t vocabulary, std::span<const
 
 }  // namespace
 
+double ChoiceScores::accuracy() const {
+  if (lost > 0) return std::numeric_limits<double>::quiet_NaN();
+  return static_cast<double>(right) / static_cast<double>(count());
+}
+
 Interval ChoiceScores::interval(double level) const {
+  if (lost > 0) return {};
   return wilson_interval(static_cast<int>(right), static_cast<int>(count()), level);
 }
 
@@ -178,6 +185,7 @@ ChoiceScores score_choices(const TransformerOptions& o, ModelView model, const T
     out.chosen.push_back(known ? static_cast<int32_t>(std::ranges::max_element(of) - of.begin())
                                : -1);
     out.right += out.chosen.back() == items[i].answer;
+    out.lost += !known;
     out.chance += 1 / static_cast<double>(of.size() * items.size());
   }
   return out;

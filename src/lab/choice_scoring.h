@@ -35,17 +35,19 @@ struct ChoiceScores {
   std::vector<std::vector<double>> log_likelihoods;
   std::vector<int32_t> chosen;  // the likeliest, the first of equals; -1: a likelihood is NaN
   int64_t right = 0;            // items whose answer was chosen
+  int64_t lost = 0;             // items of which none was chosen
   double chance = 0;            // expected accuracy of guessing
 
   int64_t count() const { return static_cast<int64_t>(chosen.size()); }
-  double accuracy() const { return static_cast<double>(right) / static_cast<double>(count()); }
-  Interval interval(double level = 0.95) const;  // Wilson's, of the accuracy
+  // NaN if any item is lost: to choose nothing is not to be wrong.
+  double accuracy() const;
+  Interval interval(double level = 0.95) const;  // Wilson's, of the accuracy; unknown where that is
 };
 
-// Rows of equal lengths run together. A model whose weights have diverged gives NaN and is never
-// right. UserError without items, for a tokenizer of more tokens than the model has, and, naming
-// the item, for a letter that is not a single token, a choice or a question without tokens, and a
-// prompt that the context of learned positions does not hold.
+// Rows of equal lengths run together. A model whose weights have diverged gives NaN, and so its
+// accuracy is recorded as missing. UserError without items, for a tokenizer of more tokens than the
+// model has, and, naming the item, for a letter that is not a single token, a choice or a question
+// without tokens, and a prompt that the context of learned positions does not hold.
 ChoiceScores score_choices(const TransformerOptions& options, ModelView model,
                            const Tokenizer& tokenizer, std::span<const ChoiceItem> items,
                            const ChoiceScoring& scoring = {});

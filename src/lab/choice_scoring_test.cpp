@@ -139,7 +139,7 @@ TEST(ChoiceScoring, WithoutWeightsAllIsAlike) {
   EXPECT_EQ(found.right, 3);
 }
 
-TEST(ChoiceScoring, ADivergedModelIsNeverRight) {
+TEST(ChoiceScoring, OfADivergedModelNothingIsKnown) {
   const TransformerOptions o = small(words().size());
   Ensemble e = drawn(o);
   e.array("ln_final.weight", 0)[0] = std::nanf("");
@@ -147,6 +147,25 @@ TEST(ChoiceScoring, ADivergedModelIsNeverRight) {
       score_choices(o, e[0], words(), items(), {.form = ChoiceForm::continuations});
   EXPECT_EQ(found.chosen, (std::vector<int32_t>{-1, -1, -1, -1, -1}));
   EXPECT_EQ(found.right, 0);
+  EXPECT_EQ(found.lost, 5);
+  EXPECT_TRUE(std::isnan(found.accuracy()));
+  EXPECT_FALSE(found.interval().known());
+}
+
+// Where it meets one bad word only, the share of the other questions is no share of all.
+TEST(ChoiceScoring, OneLostQuestionLeavesNoAccuracy) {
+  TransformerOptions o = small(words().size());
+  o.weight = init::normal(0, 0.3);
+  Ensemble e = drawn(o);
+  const auto fox = static_cast<size_t>(words().encode(" fox").at(0));
+  e.array("embed.weight", 0)[fox * static_cast<size_t>(o.width)] = std::nanf("");
+  const std::vector<ChoiceItem> some = {{"Who is the fox", {" it", " the"}, 0}, items()[3]};
+  const ChoiceScores found =
+      score_choices(o, e[0], words(), some, {.form = ChoiceForm::continuations});
+  EXPECT_EQ(found.chosen[0], -1);
+  EXPECT_GE(found.chosen[1], 0);
+  EXPECT_EQ(found.lost, 1);
+  EXPECT_TRUE(std::isnan(found.accuracy()));
 }
 
 TEST(ChoiceScoring, ErrorsNameTheItem) {
