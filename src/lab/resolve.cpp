@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <numeric>
-#include <set>
 
 #include "base/error.h"
 #include "base/nearest.h"
@@ -50,6 +50,22 @@ void refuse_comma_for_point(const Assignment& a, const Option& option) {
           "{}={},{}",
           a.where, a.key, a.values[0], point, a.values[1], a.key, a.values[0],
           a.values[1].substr(std::min(a.values[1].find_first_not_of('0'), a.values[1].size() - 1)));
+}
+
+// A value that stands twice, perhaps in two spellings, would be trained twice under one name.
+void refuse_repeated(const Assignment& a, const Settings& base) {
+  std::map<std::string, std::string> typed_as;  // by what it means
+  for (const std::string& typed : a.values) {
+    const auto settings = base.clone();
+    OptionList options = settings->options();
+    Option& option = options.find(a.key, a.where);
+    option.set(typed, a.where);
+    const auto [first, is_new] = typed_as.try_emplace(option.text(), typed);
+    if (is_new) continue;
+    require(first->second != typed, "{}: '{}' stands there twice", a.where, typed);
+    fail_user("{}: '{}' and '{}' are the same value, {}={}", a.where, first->second, typed, a.key,
+              option.text());
+  }
 }
 
 std::string toml_of(const Experiment& e, const Resolved& r, const RunRequest& request,
@@ -116,6 +132,7 @@ Resolved resolve(const Experiment& e, const RunRequest& request) {
     const std::string usual = base_options.find(a.key, a.where).text();
     require(combinations.size() * a.values.size() <= kMostVariants,
             "{}: the sweep has more than {} combinations of values", a.where, kMostVariants);
+    refuse_repeated(a, *base);
     std::vector<std::unique_ptr<Settings>> next;
     std::vector<std::string> next_labels;
     for (size_t i = 0; i < combinations.size(); ++i)
@@ -132,9 +149,7 @@ Resolved resolve(const Experiment& e, const RunRequest& request) {
     combinations = std::move(next);
     labels = std::move(next_labels);
   }
-  std::set<std::string> seen;
   for (size_t i = 0; i < combinations.size(); ++i) {
-    require(seen.insert(labels[i]).second, "'{}' is swept over twice", labels[i]);
     combinations[i]->check();
     r.variants.push_back({labels[i], std::move(combinations[i])});
   }

@@ -203,9 +203,15 @@ TEST(Resolve, ACommaForAPointIsNoSweep) {
             "argument lr=0,001: a comma separates values to sweep over. For one value write "
             "lr=0.001; for two, lr=0,1");
   EXPECT_EQ(resolve_with({"lr=0,1"}).variants.size(), 2u);
-  EXPECT_NE(refusal({"lr=1e-3,0.001"}).find("'lr=0.001' is swept over twice"), std::string::npos);
   EXPECT_NE(refusal({"lr=\u22120.1"}).find("not the minus of the keyboard: -0.1"),
             std::string::npos);
+}
+
+TEST(Resolve, AValueIsSweptOverOnce) {
+  EXPECT_EQ(refusal({"lr=1,1e-3,0.001"}),
+            "argument lr=1,1e-3,0.001: '1e-3' and '0.001' are the same value, lr=0.001");
+  EXPECT_EQ(refusal({"width=8,16", "lr=1,0.5,1"}), "argument lr=1,0.5,1: '1' stands there twice");
+  EXPECT_EQ(resolve_with({"width=8,16", "lr=1,0.5"}).variants.size(), 4u);
 }
 
 TEST(Resolve, APathMayHoldAComma) {
