@@ -33,13 +33,14 @@ namespace fs = std::filesystem;
 
 // Two arms that differ by their learning rate, on the generated set that needs nothing.
 struct Toy {
-  std::string data = "mnist1d";
+  std::string data = "mnist1d", notes = "";
   int64_t width = 8, batch = 500, epochs = 1;
   double lr = 0.01;
   bool fail = false, spoil = false;
 
   void visit(auto&& option) {
     option("data", data, "data set", one_of({"mnist1d", "auto"}));
+    option("notes", notes, "a file that must be there");
     option("width", width, "hidden units", between(1, 64));
     option("batch", batch, "samples per step", between(1, 4000));
     option("epochs", epochs, "passes over the data", between(0, 10));
@@ -54,6 +55,7 @@ struct Toy {
   void run(Trial& t) const {
     ++runs;
     check(!fail, "the toy was told to fail");
+    if (!notes.empty()) read_file(notes);
     const auto define = [this](Net& net) {
       mlp(net, input(net.graph(), "x", {DType::f32, Shape{1, 40}, 0}, Role::data), {width, 10});
     };
@@ -421,6 +423,19 @@ TEST_F(Cli, WhatIsMeantByACommaIsSaidFirst) {
                        "  (a fraction is written with a point: lr=0.5)"),
             std::string::npos)
       << o.err;
+}
+
+TEST_F(Cli, AMistypedPathWithACommaIsToldHowToBeWritten) {
+  for (const char* command : {"run", "debug"}) {
+    const Output o = omni({command, "toy-steps", "notes=my notes, 2024.txt"});
+    EXPECT_EQ(o.code, 2) << command;
+    EXPECT_NE(o.err.find("Sweep over notes (my notes, 2024.txt): 2 variants\n"
+                         "  (a text that holds a comma: notes='\"...\"' or notes='...\\,...')"),
+              std::string::npos)
+        << command << "\n"
+        << o.err;
+    EXPECT_NE(o.err.find("omni: error: "), std::string::npos) << o.err;
+  }
 }
 
 TEST_F(Cli, WordsFlagsAndFileTogether) {

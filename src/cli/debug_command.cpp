@@ -158,12 +158,12 @@ int debug_command(const Context& context, const DebugArguments& arguments) {
   require(arguments.steps >= 1, "--steps: expected at least 1, got {}", arguments.steps);
   const auto [experiment, request] = choose(context, arguments.choice);
   const Resolved resolved = resolve(*experiment, request);
+  write_err(sweep_text(resolved, request));  // what was understood, before anything may fail
   const std::string name = resolved.variants.front().settings->data();
   const Dataset data = name.empty() ? Dataset{} : load_dataset(name, request.data);
   std::vector<PhaseGraph> phases = phase_graphs(resolved, data, arguments.rows);
   say("{}{}: {} rows, double precision\n", experiment->name,
       data.name.empty() ? "" : " on " + data.name, arguments.rows);
-  write_out(sweep_text(resolved, request));
 
   std::vector<std::string> known;
   bool shown = false;
