@@ -34,6 +34,8 @@ void refuse_flag(const Assignment& a) {
   for (const char* flag : {"threads", "out", "config", "data-dir", "passes-off"})
     require(a.key != flag, "{}: this one is written with dashes: --{} {}", a.where, flag,
             a.values.front());
+  require(a.key != "seed", "{}: random seeds are chosen with --seeds {}", a.where,
+          fmt::join(a.values, ","));
 }
 
 // Takes what is about the run as a whole; anything else is left to the experiment's options.

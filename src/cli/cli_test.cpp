@@ -417,6 +417,8 @@ TEST_F(Cli, WhatIsMeantByACommaIsSaidFirst) {
   expect_refused({"run", "toy-steps", "--lr=0.1"}, {"without dashes: lr=0.1"});
   expect_refused({"run", "toy-steps", "-lr=0.1"}, {"without dashes: lr=0.1"});
   expect_refused({"run", "toy-steps", "--sed=3"}, {"--seeds"});
+  expect_refused({"run", "toy-steps", "seed=3"}, {"argument seed=3", "--seeds 3"});
+  expect_refused({"run", "toy-steps", "seed=0,4"}, {"--seeds 0,4"});
   const Output o = omni({"run", "toy-steps", "--preset", "smoke", "lr=0,5"});
   EXPECT_EQ(o.code, 0) << o.err;
   EXPECT_NE(o.err.find("Sweep over lr (0, 5): 2 variants\n"
