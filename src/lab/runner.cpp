@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <deque>
 #include <exception>
 #include <mutex>
 #include <set>
@@ -16,9 +15,8 @@
 #include "engine/kernels.h"
 #include "engine/passes.h"
 #include "lab/declarations.h"
+#include "lab/jobs.h"
 #include "lab/judging.h"
-#include "lab/taking_up.h"
-#include "lab/worker.h"
 #include "store/files.h"
 
 namespace omni {
@@ -28,77 +26,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-// What a worker takes at a time: a seed, or one part of it.
-struct Job {
-  int64_t seed = 0;
-  std::optional<std::string> part = {};
-};
-
-// A seed's jobs and the arms that each of them records.
-struct Division {
-  std::map<std::optional<std::string>, std::vector<std::string>> arms_of;
-  std::vector<std::optional<std::string>> parts;  // long ones first, so that workers end together
-};
-
-SeedRecord run_job(const Resolved& r, Worker& worker, const Job& job) {
-  SeedRecord record;
-  record.seed = job.seed;
-  const ReadsInputs reading(worker.options().inputs);
-  worker.begin(job.seed, job.part);
-  for (const Variant& v : r.variants) {
-    Trial trial(worker, job.seed, v.label, record, v.settings->conduct().when_diverging());
-    v.settings->run(trial);
-  }
-  require_recorded(record);
-  return record;
-}
-
-// One seed without training: what it costs and how it can be shared out.
-SeedRecord dry_run(const Resolved& r, const Dataset& data, Inputs* inputs = nullptr) {
-  WorkerOptions options;
-  options.data = &data;
-  options.inputs = inputs;
-  options.dry = true;
-  Worker worker(options);
-  return run_job(r, worker, {r.seeds.front()});
-}
-
-// Of one job. What stands outside of an experiment's parts is run for each of them.
-Load load_of(const SeedRecord& dry, const std::optional<std::string>& part) {
-  const auto of = [&](const std::string& name) {
-    const auto work = dry.work.find(name);
-    return work == dry.work.end() ? Load{} : work->second.load();
-  };
-  return part ? of("") + of(*part) : of("");
-}
-double matmul_flops(const SeedRecord& dry, const std::optional<std::string>& part) {
-  return load_of(dry, part).matmul_flops;
-}
-
-Division divide(const SeedRecord& dry) {
-  Division d;
-  for (const std::string& part : dry.parts) d.parts.emplace_back(part);
-  if (d.parts.empty()) d.parts.emplace_back();
-  std::ranges::stable_sort(d.parts, std::greater{},
-                           [&](const auto& part) { return matmul_flops(dry, part); });
-  for (const auto& [arm, part] : dry.part_of)
-    d.arms_of[dry.parts.empty() ? std::nullopt : std::optional(part)].push_back(arm);
-  return d;
-}
-
-// A bug in one job ends that job's models, not its neighbours'.
-SeedRecord failed_job(const Division& division, const Job& job) {
-  SeedRecord record;
-  record.seed = job.seed;
-  for (const std::string& arm : division.arms_of.at(job.part)) {
-    ModelResult& m = record.models[arm];
-    m.arm = arm;
-    m.seed = job.seed;
-    m.status = ModelStatus::failed;
-  }
-  return record;
 }
 
 void store_texts(Results& results, const Experiment& e, const Resolved& r, const Dataset& data) {
@@ -121,53 +48,6 @@ void store_texts(Results& results, const Experiment& e, const Resolved& r, const
   });
 }
 
-// What remains to be done: jobs with arms that are not stored yet, or that failed.
-std::deque<Job> unfinished_jobs(const Results& results, const Resolved& r, const Division& d) {
-  std::set<std::pair<int64_t, std::string>> stored;
-  for (const ModelResult& m : results.models())
-    if (m.status != ModelStatus::failed) stored.insert({m.seed, m.arm});
-  std::deque<Job> todo;
-  for (const auto& part : d.parts)
-    for (const int64_t seed : r.seeds)
-      if (!std::ranges::all_of(d.arms_of.at(part), [&](const std::string& arm) {
-            return stored.contains({seed, arm});
-          }))
-        todo.push_back({seed, part});
-  return todo;
-}
-
-// Gives out jobs until there are none, something fails, or the run is to stop.
-class Jobs {
- public:
-  explicit Jobs(std::deque<Job> jobs) : jobs_(std::move(jobs)) {
-    for (const Job& j : jobs_) ++left_[j.seed];
-  }
-  std::optional<Job> take() {
-    const std::lock_guard lock(mutex_);
-    if (jobs_.empty() || error_) return std::nullopt;
-    const Job job = jobs_.front();
-    jobs_.pop_front();
-    return job;
-  }
-  // True if this was the last job of its seed.
-  bool finished(const Job& job) {
-    const std::lock_guard lock(mutex_);
-    return --left_.at(job.seed) == 0;
-  }
-  size_t seeds() const { return left_.size(); }
-  void fail(std::exception_ptr e) {
-    const std::lock_guard lock(mutex_);
-    if (!error_) error_ = e;
-  }
-  std::exception_ptr error() const { return error_; }
-
- private:
-  std::mutex mutex_;
-  std::deque<Job> jobs_;
-  std::map<int64_t, int> left_;
-  std::exception_ptr error_;
-};
-
 void store(Results& results, const SeedRecord& record, const Origin& origin, bool with_pictures) {
   results.transaction([&] {
     for (const auto& [arm, model] : record.models) results.record_model(model);
@@ -178,20 +58,6 @@ void store(Results& results, const SeedRecord& record, const Origin& origin, boo
     for (const RecordedText& text : record.texts)
       results.record_text(text.figure, record.seed, text.place, text.text);
   });
-}
-
-Work all_work(const SeedRecord& dry) {
-  Work all;
-  for (const auto& [part, work] : dry.work) all.add(work);
-  return all;
-}
-
-Count counted(const SeedRecord& dry) {
-  Count count;
-  count.model_epochs = dry.model_epochs;
-  count.graphs = static_cast<double>(all_work(dry).items().size());
-  for (const auto& part : divide(dry).parts) count.jobs.push_back(load_of(dry, part));
-  return count;
 }
 
 // How the time that workers take compares to what is typical.
@@ -219,24 +85,6 @@ std::string program_of(const RunRequest& request) {
 
 std::string machine_text() {
   return fmt::format("{}, {}", machine_description(), kernel_library());
-}
-
-// What each part of a seed would be trained by, weights aside.
-std::vector<PartForm> forms_of(const SeedRecord& dry, const Division& division) {
-  std::vector<PartForm> forms;
-  const auto value = [&](const std::string& part) {
-    const auto form = dry.form.find(part);
-    return form == dry.form.end() ? 0 : form->second.value();
-  };
-  for (const auto& part : division.parts) {
-    Hash hash;
-    hash.add(build_info().library);
-    hash.add(value(""));
-    if (part) hash.add(value(*part));
-    forms.push_back(
-        {part.value_or(""), division.arms_of.at(part), fmt::format("{:016x}", hash.value())});
-  }
-  return forms;
 }
 
 }  // namespace
@@ -319,11 +167,11 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
   const bool whole = todo.size() == division.parts.size() * r.seeds.size() &&
                      std::filesystem::is_empty(folder.checkpoints_path(), ignored);
   double pending = 0;
-  for (const Job& job : todo) pending += matmul_flops(dry, job.part);
+  for (const Job& job : todo) pending += load_of(dry, job.part).matmul_flops;
   const auto part_of = [](const Origin& o) {
     return o.part.empty() ? std::nullopt : std::optional(o.part);
   };
-  for (const Origin& o : repeated) pending += matmul_flops(dry, part_of(o));
+  for (const Origin& o : repeated) pending += load_of(dry, part_of(o)).matmul_flops;
   const int workers = std::max(1, std::min(threads, static_cast<int>(todo.size())));
   const auto origin_of = [&](const Job& job) {
     const std::string part = job.part.value_or("");
