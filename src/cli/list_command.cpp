@@ -83,7 +83,8 @@ void show_options(const Experiment& e) {
   const size_t column = kIndent + std::min<size_t>(widest, 26) + 2;
   for (size_t i = 0; i < heads.size(); ++i) {
     const Option& o = options.all()[i];
-    const std::string text = wrapped(o.help() + " (" + o.expects() + ")", column);
+    const std::string with = o.is_used() ? "" : "; has an effect with " + o.used_with();
+    const std::string text = wrapped(fmt::format("{} ({}{})", o.help(), o.expects(), with), column);
     std::string head = std::string(kIndent, ' ') + heads[i];
     if (head.size() + 2 > column)
       say("{}\n{}", head, text);

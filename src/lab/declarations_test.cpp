@@ -16,7 +16,7 @@ struct Slips {
   double unused = 0;
 
   void visit(auto&& option) {
-    option("wrong", wrong, "the slip", Allowed{}, harmless("the claim is checked all the same"));
+    option("wrong", wrong, "the slip", harmless("the claim is checked all the same"));
     if (wrong == "option") option("wrong", wrong, "the slip once more");
   }
   bool is(const char* slip) const { return wrong == slip; }

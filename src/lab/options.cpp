@@ -124,6 +124,12 @@ Harmless harmless_if_including(std::string why) {
   return {Harmless::When::if_including, std::move(why)};
 }
 
+Used used_if(bool used, std::string with) { return {used, std::move(with)}; }
+
+void Option::add(Used used) {
+  if (!used.used && used_with_.empty()) used_with_ = std::move(used.with);
+}
+
 bool Option::is_list() const {
   return std::holds_alternative<std::vector<int64_t>*>(field_) ||
          std::holds_alternative<std::vector<double>*>(field_);
@@ -266,6 +272,10 @@ Option& OptionList::find(std::string_view name, std::string_view where) {
     if (o.name() == name) return o;
   const std::vector<std::string> known = names();
   fail_user("{}: there is no option '{}'{}", where, name, suggest(name, known));
+}
+
+bool has_part(std::string_view text, std::string_view part) {
+  return fmt::format("+{}+", text).find(fmt::format("+{}+", part)) != std::string::npos;
 }
 
 std::vector<std::string> parts_of(std::string_view text, std::string_view option,

@@ -34,17 +34,28 @@ Harmless harmless_if_more(std::string why);  // a number that is no smaller
 // A list that holds all of those values; a text "a+b+c" that begins with those parts.
 Harmless harmless_if_including(std::string why);
 
+// Whether a run with these settings does anything with an option, and an assignment, such as
+// "arch=cnn", with which it would. Who sets an option that has no effect is told so.
+struct Used {
+  bool used;
+  std::string with;
+};
+Used used_if(bool used, std::string with);
+
 // One field of an experiment's settings, seen by name.
 class Option {
  public:
   using Field = std::variant<int64_t*, double*, bool*, std::string*, std::vector<int64_t>*,
                              std::vector<double>*>;
-  Option(std::string name, Field field, std::string help, Allowed allowed, Harmless harmless = {})
+  Option(std::string name, Field field, std::string help, Allowed allowed = {})
       : name_(std::move(name)),
         field_(field),
         help_(std::move(help)),
-        allowed_(std::move(allowed)),
-        harmless_(std::move(harmless)) {}
+        allowed_(std::move(allowed)) {}
+  // What a declaration says besides.
+  void add(Allowed allowed) { allowed_ = std::move(allowed); }
+  void add(Harmless harmless) { harmless_ = std::move(harmless); }
+  void add(Used used);  // all of several must hold
 
   const std::string& name() const { return name_; }
   const std::string& help() const { return help_; }
@@ -54,6 +65,9 @@ class Option {
   const Allowed& allowed() const { return allowed_; }
   const Field& field() const { return field_; }
   const Harmless& harmless() const { return harmless_; }
+  // Whether the run does anything with it, and else what it would take effect with.
+  bool is_used() const { return used_with_.empty(); }
+  const std::string& used_with() const { return used_with_; }
   // Whether claims that were calibrated at the value of `usual`, the same option, stand at this
   // one.
   bool spares_claims_of(const Option& usual) const;
@@ -74,35 +88,21 @@ class Option {
   std::string help_;
   Allowed allowed_;
   Harmless harmless_;
+  std::string used_with_;
 };
 
 // Collects the options of a settings struct: settings.visit(collector) with
 // `void visit(auto&& option) { option("lr", lr, "learning rate of Adam", between(0, 10)); ... }`.
+// Fields are whole numbers, numbers, truth values, texts, and lists: "0.1,0.2"; whole numbers also
+// as ranges, "0-4,7", each at most once. After the help come, where needed and in any order, an
+// Allowed, a Harmless and Useds.
 class OptionList {
  public:
-  void operator()(std::string name, int64_t& field, std::string help, Allowed allowed = {},
-                  Harmless harmless = {}) {
-    add({std::move(name), &field, std::move(help), std::move(allowed), std::move(harmless)});
-  }
-  void operator()(std::string name, double& field, std::string help, Allowed allowed = {},
-                  Harmless harmless = {}) {
-    add({std::move(name), &field, std::move(help), std::move(allowed), std::move(harmless)});
-  }
-  void operator()(std::string name, bool& field, std::string help, Harmless harmless = {}) {
-    add({std::move(name), &field, std::move(help), {}, std::move(harmless)});
-  }
-  // Lists: "0.1,0.2"; whole numbers also as ranges, "0-4,7", each at most once.
-  void operator()(std::string name, std::vector<int64_t>& field, std::string help,
-                  Allowed allowed = {}, Harmless harmless = {}) {
-    add({std::move(name), &field, std::move(help), std::move(allowed), std::move(harmless)});
-  }
-  void operator()(std::string name, std::vector<double>& field, std::string help,
-                  Allowed allowed = {}, Harmless harmless = {}) {
-    add({std::move(name), &field, std::move(help), std::move(allowed), std::move(harmless)});
-  }
-  void operator()(std::string name, std::string& field, std::string help, Allowed allowed = {},
-                  Harmless harmless = {}) {
-    add({std::move(name), &field, std::move(help), std::move(allowed), std::move(harmless)});
+  template <class T, class... More>
+  void operator()(std::string name, T& field, std::string help, More... more) {
+    Option option(std::move(name), &field, std::move(help));
+    (option.add(std::move(more)), ...);
+    add(std::move(option));
   }
 
   std::span<Option> all() { return options_; }
@@ -133,6 +133,8 @@ std::vector<OptionChange> changes_of(S now, S usual) {
   return changes_of(a, b);
 }
 
+// Whether a text such as "maxent+rmu" has that part.
+bool has_part(std::string_view text, std::string_view part);
 // The parts of a text such as "maxent+rmu", in order. UserError, naming the option, for one that is
 // there twice or, unless `known` is empty, is not among those.
 std::vector<std::string> parts_of(std::string_view text, std::string_view option,

@@ -68,6 +68,36 @@ void refuse_repeated(const Assignment& a, const Settings& base) {
   }
 }
 
+// Who sets an option wants it to do something. Values that it has anyway may be repeated, as
+// config.toml does with all of them; what sweeps over an option must use it in every variant, else
+// some are trained twice.
+void refuse_unused(const Experiment& e, const Preset& preset, const Assignment& a,
+                   const std::vector<std::unique_ptr<Settings>>& variants) {
+  const auto seen_in = [&](Settings& settings, auto&& what) {
+    OptionList options = settings.options();
+    return what(options.find(a.key, a.where));
+  };
+  const auto text = [](const Option& o) { return o.text(); };
+  const auto used_with = [](const Option& o) { return o.used_with(); };  // empty: it is used
+  const bool swept = a.values.size() > 1;
+  std::string with;
+  for (const auto& v : variants) {
+    with = seen_in(*v, used_with);
+    if (with.empty() != swept) break;
+  }
+  if (with.empty()) return;
+  require(!swept,
+          "{}: not every variant of this sweep uses {}, which has an effect with {}; sweep "
+          "over it in a run that has that everywhere",
+          a.where, a.key, with);
+  const std::string now = seen_in(*variants.front(), text);
+  if (now == seen_in(*preset_settings(e, preset), text) || now == seen_in(*e.settings(), text))
+    return;
+  fail_user(
+      "{}: {} has no effect in this run; it has one with {}. Give that as well, or leave {} out",
+      a.where, a.key, with, a.key);
+}
+
 std::string toml_of(const Experiment& e, const Resolved& r, const RunRequest& request,
                     const std::vector<Assignment>& swept) {
   const char* precision = request.precision == Precision::bf16 ? "bf16" : "f32";
@@ -149,6 +179,8 @@ Resolved resolve(const Experiment& e, const RunRequest& request) {
     combinations = std::move(next);
     labels = std::move(next_labels);
   }
+  for (const auto* assignments : {&fixed, &swept})
+    for (const Assignment& a : *assignments) refuse_unused(e, preset, a, combinations);
   for (size_t i = 0; i < combinations.size(); ++i) {
     combinations[i]->check();
     r.variants.push_back({labels[i], std::move(combinations[i])});

@@ -241,6 +241,72 @@ TEST(Resolve, WhatHappensOnDivergenceReachesEveryVariant) {
   }
 }
 
+// --- Options without effect ---
+
+struct Curly {
+  std::string kind = "plain";
+  int64_t depth = 2;
+  double curl = 0.5;
+  void visit(auto&& option) {
+    option("kind", kind, "kind", one_of({"plain", "fancy"}));
+    option("depth", depth, "layers", between(0, 9));
+    option("curl", curl, "of fancy layers", harmless("nobody looks"), between(0, 1),
+           used_if(kind == "fancy", "kind=fancy"), used_if(depth > 0, "depth=2"));
+  }
+  std::vector<ArmInfo> arms() const { return {{"a", "A", "", {}}}; }
+  void run(Trial&) const {}
+  std::vector<ClaimSpec> claims(const Dataset&) const { return {}; }
+  std::vector<FigureRow> figures() const { return {}; }
+};
+
+// What is refused, or "".
+std::string refused_curl(const std::vector<std::string>& arguments) {
+  Experiment e;
+  e.name = "curly";
+  e.presets = {{"quick", "", {}, 1}, {"wild", "", {{"curl", "0.9"}}, 1}};
+  e.settings = settings_of<Curly>();
+  RunRequest request;
+  for (const std::string& a : arguments) {
+    if (a == "wild")
+      request.preset = a;
+    else
+      request.assignments.push_back(parse_assignment(a));
+  }
+  try {
+    const Resolved first = resolve(e, request);
+    request.assignments.clear();  // config.toml says everything, and reads back
+    for (const Assignment& a : parse_assignments(first.toml, "config.toml"))
+      if (a.key == "kind" || a.key == "depth" || a.key == "curl") request.assignments.push_back(a);
+    EXPECT_EQ(resolve(e, request).toml, first.toml);
+    return "";
+  } catch (const UserError& error) {
+    return error.what();
+  }
+}
+
+TEST(Resolve, AnOptionWithoutEffectIsRefusedWithWhatGivesItOne) {
+  for (const std::vector<std::string>& fine : std::vector<std::vector<std::string>>{
+           {"kind=fancy", "curl=0.7"},
+           {"curl=0.7", "kind=fancy"},
+           {"kind=fancy", "curl=0.1,0.2"},
+           {"kind=fancy", "depth=1,2", "curl=0.1,0.2"},
+           {"kind=plain,fancy", "curl=0.7"},  // one of them uses it
+           {"depth=0"},
+           {"curl=0.5"},  // as it is anyway
+           {"wild"},
+           {"wild", "curl=0.9"}})
+    EXPECT_EQ(refused_curl(fine), "") << fmt::format("{}", fmt::join(fine, " "));
+  EXPECT_EQ(refused_curl({"curl=0.7"}),
+            "argument curl=0.7: curl has no effect in this run; it has one with kind=fancy. Give "
+            "that as well, or leave curl out");
+  EXPECT_EQ(refused_curl({"kind=fancy", "depth=0", "curl=0.7"}),
+            "argument curl=0.7: curl has no effect in this run; it has one with depth=2. Give "
+            "that as well, or leave curl out");
+  EXPECT_EQ(refused_curl({"kind=plain,fancy", "curl=0.1,0.2"}),
+            "argument curl=0.1,0.2: not every variant of this sweep uses curl, which has an effect "
+            "with kind=fancy; sweep over it in a run that has that everywhere");
+}
+
 // --- Where claims stand ---
 
 struct Calibrated {
@@ -255,8 +321,8 @@ struct Calibrated {
     option("lr", lr, "learning rate", between(0, 1));
     option("rates", rates, "of the attack", between(0, 9),
            harmless_if_including("the best counts"));
-    option("methods", methods, "ways", Allowed{}, harmless_if_including("the first counts"));
-    option("note", note, "any text", Allowed{}, harmless("nobody reads it"));
+    option("methods", methods, "ways", harmless_if_including("the first counts"));
+    option("note", note, "any text", harmless("nobody reads it"));
     option("extra", extra, "one more arm", harmless("no claim speaks of it"));
   }
   std::vector<Calibrated> calibrated() const {
