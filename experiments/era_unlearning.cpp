@@ -55,13 +55,15 @@ void EraUnlearning::check() const {
   const TransformerOptions o = transformer_preset(size, 1000);
   require(routed_layers <= o.layers, "routed_layers={}: network {} has {} layers", routed_layers,
           size, o.layers);
-  require(rmu_layer < o.layers, "rmu_layer={}: the last layer of network {} is number {}",
-          rmu_layer, size, o.layers - 1);
+  require(rmu_layer < o.layers || !(has("rmu") || has("era-rmu")),
+          "rmu_layer={}: the last layer of network {} is number {}", rmu_layer, size, o.layers - 1);
   require(!labelled.empty() && std::ranges::is_sorted(labelled, std::ranges::less_equal{}),
           "labelled: the shares must ascend, such as labelled=0.2,0.5,1");
   for (const char* needs_all : {"concept", "era-rmu"})
     require(!has(needs_all) || labelled.back() == 1,
             "methods: {} is for all labels; add 1 to labelled", needs_all);
+  require(!has("leaky") || labelled.front() < 1,
+          "methods: leaky is for labels that are missing; add a share below 1 to labelled");
 }
 
 std::vector<ArmInfo> EraUnlearning::arms() const {

@@ -72,8 +72,8 @@ TEST(EraUnlearning, ArmsForgetTheTopicAndKeepTheRest) {
 
 TEST(EraUnlearning, RefusesWhatCannotBe) {
   for (const char* wrong :
-       {"methods=hope", "methods=era+era", "labelled=1,0.5", "labelled=0", "routed_layers=3",
-        "rmu_layer=2", "attack_sizes=4,1", "attack_at=2,0", "keywords=tree",
+       {"methods=hope", "methods=era+era", "methods=era+leaky", "labelled=1,0.5", "labelled=0",
+        "routed_layers=3", "rmu_layer=2", "attack_sizes=4,1", "attack_at=2,0", "keywords=tree",
         "size=XL", "steps=1"})
     EXPECT_THROW(resolve(era_unlearning(), smoke_request("", {wrong})), UserError) << wrong;
   EXPECT_THROW(SmokeRun(era_unlearning(), {"attack_sizes=12"}), UserError);  // as many as there are
@@ -99,12 +99,14 @@ TEST(EraUnlearning, JudgesWhereTheThresholdsHold) {
     EXPECT_EQ(judged("quick", {sizes}), facts + "C1a C1b C2a C2b C3a C3b C4a C4b C7b C12 ")
         << sizes;
   // What claims do not speak of leaves them as they are; anything else does not.
-  EXPECT_EQ(judged("quick", {"rmu_lr=0.002"}),
+  EXPECT_EQ(judged("quick", {"methods=era+rmu", "rmu_lr=0.002"}),
             facts + "C1a C1b C2a C2b C3a C3b C4a C4b C7b C9a C12 ");
   for (const char* other : {"decay=0.2", "warmup=60", "final_lr=0.2", "coherence_steps=41"})
     EXPECT_EQ(judged("quick", {other}), facts) << other;
-  for (const char* more : {"steps=501", "held_out=1100", "attack_repeats=2", "methods=era+leaky"})
+  for (const char* more : {"steps=501", "held_out=1100", "attack_repeats=2"})
     EXPECT_EQ(judged("quick", {more}), quick) << more;
+  EXPECT_EQ(judged("quick", {"methods=era+demix"}),
+            facts + "C1a C1b C2a C2b C3a C3b C4a C4b C6 1 C7b C9a C11 C12 ");
 }
 
 }  // namespace

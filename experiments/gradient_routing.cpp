@@ -60,8 +60,10 @@ void GradientRouting::check() const {
   require(!setting.empty() && !hidden.empty(), "'setting' and 'hidden' need at least one value");
   require(!forget.empty() && forget.size() < kClasses,
           "'forget' must name some classes and leave some");
-  require(encoding % parts() == 0, "'encoding' must be a multiple of the {} parts, got {}",
-          parts(), encoding);
+  require(encoding % parts() == 0,
+          "encoding={}: split={} cuts it into {} parts; take a multiple "
+          "of that, such as encoding={}",
+          encoding, split, parts(), std::max<int64_t>(1, encoding / parts()) * parts());
   require(placebo_epochs <= epochs, "'placebo_epochs' must be at most 'epochs'");
   if (split == "classes")
     for (const int64_t n : setting)

@@ -53,6 +53,11 @@ void PathDependence::check() const {
           "forks: shares of training must ascend, such as forks=0,0.1,0.5");
   require((vary != "labels" && vary != "dropout") || strength < 1,
           "strength={}: with vary={} it is a share and must be below 1", strength, vary);
+  require(vary != "shift" || strength == std::round(strength),
+          "strength={}: with vary=shift it is a number of pixels; take {} or {}", strength,
+          std::max(1.0, std::floor(strength)), std::ceil(strength));
+  require(vary != "dropout" || arch == "cnn" || depth > 0,
+          "vary=dropout: it drops units of hidden layers, and depth=0 has none; take depth=2, say");
 }
 
 // Forks that are repeated with a constant learning rate: the first, and the one nearest half-way.

@@ -80,6 +80,16 @@ TEST(PathDependence, RefusesWhatCannotBe) {
                UserError);
 }
 
+TEST(PathDependence, RefusesNoiseThatWouldBeAnotherOrNone) {
+  for (const std::vector<std::string>& wrong :
+       std::vector<std::vector<std::string>>{{"vary=shift", "strength=2.5"},
+                                             {"vary=labels", "strength=1"},
+                                             {"vary=dropout", "depth=0"}})
+    EXPECT_THROW(resolve(path_dependence(), testing::smoke_request("", wrong)), UserError)
+        << wrong.front();
+  resolve(path_dependence(), testing::smoke_request("", {"vary=shift", "strength=3"}));
+}
+
 // Which claims are judged, of which run.
 std::string judged(const std::string& preset, const std::string& data,
                    std::vector<Assignment> assignments = {}) {
