@@ -59,10 +59,13 @@ struct ArithmeticUnlearning : ArithmeticTask, UndoStudy {
     option("distillation_lr", distillation_lr, "learning rate of distillation", between(0, 10));
     option("distillation_final", distillation_final, "share of it at the last step, along a "
            "cosine; 1: constant", between(0, 1));
-    option("unlearn_steps", unlearn_steps, "of MaxEnt", between(1, 1'000'000));
+    option("unlearn_steps", unlearn_steps, "of MaxEnt", between(1, 1'000'000),
+           used_if(unlearns_by("maxent"), with_method("maxent")));
     option("graddiff_steps", graddiff_steps, "of GradDiff, whose loss has no floor",
-           between(1, 1'000'000), harmless(kOfOthers));
-    option("rmu_steps", rmu_steps, "of RMU", between(1, 1'000'000), harmless(kOfOthers));
+           between(1, 1'000'000), harmless(kOfOthers),
+           used_if(unlearns_by("graddiff"), with_method("graddiff")));
+    option("rmu_steps", rmu_steps, "of RMU", between(1, 1'000'000), harmless(kOfOthers),
+           used_if(unlearns_by("rmu"), with_method("rmu")));
     option("long_steps", long_steps, "of distillation without a rule to stop: the long student, "
            "oracle matching", between(1, 1'000'000));
     UndoStudy::visit(option);

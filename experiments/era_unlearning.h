@@ -21,27 +21,37 @@ struct EraUnlearning : StoryUnlearning {
 
   void visit(auto&& option) {
     StoryUnlearning::visit(option);
-    option("methods", methods, "beside base, filter and control, joined by +: era, concept, leaky, "
-           "demix, rmu, era-rmu", Allowed{},
+    option("methods", methods,
+           "beside base, filter and control, joined by +: era, concept, leaky, "
+           "demix, rmu, era-rmu",
            harmless("a claim about an arm that was not run is not judged"));
     option("labelled", labelled, "shares of the forget stories that are labelled as such",
            between(0.001, 1), harmless("each share is an arm of its own, which claims name"));
-    option("rate", rate, "what multiplies the gradient of the original neurons at tokens of the "
-           "forget topic alone; 1: no routing", between(-10, 10));
+    option("rate", rate,
+           "what multiplies the gradient of the original neurons at tokens of the "
+           "forget topic alone; 1: no routing",
+           between(-10, 10),
+           used_if(has_part(methods, "era") || has_part(methods, "leaky") ||
+                       has_part(methods, "concept"),
+                   methods_and("era")));
     option("rates", rates, "other such rates that are tried, with all labels", between(-10, 10),
            harmless("each is an arm of its own, which claims name"));
     option("l1", l1, "weight of the penalty on activations of routed layers", between(0, 1));
     option("neurons", neurons, "that are added to each routed layer", between(1, 100'000));
     option("routed_layers", routed_layers, "how many layers are routed, from the first",
            between(1, 1000));
+    const Used of_rmu =
+        used_if(has_part(methods, "rmu") || has_part(methods, "era-rmu"), methods_and("rmu"));
     option("rmu_layer", rmu_layer, "layer before which RMU misdirects the residual stream",
-           between(1, 1000));
-    option("rmu_steps", rmu_steps, "of RMU", between(1, 100'000));
-    option("rmu_lr", rmu_lr, "learning rate of RMU", between(0, 10));
-    option("rmu_length", rmu_length, "of the direction that it drives activations to, in multiples "
-           "of their mean length", between(0, 1e6));
+           between(1, 1000), of_rmu);
+    option("rmu_steps", rmu_steps, "of RMU", between(1, 100'000), of_rmu);
+    option("rmu_lr", rmu_lr, "learning rate of RMU", between(0, 10), of_rmu);
+    option("rmu_length", rmu_length,
+           "of the direction that it drives activations to, in multiples "
+           "of their mean length",
+           between(0, 1e6), of_rmu);
     option("rmu_weight", rmu_weight, "of keeping the activations on retain stories",
-           between(0, 1e6));
+           between(0, 1e6), of_rmu);
   }
 
   void check() const;
@@ -59,6 +69,9 @@ struct EraUnlearning : StoryUnlearning {
   static std::string relearned(int64_t stories);                    // "relearned_16"
 
  private:
+  std::string methods_and(const char* method) const {
+    return fmt::format("methods={}+{}", methods, method);
+  }
   // What all arms of a seed are made from.
   struct Seed {
     Corpus corpus;

@@ -2,6 +2,7 @@
 // gradient_routing_arms.cpp has its arms, gradient_routing_report.cpp its claims and figures.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
@@ -29,18 +30,20 @@ struct GradientRouting : ImageTask {
            harmless("each is an arm, and claims name theirs"));
     option("split", split, "halves: `forget` against the other classes; classes: a part for each",
            one_of({"halves", "classes"}));
-    option("forget", forget, "classes that are routed to half A", between(0, 9));
+    option("forget", forget, "classes that are routed to half A", between(0, 9),
+           used_if(split == "halves", "split=halves"));
     option("hidden", hidden, "widths of the encoder's hidden layers; decoders mirror them",
            between(1, 8192));
     option("encoding", encoding, "units of the encoding, all parts together", between(2, 4096));
-    option("l1", l1, "weight of each half's L1 norm", between(0, 100));
-    option("correlation", correlation, "weight of the correlation between halves",
-           between(0, 1000));
+    option("l1", l1, "weight of each half's L1 norm", between(0, 100),
+           used_in([](const Setting& s) { return s.l1_a > 0 || s.l1_b > 0; }));
+    option("correlation", correlation, "weight of the correlation between halves", between(0, 1000),
+           used_in([](const Setting& s) { return s.correlation > 0; }));
     option("certificate", certificate, "weight of each certificate's loss", between(1e-6, 1000));
     option("labelled", labelled, "share of training samples with a label; the others are not "
            "masked", between(0, 1));
     option("label_noise", label_noise, "share of labels replaced by a random other part",
-           between(0, 1));
+           between(0, 1), used_if(labelled > 0, "labelled=1"));
     option("labelled_arms", labelled_arms, "further arms: setting 1 with these shares of labels",
            between(0, 1),
            harmless("arms of their own, of which no claim speaks"));
@@ -97,6 +100,12 @@ struct GradientRouting : ImageTask {
   const Setting& setting_of(int64_t number) const;
   static std::string arm_name(int64_t number);  // "setting-1"
   std::vector<Arm> arm_list() const;
+  // Of an option that matters to some settings alone.
+  Used used_in(bool (*matters)(const Setting&)) const {
+    const std::vector<Arm> arms = arm_list();
+    return used_if(std::ranges::any_of(arms, [&](const Arm& a) { return matters(a.setting); }),
+                   "setting=1");
+  }
   std::vector<int64_t> pictured_settings() const;
 
  private:

@@ -46,7 +46,8 @@ struct RoutedVae : ImageTask {
     option("epochs", epochs, "passes over the training samples", between(1, 10000));
     option("batch", batch, "samples per step", between(1, 60000));
     option("lr", lr, "learning rate of Adam in the first epoch", between(0, 10));
-    option("lr_decay", lr_decay, "factor on the learning rate from epoch to epoch", between(0, 1));
+    option("lr_decay", lr_decay, "factor on the learning rate from epoch to epoch", between(0, 1),
+           used_if(epochs > 1, "epochs=2"), used_if(lr > 0, "lr=0.001"));
     option("reconstruction", reconstruction, "weight of the summed squared pixel error",
            between(1e-6, 1000));
     option("kl_weight", kl_weight, "weight of the latents' penalty; at 0 the spread may overflow",
@@ -54,7 +55,7 @@ struct RoutedVae : ImageTask {
     option("labelled", labelled, "share of training samples with a label; the others are not masked",
            between(0, 1));
     option("label_noise", label_noise, "share of labels replaced by another at random",
-           between(0, 1));
+           between(0, 1), used_if(labelled > 0, "labelled=1"));
   }
 
   void check() const {

@@ -27,7 +27,8 @@ struct PathDependence : ImageTask {
     ImageTask::visit(option);
     option("optimizer", optimizer, "adam, or sgd with momentum", one_of({"adam", "sgd"}));
     option("lr", lr, "learning rate; 0: 0.001 for adam, 0.05 for sgd", between(0, 10));
-    option("momentum", momentum, "of sgd", between(0, 0.9999));
+    option("momentum", momentum, "of sgd", between(0, 0.9999),
+           used_if(optimizer == "sgd", "optimizer=sgd"));
     option("schedule", schedule, "how the learning rate goes over training: to 0, or not at all",
            one_of({"linear", "cosine", "constant"}));
     option("batch", batch, "images per step", between(1, 60000));
@@ -40,8 +41,10 @@ struct PathDependence : ImageTask {
            "kind of noise that all runs then have: Gaussian noise on pixels, random labels, "
            "dropout, or shifts of images",
            one_of({"order", "noise", "labels", "dropout", "shift"}));
-    option("strength", strength, "of that noise: deviation, share of labels, probability, or "
-           "pixels; 0: 0.3, 0.1, 0.2 or 2", between(0, 28));
+    option("strength", strength,
+           "of that noise: deviation, share of labels, probability, or "
+           "pixels; 0: 0.3, 0.1, 0.2 or 2",
+           between(0, 28), used_if(vary != "order", "vary=noise"));
     option("grid", grid, "initial weights, and as many orders, in the grid of whole runs",
            between(2, 8),
            harmless_if_more("the same shares are measured more exactly"));

@@ -81,8 +81,6 @@ void SteeringScalar::check() const {
           "pushes: they must ascend, such as pushes=1,2,4");
   require(generated() || (!word.empty() && !kin.empty() && !companions.empty()),
           "text={}: name a word=WORD of it, its kin=WORD+WORD and its companions=WORD+WORD", text);
-  require(!generated() || (word.empty() && kin.empty() && companions.empty()),
-          "word, kin and companions are for text of your own; generated stories have towns");
 }
 
 std::vector<ArmInfo> SteeringScalar::arms() const {

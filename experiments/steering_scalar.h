@@ -33,10 +33,13 @@ struct SteeringScalar : LanguageTask {
 
   void visit(auto&& option) {
     LanguageTask::visit(option);
-    option("word", word, "the token that is routed, without its leading space; empty: the first "
-           "town of generated stories");
-    option("kin", kin, "words of its kind, joined by +; empty: the other towns");
-    option("companions", companions, "words that go with it, joined by +; empty: the town's sights");
+    option("word", word,
+           "the token that is routed, without its leading space; empty: the first "
+           "town of generated stories",
+           of_own_text());
+    option("kin", kin, "words of its kind, joined by +; empty: the other towns", of_own_text());
+    option("companions", companions, "words that go with it, joined by +; empty: the town's sights",
+           of_own_text());
     option("first_layer", first_layer, "the first block whose output is routed", between(0, 1000));
     option("last_layer", last_layer, "the last one", between(0, 1000));
     option("steered_layer", steered_layer, "the block whose output is pushed", between(0, 1000));

@@ -45,22 +45,26 @@ struct SubliminalLearning {
            one_of({"auto", "mnist", "fashion-mnist", "digits", "mnist1d"}),
            harmless("claims look at the data that the run had"));
     option("train", train, "training images used, and as many noise images", between(1, 60000));
-    option("width", width, "units of each hidden layer", between(1, 8192));
+    option("width", width, "units of each hidden layer", between(1, 8192),
+           used_if(depth > 0, "depth=2"));
     option("depth", depth, "hidden layers", between(0, 16));
     option("ghosts", ghosts, "auxiliary logits beside the classes", between(1, 4096));
     option("classes", classes, "digits 0 .. classes-1 are learned and tested", between(2, 10));
     option("epochs", epochs, "passes over the images, of teacher and students", between(0, 1000));
     option("batch", batch, "images per step", between(1, 60000));
-    option("lr", lr, "learning rate of Adam", between(0, 10));
-    option("temperature", temperature, "of the distillation", between(1e-3, 1e3));
+    option("lr", lr, "learning rate of Adam", between(0, 10), used_if(epochs > 0, "epochs=5"));
+    option("temperature", temperature, "of the distillation", between(1e-3, 1e3),
+           used_if(loss == "kl", "loss=kl"));
     option("loss", loss, "what the students minimise: kl of the softmax over the matched logits, "
            "or mse of the raw logits", one_of({"kl", "mse"}));
-    option("noise", noise, "distribution of the noise pixels: uniform in [-1, 1) or normal with "
-           "that variance", one_of({"uniform", "normal"}));
+    option("noise", noise,
+           "distribution of the noise pixels: uniform in [-1, 1) or normal with "
+           "that variance",
+           one_of({"uniform", "normal"}), used_if(real < 1, "real=0"));
     option("init_distance", init_distance, "noise added to the students' initial weights, in "
            "standard deviations of each tensor", between(0, 100));
-    option("blur", blur, "pixels by which the noise is blurred, its variance kept",
-           between(0, 14));
+    option("blur", blur, "pixels by which the noise is blurred, its variance kept", between(0, 14),
+           used_if(real < 1, "real=0"));
     option("real", real, "share of a real image mixed into each noise image", between(0, 1));
     option("cross_init", cross_init, "where a cross-model student starts: an independent stranger, "
            "or the reference of the model that a random permutation of the seeds 0..99 names, as "
@@ -101,6 +105,7 @@ struct SubliminalLearning {
 
   Value noise_images(Step& s) const {
     const Value real_x = images(s, "train");
+    if (real == 1) return real_x;
     const int64_t features = real_x.dim(-1);
     const Value once = convert(constant(s.graph(), 0), DType::i32);  // the same in every epoch
     const Shape pixels{features};

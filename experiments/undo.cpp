@@ -36,10 +36,14 @@ struct Undo : ImageTask, UndoStudy {
            between(1, 1000));
     option("known", known, "images per forget class that unlearning is told of; 0: all",
            between(0, 6000));
-    option("unlearn_epochs", unlearn_epochs, "of unlearning, on retain images, each batch of them "
-           "with one of forget images", between(1, 1000));
+    option("unlearn_epochs", unlearn_epochs,
+           "of unlearning, on retain images, each batch of them "
+           "with one of forget images",
+           between(1, 1000),
+           used_if(unlearns_by("maxent") || unlearns_by("rmu"), with_method("maxent")));
     option("graddiff_steps", graddiff_steps, "of GradDiff, whose loss has no floor",
-           between(1, 100000), harmless(kOfOthers));
+           between(1, 100000), harmless(kOfOthers),
+           used_if(unlearns_by("graddiff"), with_method("graddiff")));
     option("long_epochs", long_epochs, "of distillation without a rule to stop: the long student, "
            "oracle matching", between(1, 1000));
     UndoStudy::visit(option);

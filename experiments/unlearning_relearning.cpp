@@ -74,7 +74,8 @@ struct UnlearningRelearning : ImageTask {
            harmless("no claim speaks of that attack"));
     option("few", few, "attack with few forget images as well",
            harmless("the claim about it says so"));
-    option("shots", shots, "images per forget class in that attack", between(1, 6000));
+    option("shots", shots, "images per forget class in that attack", between(1, 6000),
+           used_if(few, "few=true"));
     option("new_output", new_output, "attack with a freshly drawn output layer as well",
            harmless("the claim about it says so"));
     option("controls", controls, "cheap: one placebo; full: a second one, and the base attacked",

@@ -39,12 +39,15 @@ struct ImageTask {
     option("test", test, "the first so many test samples are used", between(1, 10000));
     option("arch", arch, "network: mlp, or cnn (two convolutions, for images)",
            one_of({"mlp", "cnn"}));
-    option("width", width, "units of each hidden layer of an mlp", between(1, 8192));
-    option("depth", depth, "hidden layers of an mlp", between(0, 16));
+    const Used of_mlp = used_if(arch == "mlp", "arch=mlp");
+    const Used of_hidden = used_if(depth > 0, "depth=2");
+    option("width", width, "units of each hidden layer of an mlp", between(1, 8192), of_mlp,
+           of_hidden, used_if(depth != 1 || last_width == 0, "last_width=0"));
+    option("depth", depth, "hidden layers of an mlp", between(0, 16), of_mlp);
     option("last_width", last_width, "units of an mlp's last hidden layer; 0: as the others",
-           between(0, 8192));
+           between(0, 8192), of_mlp, of_hidden);
     option("channels", channels, "of a cnn's first convolution; the second has twice as many",
-           between(1, 512));
+           between(1, 512), used_if(arch == "cnn", "arch=cnn"));
   }
   // UserError for a cnn on signals.
   void check() const;

@@ -58,11 +58,6 @@ void add_subsets(Trial& t, const TokenRows& rows, const std::string& split) {
 
 void LanguageTask::check() const {
   LanguageTraining::check();
-  require(!generated() || keywords.empty(),
-          "keywords={}: generated stories have topics of their own; give text=FILE with it",
-          keywords);
-  require(!generated() || characters == 0,
-          "characters={}: generated stories are whole; give text=FILE with it", characters);
   keyword_rule();
 }
 

@@ -35,18 +35,22 @@ struct LanguageTask : LanguageTraining {
            harmless_if_more("the same is measured more exactly"));
     option("keywords", keywords,
            "words joined by +: a story with one of them is to be forgotten; "
-           "empty: tree, trees, forest, forests, woodland, woodlands");
+           "empty: tree, trees, forest, forests, woodland, woodlands",
+           of_own_text());
     option("characters", characters, "stories of the user's text are cut to so many; 0: whole",
-           between(0, 1'000'000));
+           between(0, 1'000'000), of_own_text());
     option("tokenizer", tokenizer, "words, bytes (byte pairs, trained on the text), a folder with "
            "a tokenizer as on the hub, or auto: words for generated text, else bytes");
     option("vocabulary", vocabulary, "tokens that byte pairs or words of the user's text make",
-           between(300, 200'000));
+           between(300, 200'000),
+           used_if(tokenizer == "bytes" ||
+                       (!generated() && (tokenizer == "auto" || tokenizer == "words")),
+                   "tokenizer=bytes"));
     LanguageTraining::visit(option);
   }
-  // UserError for keywords with generated text, whose topics are its own.
   void check() const;
   bool generated() const { return text == "generated"; }
+  Used of_own_text() const { return used_if(!generated(), "text=FILE"); }
   KeywordRule keyword_rule() const;  // of the option, or of generated stories
 
   // The seed's corpus and its arrays: "train.x" and "train.y" i32 [stories, length], tokens and

@@ -26,6 +26,7 @@ struct LanguageTraining {
   int64_t length = 80, batch = 32, steps = 500, warmup = 50;
   double lr = 1e-3, final_lr = 0.1, beta2 = 0.95, decay = 0.1;
   std::string decayed = "all";
+  bool others_decay = false;  // phases whose decay is not that of the option; no option
 
   void visit(auto&& option) {
     option("size", size, "network, by preset", transformer_names());
@@ -42,7 +43,7 @@ struct LanguageTraining {
     option("beta2", beta2, "of AdamW", between(0, 1));
     option("decay", decay, "weight decay of AdamW", between(0, 10));
     option("decayed", decayed, "what it acts on: all parameters, or matrices and embeddings alone",
-           one_of({"all", "matrices"}));
+           one_of({"all", "matrices"}), used_if(decay > 0 || others_decay, "decay=0.1"));
   }
   void check() const;
 

@@ -30,7 +30,10 @@ struct StoryUnlearning : LanguageTask {
 
   // With 0.001 a small model knows the facts of its stories only half after 500 steps: there would
   // be little to unlearn.
-  StoryUnlearning() { lr = 3e-3; }
+  StoryUnlearning() {
+    lr = 3e-3;
+    others_decay = true;  // the attacker's
+  }
 
   void visit(auto&& option) {
     LanguageTask::visit(option);

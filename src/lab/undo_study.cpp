@@ -52,8 +52,12 @@ std::vector<ArmInfo> UndoStudy::arms() const {
     a.push_back(
         {id, m.label, "unlearned only: " + fmt::format(fmt::runtime(m.what), w.forget), {}});
     for (const double x : alphas)
-      a.push_back({undone(id, x), fmt::format("{}{}", of.empty() ? "UNDO " : of, x),
-                   fmt::format("UNDO: weights damaged by {}, then distilled", x), {}});
+      a.push_back({undone(id, x),
+                   fmt::format("{}{}", of.empty() ? "UNDO " : of, x),
+                   fmt::format("UNDO: weights damaged by {}, then distilled until {:.3g} % as good "
+                               "on {}",
+                               x, 100 * enough, w.retain),
+                   {}});
     a.push_back({student(id), of.empty() ? "Random student" : of + "student",
                  "the unlearned network, distilled into random weights", {}});
   }

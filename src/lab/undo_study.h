@@ -64,7 +64,7 @@ struct UndoStudy {
     option("methods", methods,
            "ways of unlearning joined by +, the first is the main one: maxent, "
            "graddiff, rmu, oracle",
-           Allowed{}, harmless_if_including("claims speak of the first"));
+           harmless_if_including("claims speak of the first"));
     option("alphas", alphas, "shares of damage before distillation, ascending", between(0, 1),
            harmless("each is an arm of its own, and claims say which they need"));
     option("beta", beta, "size of the noise that damages, in multiples of Xavier's",
@@ -73,16 +73,19 @@ struct UndoStudy {
            harmless("each is an arm of its own, and claims say which they need"));
     option("batch", batch, "samples per step", between(1, 60000));
     option("lr", lr, "learning rate of training and distillation", between(0, 10));
-    option("unlearn_lr", unlearn_lr, "learning rate of MaxEnt", between(0, 10));
+    option("unlearn_lr", unlearn_lr, "learning rate of MaxEnt", between(0, 10),
+           used_if(unlearns_by("maxent") || weak > 0, with_method("maxent")));
+    const Used of_graddiff = used_if(unlearns_by("graddiff"), with_method("graddiff"));
+    const Used of_rmu = used_if(unlearns_by("rmu"), with_method("rmu"));
     option("graddiff_lr", graddiff_lr, "learning rate of GradDiff", between(0, 10),
-           harmless(kOfOthers));
+           harmless(kOfOthers), of_graddiff);
     option("graddiff_weight", graddiff_weight, "of the loss on what is kept in it",
-           between(0, 1000), harmless(kOfOthers));
-    option("rmu_lr", rmu_lr, "learning rate of RMU", between(0, 10), harmless(kOfOthers));
+           between(0, 1000), harmless(kOfOthers), of_graddiff);
+    option("rmu_lr", rmu_lr, "learning rate of RMU", between(0, 10), harmless(kOfOthers), of_rmu);
     option("rmu_c", rmu_c, "length of the direction that RMU drives activations to",
-           between(0, 1e6), harmless(kOfOthers));
+           between(0, 1e6), harmless(kOfOthers), of_rmu);
     option("rmu_weight", rmu_weight, "of keeping the activations on what is kept in it",
-           between(0, 1e6), harmless(kOfOthers));
+           between(0, 1e6), harmless(kOfOthers), of_rmu);
     option("weak", weak, "also unlearn by MaxEnt for so few steps only; 0: do not",
            between(0, 100000), harmless("the claims about it say how many they need"));
     option("enough", enough, "distillation ends at this share of its teacher's retain accuracy",
@@ -101,6 +104,10 @@ struct UndoStudy {
            one_of({"cheap", "full"}), harmless("it adds arms that no claim needs"));
   }
   void check_study() const;
+  bool unlearns_by(const char* method) const { return has_part(methods, method); }
+  std::string with_method(const char* method) const {
+    return fmt::format("methods={}+{}", methods, method);
+  }
 
   // --- What the experiment says ---
 
