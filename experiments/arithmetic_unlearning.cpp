@@ -57,8 +57,10 @@ struct ArithmeticUnlearning : ArithmeticTask, UndoStudy {
     option("warmup", warmup, "steps over which the rate of training and distillation climbs",
            between(0, 100'000));
     option("distillation_lr", distillation_lr, "learning rate of distillation", between(0, 10));
-    option("distillation_final", distillation_final, "share of it at the last step, along a "
-           "cosine; 1: constant", between(0, 1));
+    option("distillation_final", distillation_final,
+           "share of it at the last step, along a "
+           "cosine; 1: constant",
+           between(0, 1), used_if(distillation_lr > 0, "distillation_lr=0.001"));
     option("unlearn_steps", unlearn_steps, "of MaxEnt", between(1, 1'000'000),
            used_if(unlearns_by("maxent"), with_method("maxent")));
     option("graddiff_steps", graddiff_steps, "of GradDiff, whose loss has no floor",

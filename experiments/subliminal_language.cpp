@@ -47,7 +47,8 @@ struct SubliminalLanguage : LanguageTraining {
     option("teacher_steps", teacher_steps, "of planting the liking", between(1, 1'000'000));
     option("student_steps", student_steps, "of distillation", between(1, 1'000'000),
            harmless_if_more("effects grow with what was learned"));
-    option("tuning_lr", tuning_lr, "learning rate of both, as a share of lr", between(0, 10));
+    option("tuning_lr", tuning_lr, "learning rate of both, as a share of lr", between(0, 10),
+           learns());
   }
 
   std::vector<ArmInfo> arms() const {

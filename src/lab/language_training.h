@@ -36,16 +36,20 @@ struct LanguageTraining {
            harmless_if_more("steadier steps that read more"));
     option("steps", steps, "of training", between(1, 10'000'000),
            harmless_if_more("effects grow with what was learned"));
-    option("warmup", warmup, "steps in which the learning rate rises", between(0, 1'000'000));
+    option("warmup", warmup, "steps in which the learning rate rises", between(0, 1'000'000),
+           learns());
     option("lr", lr, "largest learning rate of AdamW", between(0, 10));
-    option("final_lr", final_lr, "learning rate at the end, as a share of the largest; it falls "
-           "along a cosine", between(0, 1));
+    option("final_lr", final_lr,
+           "learning rate at the end, as a share of the largest; it falls "
+           "along a cosine",
+           between(0, 1), learns());
     option("beta2", beta2, "of AdamW", between(0, 1));
     option("decay", decay, "weight decay of AdamW", between(0, 10));
     option("decayed", decayed, "what it acts on: all parameters, or matrices and embeddings alone",
            one_of({"all", "matrices"}), used_if(decay > 0 || others_decay, "decay=0.1"));
   }
   void check() const;
+  Used learns() const { return used_if(lr > 0, "lr=0.001"); }
 
   // The preset `size` for a vocabulary. Weights start as the source of these experiments starts
   // them: N(0, 0.8 / sqrt(width)), TransformerLens' rule.

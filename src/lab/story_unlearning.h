@@ -37,8 +37,10 @@ struct StoryUnlearning : LanguageTask {
 
   void visit(auto&& option) {
     LanguageTask::visit(option);
-    option("tuning_lr", tuning_lr, "learning rate of coherence tuning and of the attack, as a "
-           "share of lr", between(0, 10));
+    option("tuning_lr", tuning_lr,
+           "learning rate of coherence tuning and of the attack, as a "
+           "share of lr",
+           between(0, 10), learns());
     option("coherence_batch", coherence_batch, "retain stories that repair the ablated model",
            between(1, 100'000));
     option("coherence_steps", coherence_steps, "of that, at most", between(1, 10'000));
