@@ -24,6 +24,8 @@ inline uint16_t bf16_of_float(float x) {
   return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
+constexpr int16_t kLeastNormal = 0x0080, kInfinity = 0x7f80;  // bf16 words
+
 inline int32_t int_of_float(float x) {
   if (std::isnan(x)) return 0;
   if (x >= 0x1p31f) return std::numeric_limits<int32_t>::max();
@@ -138,6 +140,34 @@ void ScaleU8(const uint8_t* in, float factor, float* out, int64_t n) {
   for (; i < n; ++i) out[i] = in[i] * factor;
 }
 
+void WherePositive(const float* gate, const float* in, float* out, int64_t n) {
+  const F f;
+  const int64_t lanes = hn::Lanes(f);
+  const auto zero = hn::Zero(f);
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const auto chosen = hn::Gt(hn::LoadU(f, gate + i), zero);
+    hn::StoreU(hn::IfThenElseZero(chosen, hn::LoadU(f, in + i)), f, out + i);
+  }
+  for (; i < n; ++i) out[i] = gate[i] > 0 ? in[i] : 0;
+}
+
+void WherePositiveBf16(const uint16_t* gate, const uint16_t* in, uint16_t* out, int64_t n) {
+  const hn::ScalableTag<uint16_t> words;
+  const hn::RebindToSigned<decltype(words)> whole;
+  const int64_t lanes = hn::Lanes(words);
+  // As whole numbers, what is negative is below and NaN above.
+  const auto below = hn::Set(whole, kLeastNormal - 1), above = hn::Set(whole, kInfinity + 1);
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const auto x = hn::BitCast(whole, hn::LoadU(words, gate + i));
+    const auto chosen = hn::And(hn::Gt(x, below), hn::Lt(x, above));
+    hn::StoreU(hn::IfThenElseZero(hn::RebindMask(words, chosen), hn::LoadU(words, in + i)), words,
+               out + i);
+  }
+  for (; i < n; ++i) out[i] = gate[i] >= kLeastNormal && gate[i] <= kInfinity ? in[i] : 0;
+}
+
 void Fill(float value, float* out, int64_t n) {
   const F f;
   const int64_t lanes = hn::Lanes(f);
@@ -161,6 +191,8 @@ HWY_EXPORT(LoadI32);
 HWY_EXPORT(StoreI32);
 HWY_EXPORT(ScaleU8);
 HWY_EXPORT(Fill);
+HWY_EXPORT(WherePositive);
+HWY_EXPORT(WherePositiveBf16);
 
 void load_bf16(const uint16_t* in, float* out, int64_t n) {
   HWY_DYNAMIC_DISPATCH(LoadBf16)(in, out, n);
@@ -187,6 +219,13 @@ void copy(const float* in, float* out, int64_t n) {
   if (in != out && n > 0) std::memcpy(out, in, static_cast<size_t>(n) * sizeof(float));
 }
 void copy_block(const float* const* in, float* out, int64_t n) { copy(in[0], out, n); }
+
+void where_positive_block(const float* const* in, float* out, int64_t n) {
+  HWY_DYNAMIC_DISPATCH(WherePositive)(in[0], in[1], out, n);
+}
+void where_positive_bf16(const uint16_t* gate, const uint16_t* in, uint16_t* out, int64_t n) {
+  HWY_DYNAMIC_DISPATCH(WherePositiveBf16)(gate, in, out, n);
+}
 
 }  // namespace omni::cpu
 #endif

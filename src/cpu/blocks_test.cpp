@@ -3,11 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
 #include <vector>
 
+#include "base/float_mode.h"
 #include "base/random.h"
 #include "cpu/testing.h"
 #include "graph/interpreter.h"
@@ -120,6 +122,56 @@ TEST(Blocks, StoringWholeNumbersTruncatesAndSaturates) {
     expected.insert(expected.end(), wanted.begin(), wanted.end() - (repeat == 4));
   }
   check_lengths<float, int32_t>(in, expected, 7, store_i32);
+}
+
+// Every word as a gate. What is chosen from has all words but signalling NaNs, which rounding would
+// quieten.
+TEST(Blocks, ChoosingWordsIsChoosingNumbers) {
+  constexpr int64_t kWords = 1 << 16;
+  std::vector<uint16_t> gates(kWords), words(kWords);
+  std::vector<float> gate_numbers(kWords), numbers(kWords), chosen(kWords);
+  for (int64_t i = 0; i < kWords; ++i) {
+    gates[i] = static_cast<uint16_t>(i);
+    words[i] = static_cast<uint16_t>(i * 40503);
+    if ((words[i] & 0x7fff) > 0x7f80) words[i] |= 0x40;
+  }
+  on_every_target([&] {
+    const FloatMode mode;
+    load_bf16(gates.data(), gate_numbers.data(), kWords);
+    load_bf16(words.data(), numbers.data(), kWords);
+    const float* const in[] = {gate_numbers.data(), numbers.data()};
+    where_positive_block(in, chosen.data(), kWords);
+    std::vector<uint16_t> expected(kWords), found(kWords);
+    store_bf16(chosen.data(), expected.data(), kWords);
+    where_positive_bf16(gates.data(), words.data(), found.data(), kWords);
+    for (int64_t i = 0; i < kWords; ++i) ASSERT_EQ(found[i], expected[i]) << "gate " << i;
+    for (int64_t i = 0; i < kWords; ++i)  // NaN and what is not positive choose 0
+      ASSERT_EQ(found[i] == words[i], (i >= 0x80 && i <= 0x7f80) || words[i] == 0) << "gate " << i;
+  });
+}
+
+TEST(Blocks, ChoicesOfEveryLength) {
+  std::vector<float> gates = any_floats(71), numbers(71), chosen(71);
+  std::vector<uint16_t> gate_words(71), words(71), chosen_words(71);
+  for (int i = 0; i < 71; ++i) {
+    numbers[i] = static_cast<float>(i) - 3.5f;
+    gates[i] = i % 3 == 0 ? -1.f : i % 7 == 0 ? kNaN : 2.f;
+    chosen[i] = gates[i] > 0 ? numbers[i] : 0;
+  }
+  store_bf16(gates.data(), gate_words.data(), 71);
+  store_bf16(numbers.data(), words.data(), 71);
+  store_bf16(chosen.data(), chosen_words.data(), 71);
+  // `in` is a copy of what is chosen from; the gates keep its offset.
+  const auto choose_words = [&](const uint16_t* in, uint16_t* out, int64_t n) {
+    const auto at = n > 0 ? std::ranges::find(words, *in) - words.begin() : 0;
+    where_positive_bf16(gate_words.data() + at, in, out, n);
+  };
+  check_lengths<uint16_t, uint16_t>(words, chosen_words, 7, choose_words);
+  check_lengths<float, float>(numbers, chosen, 7, [&](const float* in, float* out, int64_t n) {
+    const int64_t at = n > 0 ? static_cast<int64_t>(*in + 3.5f) : 0;
+    const float* const inputs[] = {gates.data() + at, in};
+    where_positive_block(inputs, out, n);
+  });
 }
 
 }  // namespace

@@ -139,6 +139,7 @@ struct Instruction {
   BlockKernel kernel;             // null: the value stands at `out` already, only to be stored
   std::vector<Operand> in;
   Operand out;
+  bool words = false;             // where_positive of bf16 words that stand at `in`, to `store`
   bool round = false;             // the value is stored as bf16: later readers see it rounded
   void* const* store = nullptr;   // narrower memory the register is written to afterwards
   DType store_type = DType::f32;
@@ -178,6 +179,11 @@ void run_code(const Code& code, int part, int parts) {
         load_strided(l.source, begin, to, n);
     }
     for (const Instruction& i : code.body) {
+      if (i.words) {
+        const auto words = [&](void* const* at) { return static_cast<uint16_t*>(*at) + begin; };
+        where_positive_bf16(words(i.in[0].at), words(i.in[1].at), words(i.store), n);
+        continue;
+      }
       const float* in[16];
       for (size_t k = 0; k < i.in.size(); ++k)
         in[k] = i.in[k].reg >= 0 ? registers[i.in[k].reg]
@@ -223,8 +229,14 @@ class Builder {
  private:
   void add(int id) {
     const Node& n = p_.node(id);
-    Instruction instruction{n.op->block, {}, {}, false, nullptr, n.type.dtype};
+    Instruction instruction{.kernel = n.op->block, .store_type = n.type.dtype};
     check(n.in.size() <= 16, "{}: more than 16 inputs", n.op->name);
+    if (chooses_words(n, id)) {
+      instruction.words = true;
+      for (const int i : n.in) instruction.in.push_back({-1, p_.address(i), false});
+      instruction.store = p_.address(id);
+      return code_.body.push_back(std::move(instruction));
+    }
     if (std::optional<Source> bytes = scaled_bytes(id)) {
       // Straight to where it stays, unless an op before it reads what may lie there.
       if (n.type.dtype == DType::f32 && position_.at(id) == 0 && p_.updated_in_place(id) < 0) {
@@ -260,6 +272,17 @@ class Builder {
       if (!read_later) release(id);
     }
     code_.body.push_back(std::move(instruction));
+  }
+
+  // A choice among dense bf16 words of other units, kept as words for other units: nothing to widen
+  // and to round.
+  bool chooses_words(const Node& n, int id) const {
+    const auto words = [&](int i) {
+      return p_.dtype(i) == DType::bf16 && p_.type(i).shape == space_ &&
+             std::ranges::find(members_, p_.storage(i)) == members_.end();
+    };
+    return n.op->block == where_positive_block && n.type.dtype == DType::bf16 &&
+           p_.is_stored(id) && !last_use_.contains(id) && std::ranges::all_of(n.in, words);
   }
 
   // An update in place must not reach memory before the last reader of the old value in this unit.

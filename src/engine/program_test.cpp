@@ -3,13 +3,16 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
 #include <optional>
 
 #include "engine/passes.h"
 #include "engine/precision.h"
 #include "engine/testing.h"
 #include "graph/inspect.h"
+#include "ops/conv.h"
 #include "ops/elementwise.h"
+#include "ops/gradients.h"
 #include "ops/matmul.h"
 #include "ops/reduce.h"
 
@@ -208,6 +211,75 @@ TEST(Narrow, TailsAndBodiesShareShadows) {
     for (int i = 0; i < 3; ++i) p->run();
   }
   for (size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 3e-3);
+}
+
+// Two layers with a ReLU between them and gradients of their weights and the first one's bias. With
+// `whole`, what the ReLU's mask chooses from is a result, too, and so stays f32.
+struct TwoLayers {
+  Graph g;
+  std::map<std::string, std::vector<float>> data;
+
+  TwoLayers(bool images, int64_t rows, int64_t in, int64_t hidden, int64_t out, bool whole) {
+    const auto make = [&](const char* name, Shape shape, Role role, int batch = kNoBatch) {
+      data[name] = filled(shape.count(), static_cast<int>(data.size()) + 1);
+      return input(g, name, {DType::f32, std::move(shape), batch}, role);
+    };
+    const auto weight = [&](const char* name, int64_t from, int64_t to) {
+      return make(name, images ? Shape{to, from, 3, 3} : Shape{from, to}, Role::parameter);
+    };
+    const auto layer = [&](Value v, Value w) {
+      return images ? conv2d(v, w, {.padding = {1, 1}}) : matmul(v, w);
+    };
+    const Value x = make("x", images ? Shape{rows, 7, 6, in} : Shape{rows, in}, Role::data, 0);
+    const Value w = weight("w", in, hidden), b = make("b", {hidden}, Role::parameter);
+    const Value v = weight("v", hidden, out);
+    const Value y = layer(relu(layer(x, w) + b), v);
+    const std::vector<Value> from = {w, b, v};
+    const std::vector<Value> d = gradients(sum(square(y)), from);
+    for (size_t i = 0; i < d.size(); ++i) g.result(fmt::format("d{}", i), d[i]);
+    for (int id = 0; whole && id < g.size(); ++id)
+      if (g.node(id).op == &ops::where_positive)
+        g.result("chosen from", g.value(g.node(id).in[1]));
+  }
+
+  std::vector<float> run() {
+    Program p(g, {Precision::bf16, {}, 1});
+    for (auto& [name, values] : data) p.bind(name, values.data());
+    p.refresh();
+    p.run();
+    std::vector<float> all;
+    for (const char* name : {"d0", "d1", "d2"})
+      all.insert(all.end(), p.result(name).begin(), p.result(name).end());
+    return all;
+  }
+
+  DType stored() const {
+    Graph narrowed;
+    simplify(g, narrowed, {});
+    separate_outputs(narrowed);
+    std::set<std::string> shadows;
+    narrow(narrowed, shadows);
+    for (int id = 0; id < narrowed.size(); ++id)
+      if (const Node& n = narrowed.node(id); n.op == &ops::where_positive)
+        return narrowed.node(n.in[1]).type.dtype;
+    return DType::i32;
+  }
+};
+
+TEST(Narrow, WhatAMaskChoosesFromIsRoundedFirstToTheSameBits) {
+  struct Case {
+    bool images;
+    int64_t rows, in, hidden, out;
+  };
+  for (const Case c : {Case{false, 128, 784, 256, 256}, Case{false, 100, 40, 100, 10},
+                       Case{false, 65, 33, 17, 37}, Case{false, 64, 256, 512, 200},
+                       Case{true, 5, 3, 16, 32}, Case{true, 9, 8, 5, 70}}) {
+    TwoLayers narrow(c.images, c.rows, c.in, c.hidden, c.out, false);
+    TwoLayers whole(c.images, c.rows, c.in, c.hidden, c.out, true);
+    EXPECT_EQ(narrow.stored(), DType::bf16);
+    EXPECT_EQ(whole.stored(), DType::f32);
+    EXPECT_EQ(narrow.run(), whole.run()) << c.rows << " rows, " << c.hidden << " columns";
+  }
 }
 
 }  // namespace

@@ -42,7 +42,6 @@ OMNI_BLOCK2(Greater, one_if(hn::Gt(a, b)))
 OMNI_BLOCK2(GreaterEqual, one_if(hn::Ge(a, b)))
 
 OMNI_BLOCK3(Where, hn::IfThenElse(hn::Eq(a, set(0)), c, b))
-OMNI_BLOCK2(WherePositive, hn::IfThenElseZero(hn::Gt(a, set(0)), b))
 
 // Towards zero within the range of an i32; the runner's store then has nothing left to decide.
 OMNI_BLOCK1(ToI32, hn::IfThenZeroElse(hn::IsNaN(a),
@@ -118,7 +117,6 @@ OMNI_BLOCK_ENTRY(less_equal, LessEqual)
 OMNI_BLOCK_ENTRY(greater, Greater)
 OMNI_BLOCK_ENTRY(greater_equal, GreaterEqual)
 OMNI_BLOCK_ENTRY(where, Where)
-OMNI_BLOCK_ENTRY(where_positive, WherePositive)
 OMNI_BLOCK_ENTRY(to_i32, ToI32)
 OMNI_BLOCK_ENTRY(ema, Ema)
 OMNI_BLOCK_ENTRY(ema_square, EmaSquare)

@@ -13,7 +13,7 @@ using Kernel = void(const float* const* in, float* out, int64_t n);
 Kernel add, sub, mul, div, maximum, minimum;
 Kernel neg, abs, sign, sqrt, rsqrt, reciprocal, square, relu;
 Kernel equal, not_equal, less, less_equal, greater, greater_equal;
-Kernel where, where_positive;
+Kernel where;
 Kernel to_i32;
 Kernel ema, ema_square, adam_step;  // their single values (beta; lr, ...) are read at [0] alone
 

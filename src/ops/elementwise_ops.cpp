@@ -279,7 +279,7 @@ const OpDef where =
     define<"where", 3, [](double condition, double a, double b) { return condition != 0 ? a : b; }>(
         block::where, where_grad);
 const OpDef where_positive =
-    define<"where_positive", 2, where_positive_of>(block::where_positive, where_positive_grad);
+    define<"where_positive", 2, where_positive_of>(cpu::where_positive_block, where_positive_grad);
 
 const OpDef to_f32 =
     define<"to_f32", 1, kSame>(cpu::copy_block, [](GradContext& c) { give(c, 0, c.dy()); });
