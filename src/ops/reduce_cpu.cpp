@@ -14,6 +14,12 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+// GCC's -O2 leaves short loops over vectors as they are, and what they index on the stack, where
+// every addition waits until the last one's sum is written: 5.7 us in place of 3.5 for the two sums
+// over 128 x 256 bf16 of an MLP's step (Emerald Rapids). OMNI_UNROLL before a loop of up to kTile
+// rounds keeps registers.
+#define OMNI_UNROLL _Pragma("GCC unroll 4")
+
 // What all targets share.
 #ifndef OMNI_REDUCE_ONCE
 #define OMNI_REDUCE_ONCE
@@ -122,11 +128,15 @@ HWY_INLINE void fold_columns(const T* x, int64_t rows, int64_t stride, double* t
   HWY_ALIGN float partial[kVectors * kMaxLanes];
   for (int64_t begin = 0; begin < rows; begin += kChunk) {
     V a[kVectors];
+    OMNI_UNROLL
     for (int v = 0; v < kVectors; ++v) a[v] = hn::Set(d, empty<kFold>());
     const int64_t end = std::min(begin + kChunk, rows);
-    for (int64_t r = begin; r < end; ++r)
+    for (int64_t r = begin; r < end; ++r) {
+      OMNI_UNROLL
       for (int v = 0; v < kVectors; ++v)
         a[v] = fold<kFold>(a[v], load(x + r * stride + v * lanes));
+    }
+    OMNI_UNROLL
     for (int v = 0; v < kVectors; ++v) hn::Store(a[v], d, partial + v * lanes);
     for (int64_t j = 0; j < kVectors * lanes; ++j)
       total[j] = fold_one<kFold>(total[j], static_cast<double>(partial[j]));
@@ -165,9 +175,12 @@ double fold_row(const T* x, int64_t n) {
   while (n - i >= wide) {
     const int64_t end = i + std::min((n - i) / wide, kChunk) * wide;
     V a[kTile];
+    OMNI_UNROLL
     for (int v = 0; v < kTile; ++v) a[v] = load(x + i + v * lanes);
-    for (i += wide; i < end; i += wide)
+    for (i += wide; i < end; i += wide) {
+      OMNI_UNROLL
       for (int v = 0; v < kTile; ++v) a[v] = fold<kFold>(a[v], load(x + i + v * lanes));
+    }
     HWY_ALIGN float partial[kMaxLanes];
     hn::Store(fold<kFold>(fold<kFold>(a[0], a[1]), fold<kFold>(a[2], a[3])), d, partial);
     for (int64_t j = 0; j < lanes; ++j)

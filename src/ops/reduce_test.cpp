@@ -4,9 +4,12 @@
 #include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "base/random.h"
+#include "engine/program.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/testing.h"
@@ -40,6 +43,34 @@ TEST(Reduce, SumMatchesItsReference) {
     for (const bool keep : {false, true}) {
       SCOPED_TRACE(fmt::format("{} over {}", c.shape, fmt::join(c.axes, ", ")));
       check_op([&](Values v) { return reduce_sum(v[0], c.axes, keep); }, {normal(c.shape)});
+    }
+}
+
+// Of 16 columns or more to the bit, whatever the width of vectors: 64 rows in f32, their sums in
+// double.
+TEST(Reduce, SumsOverRowsHaveTheirOrder) {
+  for (const int64_t rows : {1, 63, 64, 65, 255, 256, 257, 320, 511, 700})
+    for (const int64_t columns : {16, 17, 32, 40, 64, 100}) {
+      Graph g;
+      g.result("y", reduce_sum(input(g, "x", {DType::f32, {rows, columns}}, Role::data), {0}));
+      std::vector<float> x(rows * columns), expected(columns);
+      Stream s(Key::of(static_cast<uint64_t>(rows)));
+      for (float& v : x) v = static_cast<float>(s.normal());
+      for (int64_t c = 0; c < columns; ++c) {
+        double total = 0;
+        for (int64_t begin = 0; begin < rows; begin += 64) {
+          const int64_t end = std::min(begin + 64, rows);
+          float partial = 0;
+          for (int64_t r = begin; r < end; ++r) partial += x[r * columns + c];
+          total += partial;
+        }
+        expected[c] = static_cast<float>(total);
+      }
+      Program p(g);
+      p.bind("x", x.data());
+      p.run();
+      const auto y = p.result("y");
+      EXPECT_EQ(std::vector<float>(y.begin(), y.end()), expected) << rows << " x " << columns;
     }
 }
 
