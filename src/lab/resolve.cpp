@@ -179,12 +179,11 @@ Resolved resolve(const Experiment& e, const RunRequest& request) {
     combinations = std::move(next);
     labels = std::move(next_labels);
   }
+  for (const auto& c : combinations) c->check();
   for (const auto* assignments : {&fixed, &swept})
     for (const Assignment& a : *assignments) refuse_unused(e, preset, a, combinations);
-  for (size_t i = 0; i < combinations.size(); ++i) {
-    combinations[i]->check();
+  for (size_t i = 0; i < combinations.size(); ++i)
     r.variants.push_back({labels[i], std::move(combinations[i])});
-  }
   if (std::ranges::find(labels, base_label) != labels.end()) r.base = base_label;
   r.toml = toml_of(e, r, request, swept);
   return r;
