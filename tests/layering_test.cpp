@@ -115,10 +115,10 @@ std::vector<std::string> violations(const std::string& folder, const std::string
 // folder's own. Whatever else reads must note it (base/inputs.h), or a run could go on with one
 // file in place of another.
 bool reads_unnoticed(const std::string& path, const std::string& text) {
-  static const std::set<std::string> own = {
-      "src/base/build_info.cpp", "src/base/cpu_quota.cpp", "src/base/inputs.cpp",
-      "src/base/machine.cpp",    "src/data/download.cpp",  "src/store/sqlite.h",
-      "src/store/run_folder.cpp"};
+  static const std::set<std::string> own = {"src/base/build_info.cpp", "src/base/cpu_quota.cpp",
+                                            "src/base/inputs.cpp",     "src/base/machine.cpp",
+                                            "src/base/memory.cpp",     "src/data/download.cpp",
+                                            "src/store/sqlite.h",      "src/store/run_folder.cpp"};
   static const std::regex reading(
       R"(\b(i?fstream|fopen|freopen|gzopen|fdopen|mmap|sqlite3_open\w*|(recursive_)?directory_iterator)\b)"
       R"(|::open(at)?\s*\()");

@@ -43,4 +43,8 @@ class AlignedBytes {
   int64_t size_ = 0;
 };
 
+// Throws std::bad_alloc unless so many bytes can be had now. They are given back: this is for those
+// who cannot bear to be refused memory.
+void require_memory(int64_t bytes);
+
 }  // namespace omni

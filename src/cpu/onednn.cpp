@@ -1,10 +1,11 @@
 #include "cpu/onednn.h"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 #include <new>
 #include <tuple>
+
+#include "base/memory.h"
 
 namespace omni::cpu::onednn {
 namespace {
@@ -12,22 +13,12 @@ namespace {
 constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 constexpr auto kMax = dnnl::algorithm::pooling_max;
 
-// oneDNN does not bear to be refused memory for a description or for the code that it writes: it
-// follows a null pointer. So more than a primitive takes is asked for beforehand, and given back.
-void ask_for_memory() {
-  constexpr size_t kPlenty = size_t{16} << 20;
-  void* const block =
-      mmap(nullptr, kPlenty, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (block == MAP_FAILED) throw std::bad_alloc();
-  munmap(block, kPlenty);
-}
-
 // What describes the operation goes in the same order into version 2's description and into version
 // 3's descriptor; `hint` is empty or the forward primitive's descriptor.
 template <class Primitive, class Hint, class... Operation>
 Plan<Primitive> make(const dnnl::engine& engine, const dnnl::primitive_attr& attributes,
                      const Hint& hint, const Operation&... operation) {
-  ask_for_memory();
+  require_memory(kMostOfAPrimitive);
   return std::apply(
       [&](const auto&... forward) -> Plan<Primitive> {
         using Made = typename Primitive::primitive_desc;
@@ -179,6 +170,7 @@ bool has_bf16() {
       convolution_weight_gradient(engine, c, forward, plain);
     } catch (const dnnl::error& e) {
       if (e.status == dnnl_unimplemented) return false;
+      if (e.status == dnnl_out_of_memory) throw std::bad_alloc();
       throw;
     }
     return true;

@@ -6,6 +6,8 @@
 #include <memory>
 #include <string>
 
+#include "base/memory.h"
+
 namespace omni::cpu::onednn {
 
 using Desc = dnnl::memory::desc;
@@ -19,8 +21,19 @@ struct Plan : Primitive::primitive_desc {
   std::shared_ptr<const void> operation;
 };
 
-// All operations throw dnnl::error where there is no implementation on this processor. A bias
-// without axes (Desc()) stands for none.
+// oneDNN does not bear to be refused memory for a description or for the code that it writes: it
+// follows a null pointer. So more than either takes must be there the moment before.
+inline constexpr int64_t kMostOfAPrimitive = int64_t{16} << 20;
+
+// The primitive that was planned. Throws std::bad_alloc.
+template <class Primitive>
+Primitive create(const typename Primitive::primitive_desc& plan) {
+  require_memory(kMostOfAPrimitive);
+  return Primitive(plan);
+}
+
+// All operations throw std::bad_alloc, and dnnl::error where there is no implementation on this
+// processor. A bias without axes (Desc()) stands for none.
 
 // out [.., m, n] = a [.., m, k] b [.., k, n] + bias [.., 1, n]
 Plan<dnnl::matmul> matmul(const dnnl::engine& engine, const Desc& a, const Desc& b,

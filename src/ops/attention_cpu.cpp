@@ -152,7 +152,7 @@ class Product {
  private:
   Product(const dnnl::engine& engine, const dnnl::matmul::primitive_desc& plan, const Matrix& a,
           const Matrix& b, const Matrix& out)
-      : primitive_(plan),
+      : primitive_(cpu::onednn::create<dnnl::matmul>(plan)),
         a_(a.desc(), engine, nullptr),
         b_(b.desc(), engine, nullptr),
         out_(out.desc(), engine, nullptr),

@@ -112,7 +112,7 @@ class ConvolutionStep {
     return m;
   }
   static dnnl::primitive reorder(const memory& from, const memory& to) {
-    return dnnl::reorder(dnnl::reorder::primitive_desc(from, to, cpu::Planner::attributes()));
+    return onednn::create<dnnl::reorder>({from, to, cpu::Planner::attributes()});
   }
 
   dnnl::engine engine_;
@@ -172,7 +172,7 @@ void plan_conv2d(cpu::Planner& p, int id) {
       {DNNL_ARG_DST, step.at_node(p, epilogue.output, c.y)},
       {DNNL_ARG_SCRATCHPAD, step.at_scratch(p, plan.scratchpad_desc())}};
   if (epilogue.bias >= 0) arguments[DNNL_ARG_BIAS] = step.at_node(p, epilogue.bias, bias);
-  step.add(dnnl::convolution_forward(plan), std::move(arguments));
+  step.add(onednn::create<dnnl::convolution_forward>(plan), std::move(arguments));
   p.step(id, std::move(step));
 }
 
@@ -192,7 +192,7 @@ void plan_conv2d_input_gradient(cpu::Planner& p, int id) {
       {DNNL_ARG_WEIGHTS, step.read(p, weights, plan.weights_desc())},
       {DNNL_ARG_DIFF_SRC, step.at_node(p, id, c.x)},
       {DNNL_ARG_SCRATCHPAD, step.at_scratch(p, plan.scratchpad_desc())}};
-  step.add(dnnl::convolution_backward_data(plan), std::move(arguments));
+  step.add(onednn::create<dnnl::convolution_backward_data>(plan), std::move(arguments));
   p.step(id, std::move(step));
 }
 
@@ -215,7 +215,7 @@ void plan_conv2d_weight_gradient(cpu::Planner& p, int id) {
       p, id, kernel(n.type.shape, cpu::Planner::data_type(p.dtype(id)), kDense));
   const memory::desc wanted = plan.diff_weights_desc();
   const memory inside = outside.get_desc() == wanted ? outside : step.at_scratch(p, wanted);
-  step.add(dnnl::convolution_backward_weights(plan),
+  step.add(onednn::create<dnnl::convolution_backward_weights>(plan),
            {{DNNL_ARG_SRC, step.at_node(p, n.in[0], c.x)},
             {DNNL_ARG_DIFF_DST, step.at_node(p, n.in[1], c.y)},
             {DNNL_ARG_DIFF_WEIGHTS, inside},

@@ -43,7 +43,8 @@ void plan_product(cpu::Planner& p, int id, const Product& x, const cpu::Epilogue
     arguments.push_back({DNNL_ARG_BIAS, epilogue.bias, bias});
   }
   const auto plan = cpu::onednn::matmul(p.engine(), x.a, x.b, bias, x.out, attributes);
-  p.primitive(id, dnnl::matmul(plan), plan.scratchpad_desc(), std::move(arguments));
+  p.primitive(id, cpu::onednn::create<dnnl::matmul>(plan), plan.scratchpad_desc(),
+              std::move(arguments));
 }
 
 }  // namespace
