@@ -238,8 +238,7 @@ class Builder {
       return code_.body.push_back(std::move(instruction));
     }
     if (std::optional<Source> bytes = scaled_bytes(id)) {
-      // Straight to where it stays, unless an op before it reads what may lie there.
-      if (n.type.dtype == DType::f32 && position_.at(id) == 0 && p_.updated_in_place(id) < 0) {
+      if (n.type.dtype == DType::f32 && p_.updated_in_place(id) < 0) {
         const Operand to = p_.is_stored(id) ? Operand{-1, p_.address(id)} : Operand{fresh()};
         code_.loads.push_back({std::move(*bytes), where_[id] = to});
         return;
@@ -299,13 +298,13 @@ class Builder {
     if (const auto it = where_.find(id); it != where_.end()) return it->second;
     check(!position_.contains(id), "elementwise: member %{} is read before it is made", id);
     const Node& n = p_.node(id);
-    if (n.type.count() == 1) {
+    Source s = source_of(id);
+    if (n.type.count() == 1 && !s.index) {
       if (single && n.type.dtype == DType::f32) return {-1, p_.address(id), true};
-      const Operand o = load(source_of(id), code_.once);
+      const Operand o = load(std::move(s), code_.once);
       pinned_.insert(o.reg);
       return where_[id] = o;
     }
-    Source s = source_of(id);
     if (s.dense && s.dtype == DType::f32) return where_[id] = {-1, p_.address(id), false};
     return where_[id] = load(std::move(s), code_.loads);
   }
@@ -352,7 +351,7 @@ class Builder {
   // results of earlier instructions: they are taken fresh.
   Operand load(Source s, std::vector<Load>& list) {
     const Operand o{fresh(), nullptr, false};
-    list.push_back({std::move(s), o.reg});
+    list.push_back({std::move(s), o});
     return o;
   }
 

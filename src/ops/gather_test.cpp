@@ -38,6 +38,8 @@ TEST(Gather, CopiesRowsOfEveryWidth) {
   check_op([](Values x) { return gather(x[0], x[1]); },
            {normal({6, 2, 3}), integers({4, 3}, 0, 6)});
   check_op([](Values x) { return gather(x[0], x[1]); }, {normal({6}), integers({4, 3}, 0, 6)});
+  check_op([](Values x) { return exp(gather(x[0], x[1])); },
+           {normal({6, 1}), indices({1}, {4}, 0)});
   check_op([](Values x) { return embedding(x[0], x[1]); },
            {normal({11, 4}), integers({3, 5}, 0, 11, 1, 0)});
 }
@@ -63,7 +65,7 @@ TEST(Gather, BytesTimesAFactor) {
       [=](Values x) { return x[0] * x[2]; },
       [=](Values x) { return exp(picked(x) * x[2]) + picked(x) * x[2]; },
       [=](Values x) { return picked(x) * x[2] + picked(x) * picked(x); },
-      [=](Values x) {  // the product may come to lie where the transposed values die
+      [=](Values x) {
         const Value seen = tanh(transpose(x[3], {1, 0})), product = picked(x) * x[2];
         return matmul(transpose(product, {1, 0}), seen + product);
       },
