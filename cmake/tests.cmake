@@ -48,7 +48,7 @@ set(passes_folders ops engine nn)
 set(vector_folders cpu ops)
 # By folder: the lower instruction sets of oneDNN on which its tests run again, as one.
 set(onednn_sets_ops SSE41 AVX2 AVX512_CORE)
-set(onednn_sets_engine AVX2)
+set(onednn_sets_engine AVX2 AVX512_CORE)
 set(onednn_sets_nn AVX2)
 
 function(add_tests name label timeout)

@@ -62,6 +62,7 @@ void EraUnlearning::check() const {
   for (const char* needs_all : {"concept", "era-rmu"})
     require(!has(needs_all) || labelled.back() == 1,
             "methods: {} is for all labels; add 1 to labelled", needs_all);
+  require(!has("era-rmu") || has("era"), "methods: era-rmu goes on from era; add that");
   require(!has("leaky") || labelled.front() < 1,
           "methods: leaky is for labels that are missing; add a share below 1 to labelled");
 }

@@ -33,7 +33,7 @@ struct EraUnlearning : StoryUnlearning {
            between(-10, 10),
            used_if(has_part(methods, "era") || has_part(methods, "leaky") ||
                        has_part(methods, "concept"),
-                   methods_and("era")));
+                   with_method("era")));
     option("rates", rates, "other such rates that are tried, with all labels", between(-10, 10),
            harmless("each is an arm of its own, which claims name"));
     option("l1", l1, "weight of the penalty on activations of routed layers", between(0, 1));
@@ -41,7 +41,7 @@ struct EraUnlearning : StoryUnlearning {
     option("routed_layers", routed_layers, "how many layers are routed, from the first",
            between(1, 1000));
     const Used of_rmu =
-        used_if(has_part(methods, "rmu") || has_part(methods, "era-rmu"), methods_and("rmu"));
+        used_if(has_part(methods, "rmu") || has_part(methods, "era-rmu"), with_method("rmu"));
     option("rmu_layer", rmu_layer, "layer before which RMU misdirects the residual stream",
            between(1, 1000), of_rmu);
     option("rmu_steps", rmu_steps, "of RMU", between(1, 100'000), of_rmu);
@@ -69,8 +69,8 @@ struct EraUnlearning : StoryUnlearning {
   static std::string relearned(int64_t stories);                    // "relearned_16"
 
  private:
-  std::string methods_and(const char* method) const {
-    return fmt::format("methods={}+{}", methods, method);
+  std::string with_method(const char* method) const {
+    return "methods=" + with_part(methods, method);
   }
   // What all arms of a seed are made from.
   struct Seed {

@@ -220,7 +220,7 @@ class Effects {
   // Of one that `base` has no use for.
   void expect_refusal(const Option& o, const Arguments& base) {
     Resolved r = resolved(e_, base);
-    const uint64_t before = seen(r);
+    const uint64_t before = seen(r), told = said(e_, r);
     const auto defaults = e_.settings();
     OptionList usual = defaults->options();
     for (const std::string& value : others(o)) {
@@ -233,6 +233,7 @@ class Effects {
       option.set(value, where);
       EXPECT_EQ(seen(r), before) << where
                                  << " has an effect; its declaration says that it has none";
+      EXPECT_EQ(said(e_, r), told) << where << " changes what is said";
       option.set(was, where);
       const auto why = refusal(e_, base + Arguments{o.name() + "=" + value});
       ASSERT_TRUE(why) << where << " is not refused";
@@ -242,6 +243,8 @@ class Effects {
           << *why;
       return;
     }
+    ADD_FAILURE() << fmt::format("{} {}: no other value of {} is known", e_.name,
+                                 fmt::join(base, " "), o.name());
   }
 
  private:

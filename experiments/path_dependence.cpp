@@ -54,8 +54,8 @@ void PathDependence::check() const {
   require((vary != "labels" && vary != "dropout") || strength < 1,
           "strength={}: with vary={} it is a share and must be below 1", strength, vary);
   require(vary != "shift" || strength == std::round(strength),
-          "strength={}: with vary=shift it is a number of pixels; take {} or {}", strength,
-          std::max(1.0, std::floor(strength)), std::ceil(strength));
+          "strength={}: with vary=shift it is a number of pixels; take {}, say", strength,
+          std::ceil(strength));
   require(vary != "dropout" || arch == "cnn" || depth > 0,
           "vary=dropout: it drops units of hidden layers, and depth=0 has none; take depth=2, say");
 }

@@ -267,6 +267,7 @@ struct TwoLayers {
 };
 
 TEST(Narrow, WhatAMaskChoosesFromIsRoundedFirstToTheSameBits) {
+  if (!is_available(Precision::bf16)) GTEST_SKIP() << testing::kNoBf16;
   struct Case {
     bool images;
     int64_t rows, in, hidden, out;

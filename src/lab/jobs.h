@@ -45,7 +45,7 @@ std::vector<PartForm> forms_of(const SeedRecord& dry, const Division& division);
 // What remains to be done: jobs with arms that are not stored yet, or that failed.
 std::deque<Job> unfinished_jobs(const Results& results, const Resolved& r, const Division& d);
 
-// Gives out jobs until there are none, something fails, or the run is to stop.
+// Gives out jobs until there are none or something fails. For all workers at once.
 class Jobs {
  public:
   explicit Jobs(std::deque<Job> jobs) : jobs_(std::move(jobs)) {
@@ -68,10 +68,13 @@ class Jobs {
     const std::lock_guard lock(mutex_);
     if (!error_) error_ = e;
   }
-  std::exception_ptr error() const { return error_; }
+  std::exception_ptr error() const {
+    const std::lock_guard lock(mutex_);
+    return error_;
+  }
 
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::deque<Job> jobs_;
   std::map<int64_t, int> left_;
   std::exception_ptr error_;

@@ -62,7 +62,8 @@ void LanguageTask::check() const {
 }
 
 KeywordRule LanguageTask::keyword_rule() const {
-  return keywords.empty() ? forest_rule() : KeywordRule(parts_of(keywords, "keywords"));
+  return generated() || keywords.empty() ? forest_rule()
+                                         : KeywordRule(parts_of(keywords, "keywords"));
 }
 
 Corpus LanguageTask::prepare(Trial& t) const {

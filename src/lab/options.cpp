@@ -278,6 +278,10 @@ bool has_part(std::string_view text, std::string_view part) {
   return fmt::format("+{}+", text).find(fmt::format("+{}+", part)) != std::string::npos;
 }
 
+std::string with_part(std::string_view text, std::string_view part) {
+  return fmt::format("{}{}{}", text, text.empty() ? "" : "+", part);
+}
+
 std::vector<std::string> parts_of(std::string_view text, std::string_view option,
                                   std::span<const std::string> known) {
   std::vector<std::string> parts;

@@ -55,7 +55,7 @@ class Option {
   // What a declaration says besides.
   void add(Allowed allowed) { allowed_ = std::move(allowed); }
   void add(Harmless harmless) { harmless_ = std::move(harmless); }
-  void add(Used used);  // all of several must hold
+  void add(Used used);  // all of several must hold; the first that does not is told
 
   const std::string& name() const { return name_; }
   const std::string& help() const { return help_; }
@@ -133,8 +133,9 @@ std::vector<OptionChange> changes_of(S now, S usual) {
   return changes_of(a, b);
 }
 
-// Whether a text such as "maxent+rmu" has that part.
+// Whether a text such as "maxent+rmu" has that part; and such a text with one more.
 bool has_part(std::string_view text, std::string_view part);
+std::string with_part(std::string_view text, std::string_view part);
 // The parts of a text such as "maxent+rmu", in order. UserError, naming the option, for one that is
 // there twice or, unless `known` is empty, is not among those.
 std::vector<std::string> parts_of(std::string_view text, std::string_view option,

@@ -55,10 +55,10 @@ void refuse_comma_for_point(const Assignment& a, const Option& option) {
 // A value that stands twice, perhaps in two spellings, would be trained twice under one name.
 void refuse_repeated(const Assignment& a, const Settings& base) {
   std::map<std::string, std::string> typed_as;  // by what it means
+  const auto settings = base.clone();
+  OptionList options = settings->options();
+  Option& option = options.find(a.key, a.where);
   for (const std::string& typed : a.values) {
-    const auto settings = base.clone();
-    OptionList options = settings->options();
-    Option& option = options.find(a.key, a.where);
     option.set(typed, a.where);
     const auto [first, is_new] = typed_as.try_emplace(option.text(), typed);
     if (is_new) continue;

@@ -106,7 +106,7 @@ struct UndoStudy {
   void check_study() const;
   bool unlearns_by(const char* method) const { return has_part(methods, method); }
   std::string with_method(const char* method) const {
-    return fmt::format("methods={}+{}", methods, method);
+    return "methods=" + with_part(methods, method);
   }
 
   // --- What the experiment says ---
