@@ -64,6 +64,10 @@ void GradientRouting::check() const {
           "encoding={}: split={} cuts it into {} parts; take a multiple "
           "of that, such as encoding={}",
           encoding, split, parts(), std::max<int64_t>(1, encoding / parts()) * parts());
+  require((labelled_arms.empty() && noise_arms.empty()) || std::ranges::count(setting, 1) > 0,
+          "labelled_arms, noise_arms: they are further arms of setting 1, which setting={} leaves "
+          "out; add it",
+          fmt::join(setting, ","));
   require(placebo_epochs <= epochs, "'placebo_epochs' must be at most 'epochs'");
   if (split == "classes")
     for (const int64_t n : setting)

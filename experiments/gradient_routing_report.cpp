@@ -195,8 +195,11 @@ std::vector<ClaimSpec> GradientRouting::claims(const Dataset& set) const {
   const std::string s1 = arm_name(1), s9 = arm_name(9), s10 = arm_name(10);
 
   exact("G0", "Masks leave the forward pass as it was, bit for bit", "forward_unchanged");
-  exact("G0b", "Samples of A's classes give B's units a gradient of exactly zero, and A's units "
-        "the unrouted one", "gradient_masked");
+  if (labelled == 1 && label_noise == 0)
+    exact("G0b",
+          "Samples of A's classes give B's units a gradient of exactly zero, and A's units "
+          "the unrouted one",
+          "gradient_masked");
   add("G1a", "Routing: what is missing from A cannot be read from it; A's loss on the other "
       "classes", above, {0.26, 0.24}, {s1}, of(1, "a_lo"));
   add("G1b", "Routing: A keeps its own classes; its loss on them", below, {0.11, 0.19}, {s1},

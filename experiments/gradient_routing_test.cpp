@@ -62,6 +62,8 @@ TEST(GradientRouting, RefusesWhatCannotBe) {
   for (const char* bad : {"setting=0", "setting=11", "forget=0-9", "split=classes", "encoding=31",
                           "placebo_epochs=99", "labelled=2", "arch=cnn"})
     EXPECT_THROW(SmokeRun(gradient_routing(), {"data=digits", bad}), UserError) << bad;
+  EXPECT_THROW(SmokeRun(gradient_routing(), {"data=digits", "setting=9", "noise_arms=0.1"}),
+               UserError);
 }
 
 TEST(GradientRoutingVae, RunsAndLeavesTheForwardPassAlone) {

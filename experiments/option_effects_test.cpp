@@ -16,6 +16,7 @@
 #include "data/catalogue.h"
 #include "experiments/catalogue.h"
 #include "experiments/testing.h"
+#include "lab/declarations.h"
 #include "lab/judging.h"
 #include "lab/worker.h"
 #include "text/story_world.h"
@@ -100,9 +101,8 @@ SeedRecord run(const Resolved& r, bool dry) {
 }
 
 // What a seed comes to, as a dry run sees it.
-uint64_t seen(const Resolved& r) {
+uint64_t seen(const Resolved& r, const SeedRecord& record) {
   Hash h;
-  const SeedRecord record = run(r, true);
   for (const auto& [part, form] : record.form) h.add(part), h.add(form.value());
   for (const auto& [arm, metric, step] : record.measured) h.add(arm), h.add(metric), h.add(step);
   for (const auto& [arm, model] : record.models)
@@ -123,8 +123,14 @@ uint64_t said(const Experiment& e, const Resolved& r) {
 
 uint64_t shown(const Experiment& e, const Arguments& arguments) {
   const Resolved r = resolved(e, arguments);
+  const SeedRecord record = run(r, true);
+  try {  // settings that are taken speak of nothing that they do not record
+    check_declarations(r, e, data_of(r), record);
+  } catch (const UserError& error) {
+    ADD_FAILURE() << fmt::format("{} {}: {}", e.name, fmt::join(arguments, " "), error.what());
+  }
   Hash h;
-  h.add(seen(r)), h.add(said(e, r));
+  h.add(seen(r, record)), h.add(said(e, r));
   return h.value();
 }
 
@@ -220,7 +226,7 @@ class Effects {
   // Of one that `base` has no use for.
   void expect_refusal(const Option& o, const Arguments& base) {
     Resolved r = resolved(e_, base);
-    const uint64_t before = seen(r), told = said(e_, r);
+    const uint64_t before = seen(r, run(r, true)), told = said(e_, r);
     const auto defaults = e_.settings();
     OptionList usual = defaults->options();
     for (const std::string& value : others(o)) {
@@ -231,8 +237,8 @@ class Effects {
       Option& option = options.find(o.name(), where);
       const std::string was = option.text();
       option.set(value, where);
-      EXPECT_EQ(seen(r), before) << where
-                                 << " has an effect; its declaration says that it has none";
+      EXPECT_EQ(seen(r, run(r, true)), before)
+          << where << " has an effect; its declaration says that it has none";
       EXPECT_EQ(said(e_, r), told) << where << " changes what is said";
       option.set(was, where);
       const auto why = refusal(e_, base + Arguments{o.name() + "=" + value});

@@ -75,6 +75,8 @@ void check_figure(const FigureRow& f, const Recorded& recorded) {
     if (spec.series.empty()) wants("", g.metric);
   for (const Series& s : spec.series) {
     const std::string metric = or_else(s.metric, spec.metric);
+    require(!s.points.empty() || !s.arm.empty(),
+            "{}: its series '{}' has neither points nor an arm", who, s.label);
     if (s.points.empty()) {
       wants(s.arm, metric);
       for (const Group& g : spec.groups) wants(s.arm, or_else(g.metric, metric));

@@ -69,6 +69,7 @@ struct Slips {
     FigureRow f{"fig", "A figure", "", {}};
     f.spec.metric = is("figure's metric") ? "lost" : "loss";
     f.spec.series = {{.arm = is("figure's arm") ? "min" : "mine"}};
+    if (is("figure's series")) f.spec.series = {{.label = "Nobody's"}};
     f.spec.kind = "lines";
     FigureRow texts{"texts", "Texts", "", {}};
     texts.spec.kind = "texts";
@@ -139,6 +140,7 @@ TEST(Declarations, SlipsAreNamedBeforeARun) {
       {"claim's arm", "claim 7 speaks of the arm 'mein', which is never recorded"},
       {"claim's metric", "claim 7 speaks of the metric 'los', which is never recorded for 'mine'"},
       {"figure's arm", "figure 'fig' speaks of the arm 'min', which is never recorded"},
+      {"figure's series", "figure 'fig': its series 'Nobody's' has neither points nor an arm"},
       {"figure's metric", "figure 'fig' speaks of the metric 'lost'"}};
   for (const auto& [wrong, text] : expected)
     EXPECT_NE(said(wrong).find(text), std::string::npos) << wrong << ": " << said(wrong);

@@ -73,25 +73,27 @@ void refuse_repeated(const Assignment& a, const Settings& base) {
 // some are trained twice.
 void refuse_unused(const Experiment& e, const Preset& preset, const Assignment& a,
                    const std::vector<std::unique_ptr<Settings>>& variants) {
-  const auto seen_in = [&](Settings& settings, auto&& what) {
-    OptionList options = settings.options();
-    return what(options.find(a.key, a.where));
-  };
-  const auto text = [](const Option& o) { return o.text(); };
-  const auto used_with = [](const Option& o) { return o.used_with(); };  // empty: it is used
-  const bool swept = a.values.size() > 1;
+  size_t unused = 0;
   std::string with;
   for (const auto& v : variants) {
-    with = seen_in(*v, used_with);
-    if (with.empty() != swept) break;
+    OptionList options = v->options();
+    const Option& option = options.find(a.key, a.where);
+    if (option.is_used()) continue;
+    ++unused;
+    with = option.used_with();
   }
-  if (with.empty()) return;
-  require(!swept,
-          "{}: not every variant of this sweep uses {}, which has an effect with {}; sweep "
-          "over it in a run that has that everywhere",
+  const bool swept = a.values.size() > 1;
+  if (unused == 0 || (!swept && unused < variants.size())) return;
+  require(unused == variants.size(),
+          "{}: some variants of this sweep have no use for {}, which has an effect with {}; give "
+          "that to all of them",
           a.where, a.key, with);
-  const std::string now = seen_in(*variants.front(), text);
-  if (now == seen_in(*preset_settings(e, preset), text) || now == seen_in(*e.settings(), text))
+  const auto text_in = [&](Settings& settings) {
+    OptionList options = settings.options();
+    return options.find(a.key, a.where).text();
+  };
+  const std::string now = text_in(*variants.front());
+  if (!swept && (now == text_in(*preset_settings(e, preset)) || now == text_in(*e.settings())))
     return;
   fail_user(
       "{}: {} has no effect in this run; it has one with {}. Give that as well, or leave {} out",
@@ -179,7 +181,13 @@ Resolved resolve(const Experiment& e, const RunRequest& request) {
     combinations = std::move(next);
     labels = std::move(next_labels);
   }
-  for (const auto& c : combinations) c->check();
+  const auto over_data = std::ranges::find(swept, "data", &Assignment::key);
+  for (const auto& c : combinations) {
+    require(c->data() == combinations.front()->data(),
+            "{}: a run has one data set and cannot sweep over several; compare two runs instead",
+            over_data == swept.end() ? "data" : over_data->where);
+    c->check();
+  }
   for (const auto* assignments : {&fixed, &swept})
     for (const Assignment& a : *assignments) refuse_unused(e, preset, a, combinations);
   for (size_t i = 0; i < combinations.size(); ++i)

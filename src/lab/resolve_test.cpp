@@ -303,8 +303,12 @@ TEST(Resolve, AnOptionWithoutEffectIsRefusedWithWhatGivesItOne) {
             "argument curl=0.7: curl has no effect in this run; it has one with depth=2. Give "
             "that as well, or leave curl out");
   EXPECT_EQ(refused_curl({"kind=plain,fancy", "curl=0.1,0.2"}),
-            "argument curl=0.1,0.2: not every variant of this sweep uses curl, which has an effect "
-            "with kind=fancy; sweep over it in a run that has that everywhere");
+            "argument curl=0.1,0.2: some variants of this sweep have no use for curl, which has an "
+            "effect with kind=fancy; give that to all of them");
+  EXPECT_EQ(
+      refused_curl({"curl=0.1,0.2"}),
+      "argument curl=0.1,0.2: curl has no effect in this run; it has one with kind=fancy. Give "
+      "that as well, or leave curl out");
 }
 
 // --- Where claims stand ---

@@ -124,8 +124,6 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
   reading.reset();
   resolve_passes_off(request.passes_off);
   const std::string name = r.variants.front().settings->data();
-  for (const Variant& v : r.variants)
-    require(v.settings->data() == name, "'data' cannot be swept: compare two runs instead");
   const Dataset data = name.empty() ? Dataset{} : load_dataset(name, request.data);
   if (!data.note.empty()) watcher.note(data.note);
 

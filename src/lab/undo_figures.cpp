@@ -122,7 +122,8 @@ std::vector<FigureRow> alpha_figures(const UndoStudy& s) {
   }
   for (const auto& [arm, label] : {std::pair{kFiltered, "Filtered"}, {kFresh, "Fresh network"}})
     regained.spec.series.push_back({.label = label, .points = {{0, arm}, {s.alphas.back(), arm}}});
-  std::vector<FigureRow> all = {regained, steps};
+  std::vector<FigureRow> all = {regained};
+  if (s.alphas.back() > 0) all.push_back(steps);  // undamaged students take none
   const double half = UndoStudy::kBetaAlpha;
   if (other_betas(s).empty() || std::ranges::count(s.alphas, half) == 0) return all;
   FigureRow noise = lines("betas", "The size of the noise",

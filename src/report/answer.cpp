@@ -58,7 +58,7 @@ std::string sentence_of(const std::vector<ClaimRow>& primary) {
 
 std::string sentence_without_primary(const std::vector<ClaimRow>& claims, const Counts& n,
                                      size_t judged) {
-  if (claims.empty()) return "No claims were written for this run.";
+  if (claims.empty()) return "No claim speaks of the settings of this run.";
   if (judged == 0) {
     std::string why = claims.front().judgement.note;
     for (const ClaimRow& row : claims)
