@@ -33,24 +33,26 @@ TEST(Memory, ANetworkThatDoesNotFitIsSaid) {
     }
 }
 
-// The least that a run needs lies in this range, so that memory ends anywhere in the work: also
-// where oneDNN writes code, which follows null pointers.
+// From what the program's libraries take to what the run does with, memory ends anywhere in the
+// work: also where oneDNN writes code, which follows null pointers.
 TEST(Memory, MayEndAnywhere) {
 #ifdef OMNI_SANITIZED
   GTEST_SKIP() << "sanitizers take their own share of addresses";
 #endif
+  constexpr int kNotStarted = 127;  // the system could not load the libraries
   int finished = 0, refused = 0;
-  for (int kib = 110'000; kib <= 200'000; kib += 6'000) {
+  for (int kib = 110'000; finished < 3; kib += 6'000) {
+    ASSERT_LT(kib, 1'000'000);
     const TestFolder folder;
     const Ended ended = run_in(kib, {.last_seed = 0}, "width=512", folder.path() / "run");
+    if (ended.code == kNotStarted) continue;
     const std::string what = fmt::format("{} KiB", kib);
     expect_civil_end(ended, what);
     ++(ended.code == 0 ? finished : refused);
-    EXPECT_TRUE(ended.code == 0 || ended.err.find("memory") != std::string::npos)
-        << what << "\n" << ended.err;
+    if (ended.code == 0) continue;
+    EXPECT_NE(ended.err.find("memory"), std::string::npos) << what << "\n" << ended.err;
   }
-  EXPECT_GT(finished, 0);
-  EXPECT_GT(refused, 0);
+  EXPECT_GT(refused, 2);
 }
 
 }  // namespace
