@@ -38,9 +38,6 @@ Value per_story(Value v) { return reshape(v, {v.dim(0), 1, 1}); }
 
 // --- Names ---
 
-bool EraUnlearning::has(const std::string& method) const {
-  return std::ranges::count(parts_of(methods, "methods", kMethods), method) > 0;
-}
 std::string EraUnlearning::arm(const std::string& method, double share) {
   return share == 1 ? method : fmt::format("{}-{}", method, share);
 }

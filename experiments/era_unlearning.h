@@ -31,17 +31,14 @@ struct EraUnlearning : StoryUnlearning {
            "what multiplies the gradient of the original neurons at tokens of the "
            "forget topic alone; 1: no routing",
            between(-10, 10),
-           used_if(has_part(methods, "era") || has_part(methods, "leaky") ||
-                       has_part(methods, "concept"),
-                   with_method("era")));
+           used_if(has("era") || has("leaky") || has("concept"), with_method("era")));
     option("rates", rates, "other such rates that are tried, with all labels", between(-10, 10),
            harmless("each is an arm of its own, which claims name"));
     option("l1", l1, "weight of the penalty on activations of routed layers", between(0, 1));
     option("neurons", neurons, "that are added to each routed layer", between(1, 100'000));
     option("routed_layers", routed_layers, "how many layers are routed, from the first",
            between(1, 1000));
-    const Used of_rmu =
-        used_if(has_part(methods, "rmu") || has_part(methods, "era-rmu"), with_method("rmu"));
+    const Used of_rmu = used_if(has("rmu") || has("era-rmu"), with_method("rmu"));
     option("rmu_layer", rmu_layer, "layer before which RMU misdirects the residual stream",
            between(1, 1000), of_rmu);
     option("rmu_steps", rmu_steps, "of RMU", between(1, 100'000), of_rmu);
@@ -63,7 +60,7 @@ struct EraUnlearning : StoryUnlearning {
   std::vector<FigureRow> figures() const;
 
   // --- Names that both files use ---
-  bool has(const std::string& method) const;
+  bool has(std::string_view method) const { return has_part(methods, method); }
   static std::string arm(const std::string& method, double share);  // "era", "era-0.5"
   static std::string rate_arm(double rate);                         // "era-rate-0"
   static std::string relearned(int64_t stories);                    // "relearned_16"

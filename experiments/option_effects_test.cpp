@@ -267,13 +267,13 @@ class Effects {
 class EveryOption : public ::testing::TestWithParam<size_t> {
  protected:
   const Experiment experiment = catalogue().at(GetParam());
+  const Arguments base = base_of(experiment);
+  Effects effects{experiment};
+  const Resolved usual = resolved(experiment, base);
+  OptionList options = options_of(usual);
 };
 
 TEST_P(EveryOption, HasAnEffectOrIsRefusedWithWhatGivesItOne) {
-  const Arguments base = base_of(experiment);
-  Effects effects(experiment);
-  const Resolved usual = resolved(experiment, base);
-  OptionList options = options_of(usual);
   for (const Option& o : options.all()) {
     if (o.is_used()) {
       effects.expect_effect(o, base);
@@ -291,10 +291,6 @@ TEST_P(EveryOption, HasAnEffectOrIsRefusedWithWhatGivesItOne) {
 
 // The same of those that lose their effect where another option is set.
 TEST_P(EveryOption, LosesItsEffectWhereItsDeclarationSaysSo) {
-  const Arguments base = base_of(experiment);
-  Effects effects(experiment);
-  const Resolved usual = resolved(experiment, base);
-  OptionList options = options_of(usual);
   for (const Option& turned : options.all()) {
     Arguments values = turned.is_free_text() ? Arguments{} : others(turned);
     if (turned.name() == "methods") values = parts_of(turned.text(), turned.name());

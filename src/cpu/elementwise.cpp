@@ -17,12 +17,11 @@ namespace {
 // How one input's elements are found for a range of the flat index space.
 struct Source {
   void* const* at;
-  void* const* index = nullptr;  // row numbers of a gather, else null
+  void* const* index = nullptr;   // row numbers of a gather, else null
   void* const* factor = nullptr;  // u8: what each value is multiplied by, else null
   DType dtype = DType::f32;
-  bool dense = false;            // element i is at position i
-  bool scalar = false;
-  int64_t table_rows = 0;        // gather: rows of the table
+  bool dense = false;             // element i is at position i
+  int64_t table_rows = 0;         // gather: rows of the table
   std::vector<int64_t> sizes, strides;  // collapsed axes, outermost first; strides in elements
 };
 

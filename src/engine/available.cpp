@@ -10,8 +10,7 @@ bool is_available(Precision p) { return p == Precision::f32 || cpu::onednn::has_
 void require_available(Precision p) {
   require(is_available(p),
           "bf16 needs a processor for which oneDNN has it, such as one with AVX-512; of this one "
-          "oneDNN "
-          "uses {} at most. Use f32 precision",
+          "oneDNN uses {} at most. Use f32 precision",
           cpu::onednn::instructions());
 }
 

@@ -71,33 +71,40 @@ void refuse_repeated(const Assignment& a, const Settings& base) {
 // Who sets an option wants it to do something. Values that it has anyway may be repeated, as
 // config.toml does with all of them; what sweeps over an option must use it in every variant, else
 // some are trained twice.
-void refuse_unused(const Experiment& e, const Preset& preset, const Assignment& a,
+void refuse_unused(const Experiment& e, const Preset& preset,
+                   const std::vector<Assignment>& assignments,
                    const std::vector<std::unique_ptr<Settings>>& variants) {
-  size_t unused = 0;
-  std::string with;
+  std::vector<size_t> unused(assignments.size());
+  std::vector<std::string> with(assignments.size());
   for (const auto& v : variants) {
     OptionList options = v->options();
-    const Option& option = options.find(a.key, a.where);
-    if (option.is_used()) continue;
-    ++unused;
-    with = option.used_with();
+    for (size_t i = 0; i < assignments.size(); ++i) {
+      const Option& option = options.find(assignments[i].key, assignments[i].where);
+      if (option.is_used()) continue;
+      ++unused[i];
+      with[i] = option.used_with();
+    }
   }
-  const bool swept = a.values.size() > 1;
-  if (unused == 0 || (!swept && unused < variants.size())) return;
-  require(unused == variants.size(),
-          "{}: some variants of this sweep have no use for {}, which has an effect with {}; give "
-          "that to all of them",
-          a.where, a.key, with);
-  const auto text_in = [&](Settings& settings) {
+  const auto text_in = [](Settings& settings, const Assignment& a) {
     OptionList options = settings.options();
     return options.find(a.key, a.where).text();
   };
-  const std::string now = text_in(*variants.front());
-  if (!swept && (now == text_in(*preset_settings(e, preset)) || now == text_in(*e.settings())))
-    return;
-  fail_user(
-      "{}: {} has no effect in this run; it has one with {}. Give that as well, or leave {} out",
-      a.where, a.key, with, a.key);
+  for (size_t i = 0; i < assignments.size(); ++i) {
+    const Assignment& a = assignments[i];
+    const bool swept = a.values.size() > 1;
+    if (unused[i] == 0 || (!swept && unused[i] < variants.size())) continue;
+    require(unused[i] == variants.size(),
+            "{}: some variants of this sweep have no use for {}, which has an effect with {}; give "
+            "that to all of them",
+            a.where, a.key, with[i]);
+    const std::string now = text_in(*variants.front(), a);
+    if (!swept && (now == text_in(*preset_settings(e, preset), a) ||
+                   now == text_in(*e.settings(), a)))
+      continue;
+    fail_user(
+        "{}: {} has no effect in this run; it has one with {}. Give that as well, or leave {} out",
+        a.where, a.key, with[i], a.key);
+  }
 }
 
 std::string toml_of(const Experiment& e, const Resolved& r, const RunRequest& request,
@@ -189,7 +196,7 @@ Resolved resolve(const Experiment& e, const RunRequest& request) {
     c->check();
   }
   for (const auto* assignments : {&fixed, &swept})
-    for (const Assignment& a : *assignments) refuse_unused(e, preset, a, combinations);
+    refuse_unused(e, preset, *assignments, combinations);
   for (size_t i = 0; i < combinations.size(); ++i)
     r.variants.push_back({labels[i], std::move(combinations[i])});
   if (std::ranges::find(labels, base_label) != labels.end()) r.base = base_label;
