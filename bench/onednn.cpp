@@ -35,7 +35,8 @@ void Primitives::run() {
 }
 
 memory::data_type Primitives::type(Precision p) {
-  return p == Precision::bf16 ? memory::data_type::bf16 : memory::data_type::f32;
+  const bool narrow = p == Precision::bf16 && usual_bf16_storage() == DType::bf16;
+  return narrow ? memory::data_type::bf16 : memory::data_type::f32;
 }
 
 }  // namespace omni::bench

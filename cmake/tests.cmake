@@ -23,8 +23,11 @@ if(OMNI_SANITIZE)
   target_compile_definitions(omni_testing INTERFACE OMNI_SANITIZED)
 endif()
 
+# What the default suite runs, and all of it.
 add_custom_target(omni_tests)
+add_custom_target(omni_long_tests)
 add_dependencies(omni_tests omniscale)
+add_dependencies(omni_long_tests omni_tests)
 
 # Kills, failing disks and signals: the real program as a child. The library that makes its calls
 # fail comes before everything by LD_PRELOAD, where sanitizers want to be.
@@ -51,6 +54,8 @@ set(onednn_sets_ops SSE41 AVX2 AVX512_CORE)
 set(onednn_sets_engine AVX2 AVX512_CORE)
 set(onednn_sets_nn AVX2)
 
+set(test_speed $<$<CONFIG:Release>:-O1>)
+
 function(add_tests name label timeout)
   if(OMNI_SANITIZE)  # each step takes many times as long
     math(EXPR timeout "5 * ${timeout}")
@@ -73,9 +78,13 @@ function(add_tests name label timeout)
   if(name MATCHES "^(experiments|tests)")  # objects reach only those who name them
     target_link_libraries(test_${name} PRIVATE omni_experiments)
   endif()
-  target_compile_options(test_${name} PRIVATE ${OMNI_WARNINGS})
+  target_compile_options(test_${name} PRIVATE ${OMNI_WARNINGS} ${test_speed})
   add_dependencies(test_${name} omniscale)
-  add_dependencies(omni_tests test_${name})
+  if(label STREQUAL long)
+    add_dependencies(omni_long_tests test_${name})
+  else()
+    add_dependencies(omni_tests test_${name})
+  endif()
   gtest_discover_tests(test_${name} PROPERTIES LABELS ${label} TIMEOUT ${timeout})
   if(name IN_LIST passes_folders)
     gtest_discover_tests(test_${name} TEST_PREFIX passes-off/

@@ -73,6 +73,13 @@ struct ArithmeticUnlearning : ArithmeticTask, UndoStudy {
     UndoStudy::visit(option);
   }
 
+  // The attackers of quick and middle.
+  std::vector<ArithmeticUnlearning> calibrated() const {
+    ArithmeticUnlearning quick, middle;
+    middle.rates = {1e-6, 4e-6, 7e-6, 1e-5, 5e-5, 7e-5, 1e-4, 4e-4, 7e-4, 1e-3, 3e-3, 1e-2};
+    return {quick, middle};
+  }
+
   void check() const {
     ArithmeticTask::check();
     check_study();
@@ -165,9 +172,10 @@ Experiment arithmetic_unlearning() {
                "A small transformer reads equations character by character and learns the four "
                "operations. It is made to forget * and /. UNDO shrinks a copy of the unlearned "
                "model to 1 - alpha, adds noise of size alpha times beta, and distils the undamaged "
-               "one into it on all equations, until it solves 95 % as many sums and differences. "
-               "The random student is the same with weights of its own: unlearn and distil. All "
-               "are attacked: trained on equations with * and / by an attacker who picks the "
+               "one into it on all equations, until it solves the share `enough` as many sums "
+               "and differences, 95 % in the protocol. The random student is the same with weights "
+               "of its own: unlearn and distil. All are attacked: trained on "
+               "equations with * and / by an attacker who picks the "
                "learning rate after the fact. An answer is right if each of its characters is the "
                "likeliest one after the right ones before it.",
            .structure = "The unlearned model has forgotten in its outputs and not in its weights. "

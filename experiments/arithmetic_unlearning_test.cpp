@@ -48,6 +48,7 @@ TEST(ArithmeticUnlearning, JudgesWhereTheThresholdsHold) {
   EXPECT_EQ(judged("smoke"), "");
   EXPECT_EQ(judged("quick", {"most_factor=9"}), "");
   EXPECT_EQ(judged("quick", {"alphas=0.2,0.6"}), "6a 6b 6d 9b ");
+  EXPECT_EQ(judged("quick", {"rates=1e-3,3e-3,1e-2,1e-1"}), "");  // another attacker
 }
 
 }  // namespace

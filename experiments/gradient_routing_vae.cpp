@@ -261,10 +261,11 @@ struct RoutedVae : ImageTask {
     std::vector<std::vector<double>> sum(kLatents, std::vector<double>(features));
     std::vector<double> count(kLatents);
     const Split& split = t.data().test;
+    const std::span<const uint8_t> pixels = split.x.u8();
     for (size_t i = 0; i < split.y.size(); ++i) {
       ++count[split.y[i]];
       for (int64_t f = 0; f < features; ++f)
-        sum[split.y[i]][f] += split.x.u8()[i * features + f] / 255.0;
+        sum[split.y[i]][f] += pixels[i * features + f] / 255.0;
     }
     std::vector<std::vector<float>> means(kLatents);
     for (int64_t c = 0; c < kLatents; ++c)

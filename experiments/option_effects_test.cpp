@@ -42,8 +42,7 @@ Arguments base_of(const Experiment& e) {
 Arguments company_of(const Experiment& e, const std::string& option) {
   if (e.name == "gradient-routing" && option == "split") return {"encoding=40"};
   if (e.name == "era-unlearning" && option == "rmu_layer") return {"size=S"};
-  if (e.name == "steering-scalar" && (option == "tokenizer" || option == "vocabulary"))
-    return {"text=FILE"};
+  if (e.name == "steering-scalar" && option == "tokenizer") return {"text=FILE"};
   return {};
 }
 

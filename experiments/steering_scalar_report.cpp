@@ -6,13 +6,14 @@
 
 namespace omni {
 
-// The defaults, and the network of preset middle.
+// The defaults, and the network and pushes of preset middle.
 std::vector<SteeringScalar> SteeringScalar::calibrated() const {
   SteeringScalar small, large;
   large.size = "L";
   large.first_layer = 2;
   large.last_layer = 5;
   large.steered_layer = 3;
+  large.pushes.push_back(8);
   return {small, large};
 }
 

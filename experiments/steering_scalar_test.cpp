@@ -75,6 +75,7 @@ TEST(SteeringScalar, JudgesWhereTheThresholdsHold) {
   };
   EXPECT_EQ(judged("quick", {}), "S1a S1b S1c S2a S2b S2c S3a S3b S3c S3d T1 ");
   EXPECT_EQ(judged("middle", {}), "S1a S1b S1c S2a S2b S2c S3a S3b S3c S3d T1 ");
+  EXPECT_EQ(judged("quick", {"pushes=0.1,0.2,0.3,0.5,0.7,1,2,4,8,16"}), "");
   EXPECT_EQ(judged("smoke", {}), "");
   EXPECT_EQ(judged("paper", {}), "");
 }

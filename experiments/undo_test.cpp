@@ -75,6 +75,7 @@ TEST(Undo, JudgesWhereTheThresholdsHold) {
   EXPECT_EQ(judged("quick", "mnist", {"alphas=0.2,0.8"}), "6a 6b 6d 9b ");
   EXPECT_EQ(judged("quick", "mnist", {"methods=rmu"}), "");
   EXPECT_EQ(judged("quick", "mnist", {"rates=1e-3"}), "");
+  EXPECT_EQ(judged("quick", "mnist", {"rates=3e-4,1e-3,3e-3,1e-2,1e-1"}), "");  // another attacker
 }
 
 }  // namespace

@@ -71,6 +71,9 @@ TEST(UnlearningRelearning, JudgesWhereTheThresholdsHold) {
   const std::string gate = judged("quick", "mnist", {{"rates", {"1e-4", "1e-3"}, "test"}});
   EXPECT_NE(gate.find("1a"), std::string::npos);
   EXPECT_EQ(gate.find("2a"), std::string::npos);
+  const std::vector<std::string> more_rates = {"3e-4", "1e-3", "3e-3",  // another attacker
+                                               "1e-2", "3e-2", "1e-1"};
+  EXPECT_EQ(judged("quick", "mnist", {{"rates", more_rates, "test"}}), gate);
   EXPECT_EQ(judged("quick", "mnist", {{"few", {"false"}, "test"}}).find("2d"), std::string::npos);
 }
 

@@ -59,6 +59,7 @@ std::vector<Sample> samples() {
   two(ops::less_equal, less_equal), two(ops::greater, greater);
   two(ops::greater_equal, greater_equal), two(ops::where_positive, where_positive);
   one(ops::neg, neg), one(ops::abs, abs), one(ops::sign, sign), one(ops::exp, exp);
+  one(ops::round_to_bf16, [](Value v) { return round_to_bf16(v); });
   one(ops::log, log), one(ops::log1p, log1p), one(ops::sqrt, sqrt), one(ops::rsqrt, rsqrt);
   one(ops::reciprocal, reciprocal), one(ops::square, square), one(ops::tanh, tanh);
   one(ops::sigmoid, sigmoid), one(ops::erf, erf), one(ops::sin, sin), one(ops::cos, cos);

@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include "engine/passes.h"
-#include "engine/testing.h"
 #include "graph/interpreter.h"
 #include "lab/test_support.h"
 #include "nn/transformer.h"
@@ -44,7 +43,7 @@ uint64_t alone(const Setting& s, int64_t seed = 3) {
   return trained_hash(worker, seed, s.batch);
 }
 
-class Determinism : public InPrecision {};
+class Determinism : public ::testing::TestWithParam<Precision> {};
 
 TEST_P(Determinism, AgainAndWithAnotherSeed) {
   EXPECT_EQ(alone({GetParam()}), alone({GetParam()}));
@@ -134,7 +133,6 @@ INSTANTIATE_TEST_SUITE_P(Precisions, Determinism,
                          ::testing::Values(Precision::f32, Precision::bf16));
 
 TEST(Determinism, PrecisionsDiffer) {
-  if (!is_available(Precision::bf16)) GTEST_SKIP() << kNoBf16;
   EXPECT_NE(alone({Precision::f32}), alone({Precision::bf16}));
 }
 

@@ -7,8 +7,8 @@
 #include <map>
 
 #include "base/random.h"
-#include "engine/available.h"
 #include "engine/passes.h"
+#include "engine/testing.h"
 #include "graph/inspect.h"
 #include "graph/interpreter.h"
 #include "ops/elementwise.h"
@@ -260,21 +260,21 @@ void expect_equal(const Found& found, const Found& wanted, const std::string& wh
 }
 
 void expect_meaning_in_bf16(const Graph& g, const RefInputs& inputs, const Found& in_f32,
-                            bool without_each_pass) {
-  const Found narrow = run(g, inputs, {Precision::bf16, {}, 1});
+                            DType storage, bool without_each_pass) {
+  const Found narrow = run(g, inputs, {Precision::bf16, {}, 1, storage});
   std::map<std::string, std::vector<double>> numbers = in_f32.values;
   numbers.erase("rank");  // an index is right or wrong, not near
   expect_close(narrow, numbers, 0.15, "bf16 against f32");
-  expect_equal(run(g, inputs, {Precision::bf16, {}, 2}), narrow, "2 threads in bf16");
+  expect_equal(run(g, inputs, {Precision::bf16, {}, 2, storage}), narrow, "2 threads in bf16");
   std::set<std::string> all;
   for (const PassInfo& p : pass_names()) {
     if (!p.keeps_bits_bf16) continue;
     all.insert(p.name);
     if (without_each_pass)
-      expect_equal(run(g, inputs, {Precision::bf16, {p.name}, 1}), narrow,
+      expect_equal(run(g, inputs, {Precision::bf16, {p.name}, 1, storage}), narrow,
                    std::string(p.name) + " in bf16");
   }
-  expect_equal(run(g, inputs, {Precision::bf16, all, 1}), narrow, "all passes off in bf16");
+  expect_equal(run(g, inputs, {Precision::bf16, all, 1, storage}), narrow, "all passes off in bf16");
 }
 
 class GraphFuzz : public ::testing::TestWithParam<int> {};
@@ -297,7 +297,9 @@ TEST_P(GraphFuzz, EveryPlanMeansTheSame) {
       if (p.keeps_bits && seed % 4 == 0)
         expect_equal(run(g, inputs, {Precision::f32, {p.name}, 1}), fused, p.name);
     expect_equal(run(g, inputs, {Precision::f32, {"all"}, 1}), fused, "all passes off");
-    if (is_available(Precision::bf16)) expect_meaning_in_bf16(g, inputs, fused, seed % 4 == 1);
+    for (const ProgramOptions& o : testing::every_precision())
+      if (o.precision == Precision::bf16)
+        expect_meaning_in_bf16(g, inputs, fused, o.bf16_storage, seed % 4 == 1);
     expect_close(run(g, inputs, {Precision::f32, {"slice-batch"}, 1}), fused.values, 2e-4,
                  "unsliced");
     if (HasFailure()) {

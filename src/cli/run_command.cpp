@@ -11,7 +11,6 @@
 #include "cli/progress.h"
 #include "cli/screen.h"
 #include "cli/summary.h"
-#include "engine/available.h"
 #include "report/report.h"
 #include "store/files.h"
 #include "store/run_folder.h"
@@ -205,7 +204,6 @@ int run_command(const Context& context, const RunArguments& arguments) {
   if (!request.anew)
     if (const auto run = finished_run(request.out, *experiment, resolved))
       return show_finished(context, *run, resolved, request);
-  require_available(request.precision);
 
   const Interrupts interrupts;
   const std::string announced = announcement(*experiment, request, resolved);

@@ -220,6 +220,8 @@ void copy(const float* in, float* out, int64_t n) {
 }
 void copy_block(const float* const* in, float* out, int64_t n) { copy(in[0], out, n); }
 
+void round_bf16_block(const float* const* in, float* out, int64_t n) { round_bf16(in[0], out, n); }
+
 void where_positive_block(const float* const* in, float* out, int64_t n) {
   HWY_DYNAMIC_DISPATCH(WherePositive)(in[0], in[1], out, n);
 }

@@ -27,6 +27,9 @@ void copy(const float* in, float* out, int64_t n);
 // input or store it as another type. Fused passes know it and store straight from the input.
 void copy_block(const float* const* in, float* out, int64_t n);
 
+// The block kernel of round_to_bf16.
+void round_bf16_block(const float* const* in, float* out, int64_t n);
+
 // The block kernel of where_positive, in[1] where in[0] > 0, else 0. Fused passes know that it
 // chooses among numbers as they stand, so bf16 words need not be widened and rounded again. Of
 // words, denormals are not positive, as when steps run (FloatMode).

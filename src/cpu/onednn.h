@@ -86,5 +86,7 @@ std::string version();       // of the library that is loaded, "2.6.3"
 std::string instructions();  // that it uses on this processor at most, "AVX-512 with AMX"
 // Whether it multiplies matrices and convolves images in bf16 on this processor, gradients too.
 bool has_bf16();
+// Whether it does so in less time than in f32.
+bool multiplies_bf16_faster();
 
 }  // namespace omni::cpu::onednn

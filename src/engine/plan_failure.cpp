@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 #include "cpu/planner.h"
-#include "engine/available.h"
 
 namespace omni {
 namespace {
@@ -26,9 +25,8 @@ std::string name_of_status(int status) {
 
 }  // namespace
 
-void fail_plan(int status, const char* words, Precision precision) {
+void fail_plan(int status, const char* words) {
   if (status == dnnl_out_of_memory) throw std::bad_alloc();
-  if (status == dnnl_unimplemented) require_available(precision);
   throw Bug(fmt::format("oneDNN makes no plan ({}): {}", name_of_status(status), words));
 }
 

@@ -8,18 +8,20 @@
 namespace omni {
 namespace {
 
-Type narrowed(Type t) {
-  t.dtype = DType::bf16;
+Type stored_as(DType storage, Type t) {
+  t.dtype = storage;
   return t;
 }
 
-// The same value rounded to bf16 when it is stored.
-Value rounded(Value v) {
+// The same value rounded to bf16.
+Value rounded(Value v, DType storage) {
+  if (storage == DType::f32) return round_to_bf16(v);
   const Value copy = broadcast_to(v, v.shape(), v.type().batch);
-  v.graph->edit(copy.id).type.dtype = DType::bf16;
+  v.graph->edit(copy.id).type.dtype = storage;  // when it is stored
   return copy;
 }
 
+// Whether the op that makes a value may round it.
 bool can_store_bf16(const Node& n) {
   return !n.in.empty() && !n.op->alias && n.type.dtype == DType::f32 &&
          (n.op->block || n.op->wants_bf16 || n.op->takes_bf16);
@@ -48,7 +50,7 @@ void want_choices(const Graph& g, const std::vector<bool>& readable, std::vector
 
 std::string shadow_name(const std::string& input) { return input + "@bf16"; }
 
-void narrow(Graph& g, std::set<std::string>& shadows) {
+void round_what_products_read(Graph& g, DType storage, std::set<std::string>& shadows) {
   const int size = g.size();
   // By the node that makes a value: does anyone want it as bf16, and can all who read it, through
   // reshapes too, read that?
@@ -62,20 +64,20 @@ void narrow(Graph& g, std::set<std::string>& shadows) {
         readable[memory_of(g, i)] = false;
     }
   for (const Output& o : g.outputs()) readable[memory_of(g, o.id)] = false;
-  want_choices(g, readable, wanted);
+  if (storage == DType::bf16) want_choices(g, readable, wanted);
 
   // Rebuild, since copies and shadows must come before their readers.
   Graph out;
   std::vector<int> map(size, -1);
-  std::map<int, int> narrow_copy;  // by old source id: the bf16 stand-in for matmul-like readers
+  std::map<int, int> rounded_copy;  // by old source id: the stand-in for matmul-like readers
   for (int id = 0; id < size; ++id) {
     const Node n = g.node(id);
     std::vector<Value> in;
     for (const int i : n.in) {
       // A reader that wants bf16 of a value that stays f32 gets the copy, reshaped as needed.
       const int source = memory_of(g, i);
-      if (n.op->wants_bf16 && narrow_copy.contains(source) && is_float(g.node(i).type.dtype)) {
-        Value v = out.value(narrow_copy[source]);
+      if (n.op->wants_bf16 && rounded_copy.contains(source) && is_float(g.node(i).type.dtype)) {
+        Value v = out.value(rounded_copy[source]);
         std::vector<int> chain;
         for (int at = i; g.node(at).op->alias; at = g.node(at).in[0]) chain.push_back(at);
         for (auto it = chain.rbegin(); it != chain.rend(); ++it)
@@ -89,12 +91,16 @@ void narrow(Graph& g, std::set<std::string>& shadows) {
     map[id] = v.id;
     if (!wanted[id] || n.type.dtype != DType::f32) continue;
     if (can_store_bf16(n) && readable[id]) {
-      out.edit(v.id).type.dtype = DType::bf16;
+      if (storage == DType::f32)
+        map[id] = rounded(v, storage).id;
+      else
+        out.edit(v.id).type.dtype = storage;
     } else if (is_input(n) && role_of(n) == Role::parameter) {
       shadows.insert(n.name);
-      narrow_copy[id] = input(out, shadow_name(n.name), narrowed(n.type), Role::parameter).id;
+      const Type type = stored_as(storage, n.type);
+      rounded_copy[id] = input(out, shadow_name(n.name), type, Role::parameter).id;
     } else {
-      narrow_copy[id] = rounded(v).id;
+      rounded_copy[id] = rounded(v, storage).id;
     }
   }
   std::vector<Output> outputs = g.outputs();
@@ -102,23 +108,24 @@ void narrow(Graph& g, std::set<std::string>& shadows) {
   g.replace_with(out, std::move(outputs));
 }
 
-void update_shadows(Graph& g, const std::set<std::string>& shadowed) {
+void update_shadows(Graph& g, DType storage, const std::set<std::string>& shadowed) {
   const std::vector<Output> outputs = g.outputs();
   for (const Output& o : outputs) {
     if (!o.update || !shadowed.contains(o.name)) continue;
     const Value v = g.value(o.id);
-    const Value shadow = input(g, shadow_name(o.name), narrowed(v.type()), Role::parameter);
-    g.update(shadow, rounded(v));
+    const Value shadow = input(g, shadow_name(o.name), stored_as(storage, v.type()), Role::parameter);
+    g.update(shadow, rounded(v, storage));
   }
 }
 
-void make_shadow_graph(const Graph& like, const std::set<std::string>& shadowed, Graph& out) {
+void make_shadow_graph(const Graph& like, DType storage, const std::set<std::string>& shadowed,
+                       Graph& out) {
   for (int id = 0; id < like.size(); ++id) {
     const Node& n = like.node(id);
     if (!is_input(n) || !shadowed.contains(n.name)) continue;
     const Value master = input(out, n.name, n.type, Role::parameter);
-    const Value shadow = input(out, shadow_name(n.name), narrowed(n.type), Role::parameter);
-    out.update(shadow, rounded(master));
+    const Value shadow = input(out, shadow_name(n.name), stored_as(storage, n.type), Role::parameter);
+    out.update(shadow, rounded(master, storage));
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/float_mode.h"
 #include "base/team.h"
+#include "cpu/onednn.h"
 #include "engine/passes.h"
 #include "engine/plan.h"
 #include "engine/plan_failure.h"
@@ -53,6 +54,7 @@ struct Program::Impl {
 
   std::set<std::string> off;
   Precision precision;
+  DType storage;  // of activations that products read
   Team team;
   std::vector<Slice> slices;  // none: the batch is not cut
   std::vector<StagePlans> stages;
@@ -67,7 +69,9 @@ struct Program::Impl {
   double flops = 0;
 
   explicit Impl(const ProgramOptions& o)
-      : off(resolve_passes_off(o.passes_off)), precision(o.precision), team(o.threads) {}
+      : off(resolve_passes_off(o.passes_off)), precision(o.precision),
+        storage(o.precision == Precision::bf16 ? o.bf16_storage : DType::f32),
+        team(o.threads) {}
 
   // --- Making it ---
 
@@ -87,7 +91,7 @@ struct Program::Impl {
       // expressions must not.
       Graph clean;
       simplify(g, clean, {});
-      sliced = slice_batch(clean, size_of(precision == Precision::bf16 ? DType::bf16 : DType::f32));
+      sliced = slice_batch(clean, size_of(storage));
     }
     if (sliced)
       build_stages(*sliced);
@@ -110,9 +114,9 @@ struct Program::Impl {
     verify(*g, "after simplify");
     separate_outputs(*g);
     if (precision == Precision::bf16) {
-      narrow(*g, shadowed);
-      if (is_last) update_shadows(*g, shadowed);  // the bodies' shadows, too
-      verify(*g, "after narrow");
+      round_what_products_read(*g, storage, shadowed);
+      if (is_last) update_shadows(*g, storage, shadowed);  // the bodies' shadows, too
+      verify(*g, "after rounding");
     }
     return std::make_unique<Plan>(std::move(g), off);
   }
@@ -153,11 +157,10 @@ struct Program::Impl {
   void build_shadows(const Graph& g) {
     if (shadowed.empty()) return;
     auto graph = std::make_unique<Graph>();
-    make_shadow_graph(g, shadowed, *graph);
+    make_shadow_graph(g, storage, shadowed, *graph);
     refresher = std::make_unique<Plan>(std::move(graph), off);
     for (const std::string& name : shadowed) {
-      AlignedBytes& memory =
-          shadow_memory.emplace_back(inputs.at(name).count() * size_of(DType::bf16));
+      AlignedBytes& memory = shadow_memory.emplace_back(inputs.at(name).count() * size_of(storage));
       set_everywhere(shadow_name(name), memory.data());
     }
   }
@@ -265,13 +268,17 @@ struct Program::Impl {
   }
 };
 
+DType usual_bf16_storage() {
+  return cpu::onednn::multiplies_bf16_faster() ? DType::bf16 : DType::f32;
+}
+
 Program::Program(const Graph& graph, ProgramOptions options)
     : impl_(std::make_unique<Impl>(options)) {
   omp_set_num_threads(1);
   try {
     impl_->build(graph);
   } catch (const dnnl::error& e) {
-    fail_plan(static_cast<int>(e.status), e.what(), options.precision);
+    fail_plan(static_cast<int>(e.status), e.what());
   }
 }
 Program::~Program() = default;

@@ -6,10 +6,12 @@
 #include <map>
 #include <optional>
 
+#include "cpu/onednn.h"
 #include "engine/passes.h"
 #include "engine/precision.h"
 #include "engine/testing.h"
 #include "graph/inspect.h"
+#include "graph/interpreter.h"
 #include "ops/conv.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
@@ -20,7 +22,6 @@ namespace omni {
 namespace {
 
 using testing::f32;
-using testing::InPrecision;
 using testing::parameter;
 
 TEST(Program, SaysWhatIsWrong) {
@@ -81,6 +82,8 @@ std::vector<float> filled(int64_t count, int salt) {
   return v;
 }
 
+class InPrecision : public ::testing::TestWithParam<ProgramOptions> {};
+
 TEST_P(InPrecision, ModelsTakeTurnsOnOneProgram) {
   Graph g;
   Descent net(g, 0.1);
@@ -92,7 +95,7 @@ TEST_P(InPrecision, ModelsTakeTurnsOnOneProgram) {
     for (int i = 0; i < steps; ++i) p.run();
   };
   std::vector<float> alone_a = filled(32, 1), alone_b = filled(32, 2), a = alone_a, b = alone_b;
-  Program one(g, {GetParam(), {}, 1}), two(g, {GetParam(), {}, 1}), shared(g, {GetParam(), {}, 1});
+  Program one(g, GetParam()), two(g, GetParam()), shared(g, GetParam());
   train(one, alone_a, 6);
   train(two, alone_b, 6);
   for (int turn = 0; turn < 3; ++turn) {
@@ -110,10 +113,10 @@ TEST_P(InPrecision, ProgramsTakeTurnsOnOneModel) {
   const std::vector<float> x = filled(128, 0);
   const auto run = [&](bool fresh_programs) {
     std::vector<float> w = filled(32, 1);
-    Program pf(fast, {GetParam(), {}, 1}), ps(slow, {GetParam(), {}, 1});
+    Program pf(fast, GetParam()), ps(slow, GetParam());
     for (int i = 0; i < 6; ++i) {
       std::optional<Program> own;
-      if (fresh_programs) own.emplace(i % 2 ? slow : fast, ProgramOptions{GetParam(), {}, 1});
+      if (fresh_programs) own.emplace(i % 2 ? slow : fast, GetParam());
       Program& p = own ? *own : i % 2 ? ps : pf;
       p.bind("x", x.data());
       p.bind("w", w.data());
@@ -129,7 +132,7 @@ TEST_P(InPrecision, ChangesFromOutsideAreSeenAfterRefresh) {
   Graph g;
   const Value x = f32(g, "x", {2, 2}), w = parameter(g, "w", {2, 2});
   g.result("y", matmul(x, w));
-  Program p(g, {GetParam(), {}, 1});
+  Program p(g, GetParam());
   const std::vector<float> data = {1, 0, 0, 1};
   std::vector<float> weights = {1, 2, 3, 4};
   p.bind("x", data.data());
@@ -143,8 +146,7 @@ TEST_P(InPrecision, ChangesFromOutsideAreSeenAfterRefresh) {
   EXPECT_EQ(p.result("y")[3], 8);
 }
 
-INSTANTIATE_TEST_SUITE_P(Precisions, InPrecision,
-                         ::testing::Values(Precision::f32, Precision::bf16));
+INSTANTIATE_TEST_SUITE_P(Precisions, InPrecision, ::testing::ValuesIn(testing::every_precision()));
 
 TEST(Program, CountsNeededMatmulFlops) {
   Graph g;
@@ -156,17 +158,17 @@ TEST(Program, CountsNeededMatmulFlops) {
   EXPECT_FALSE(Program(g).step_labels().empty());
 }
 
-// --- What bf16 precision stores narrow ---
+// --- bf16 precision ---
 
-TEST(Narrow, ShadowsParametersAndKeepsMasters) {
+TEST(Bf16, ShadowsParametersAndKeepsMasters) {
   Graph from, g;
   Descent net(from, 0.1);
   simplify(from, g, {});
   separate_outputs(g);
   std::set<std::string> shadows;
-  narrow(g, shadows);
-  update_shadows(g, shadows);
-  verify(g, "narrow");
+  round_what_products_read(g, DType::bf16, shadows);
+  update_shadows(g, DType::bf16, shadows);
+  verify(g, "rounded");
   EXPECT_EQ(shadows, std::set<std::string>{"w"});
   for (int id = 0; id < g.size(); ++id) {
     const Node& n = g.node(id);
@@ -178,23 +180,61 @@ TEST(Narrow, ShadowsParametersAndKeepsMasters) {
     EXPECT_EQ(g.node(o.id).type.dtype == DType::bf16, o.name == "w@bf16") << o.name;
 }
 
-TEST(Narrow, IsNearF32AndAccumulatesInF32) {
-  if (!is_available(Precision::bf16)) GTEST_SKIP() << testing::kNoBf16;
-  Graph g;
-  const Value x = f32(g, "x", {1, 4096}), w = parameter(g, "w", {4096, 1});
-  g.result("y", matmul(x, w));
-  Program p(g, {Precision::bf16, {}, 1});
-  const std::vector<float> ones(4096, 1), weights(4096, 1 + 0x1p-7f);
-  p.bind("x", ones.data());
-  p.bind("w", weights.data());
-  p.refresh();
-  p.run();
-  EXPECT_EQ(p.result("y")[0], 4096 + 32);  // exact in f32; bf16 sums would stop at 256
+// In f32 words everything that products read is the value that 16 bits would hold.
+TEST(Bf16, F32WordsAreRoundedAsStoredOnesAre) {
+  Graph from, words, halves;
+  Descent net(from, 0.1);
+  std::set<std::string> shadows;
+  for (Graph* g : {&words, &halves}) {
+    simplify(from, *g, {});
+    separate_outputs(*g);
+    const DType storage = g == &words ? DType::f32 : DType::bf16;
+    round_what_products_read(*g, storage, shadows);
+    update_shadows(*g, storage, shadows);
+    verify(*g, "rounded");
+  }
+  for (int id = 0; id < words.size(); ++id) {
+    const Node& n = words.node(id);
+    EXPECT_EQ(n.type.dtype, DType::f32);
+    for (const int i : n.in)
+      EXPECT_TRUE(!n.op->wants_bf16 || words.node(i).op == &ops::round_to_bf16 ||
+                  words.node(i).name.ends_with("@bf16"))
+          << n.op->name;
+  }
+  RefInputs inputs;
+  for (int id = 0; id < halves.size(); ++id)
+    if (const Node& n = halves.node(id); is_input(n)) {
+      const std::vector<float> numbers = filled(n.type.count(), id);
+      inputs[n.name] = {n.type, {numbers.begin(), numbers.end()}};
+      if (n.type.dtype == DType::bf16)
+        for (double& x : inputs[n.name].v) x = round_to_bf16(x);
+    }
+  const std::vector<RefArray> wanted = interpret(halves, inputs);
+  for (auto& [name, array] : inputs) array.type.dtype = DType::f32;
+  const std::vector<RefArray> found = interpret(words, inputs);
+  ASSERT_EQ(words.outputs().size(), halves.outputs().size());
+  for (size_t i = 0; i < words.outputs().size(); ++i)
+    EXPECT_EQ(found[words.outputs()[i].id].v, wanted[halves.outputs()[i].id].v);
+}
+
+TEST(Bf16, RoundsWhatProductsReadAndAccumulatesInF32) {
+  for (const ProgramOptions& o : testing::every_precision()) {
+    Graph g;
+    const Value x = f32(g, "x", {1, 4096}), w = parameter(g, "w", {4096, 1});
+    g.result("y", matmul(x, w));
+    Program p(g, o);
+    std::vector<float> ones(4096, 1), weights(4096, 1 + 0x1p-7f);
+    weights[7] = 1 + 0x1p-7f + 0x1p-10f;
+    p.bind("x", ones.data());
+    p.bind("w", weights.data());
+    p.refresh();
+    p.run();  // exact in f32; bf16 sums would stop at 256
+    EXPECT_EQ(p.result("y")[0], 4096 + 32 + (o.precision == Precision::f32 ? 0x1p-10 : 0));
+  }
 }
 
 // Cut into slices, a product in the tail reads the same parameter as the bodies.
-TEST(Narrow, TailsAndBodiesShareShadows) {
-  if (!is_available(Precision::bf16)) GTEST_SKIP() << testing::kNoBf16;
+TEST(Bf16, TailsAndBodiesShareShadows) {
   Graph g;
   const Value x = f32(g, "x", {600, 8}, 0), w = parameter(g, "w", {8, 8});
   const Value gradient = matmul(x, tanh(matmul(x, w)), true) * 1e-3;
@@ -243,7 +283,7 @@ struct TwoLayers {
   }
 
   std::vector<float> run() {
-    Program p(g, {Precision::bf16, {}, 1});
+    Program p(g, {Precision::bf16, {}, 1, DType::bf16});
     for (auto& [name, values] : data) p.bind(name, values.data());
     p.refresh();
     p.run();
@@ -258,7 +298,7 @@ struct TwoLayers {
     simplify(g, narrowed, {});
     separate_outputs(narrowed);
     std::set<std::string> shadows;
-    narrow(narrowed, shadows);
+    round_what_products_read(narrowed, DType::bf16, shadows);
     for (int id = 0; id < narrowed.size(); ++id)
       if (const Node& n = narrowed.node(id); n.op == &ops::where_positive)
         return narrowed.node(n.in[1]).type.dtype;
@@ -266,8 +306,8 @@ struct TwoLayers {
   }
 };
 
-TEST(Narrow, WhatAMaskChoosesFromIsRoundedFirstToTheSameBits) {
-  if (!is_available(Precision::bf16)) GTEST_SKIP() << testing::kNoBf16;
+TEST(Bf16, WhatAMaskChoosesFromIsRoundedFirstToTheSameBits) {
+  if (!cpu::onednn::has_bf16()) GTEST_SKIP() << "oneDNN has no bf16 on this processor";
   struct Case {
     bool images;
     int64_t rows, in, hidden, out;

@@ -11,8 +11,8 @@
 namespace omni {
 namespace {
 
-// A slice of an MLP with layers of some hundred units fits a 1-2 MiB L2 cache at 256 rows in f32,
-// 512 in bf16; wide activations (images, sequences) get fewer rows. Fewer than 32 rows of a matrix
+// A slice of an MLP with layers of some hundred units fits a 1-2 MiB L2 cache at 256 rows in f32, 512
+// with 16 bits; wide activations (images, sequences) get fewer rows. Fewer than 32 rows of a matrix
 // would starve the matrix kernels.
 constexpr int64_t kBytesPerColumn = 1 << 10;  // one value of each row of a slice
 constexpr int64_t kLeastMatrixRows = 32;

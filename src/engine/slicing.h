@@ -37,7 +37,7 @@ struct SlicedGraph {
 
 std::string partial_name(const std::string& partial, int slice);
 
-// `value_bytes` of an activation set how many rows fit the cache: 4 in f32, 2 in bf16. Null if the
+// `value_bytes` of an activation set how many rows fit the cache: 4 or 2. Null if the
 // batch is small, or if the graph must run whole: rows meet otherwise than in sums (pairs of rows,
 // largest of the batch), rows of several numbers meet, rows are not the first axis of an input or a
 // result, or an update keeps values by row.

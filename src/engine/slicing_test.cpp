@@ -165,10 +165,10 @@ TEST_P(UnevenBatch, IsTheWholeBatchToRounding) {
 }
 
 TEST_P(UnevenBatch, GivesEqualBitsOnAnyTeam) {
-  for (const Precision precision : testing::precisions()) {
-    const Results one = run(GetParam(), {precision, {}, 1});
-    for (const int threads : {2, 3})
-      EXPECT_TRUE(run(GetParam(), {precision, {}, threads}) == one) << threads;
+  for (ProgramOptions o : testing::every_precision()) {
+    const Results one = run(GetParam(), o);
+    for (o.threads = 2; o.threads <= 3; ++o.threads)
+      EXPECT_TRUE(run(GetParam(), o) == one) << o.threads;
   }
 }
 

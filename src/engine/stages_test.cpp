@@ -317,14 +317,17 @@ TEST_P(StagedBatch, IsTheWholeBatchToRounding) {
 }
 
 TEST_P(StagedBatch, GivesEqualBitsOnAnyTeam) {
-  for (const Precision precision : testing::precisions()) {
-    if (precision == Precision::bf16 && GetParam() <= 512) continue;  // is not cut
-    const Results one = run(GetParam(), {precision, {}, 1});
-    for (const int threads : {2, 3})
-      EXPECT_TRUE(run(GetParam(), {precision, {}, threads}) == one) << threads;
+  for (ProgramOptions o : testing::every_precision()) {
+    const bool bf16 = o.precision == Precision::bf16;
+    if (bf16 && o.bf16_storage == DType::bf16 && GetParam() <= 512) continue;  // is not cut
+    const Results one = run(GetParam(), o);
+    for (o.threads = 2; o.threads <= 3; ++o.threads)
+      EXPECT_TRUE(run(GetParam(), o) == one) << o.threads;
+    o.threads = 1;
     for (const PassInfo& p : pass_names())
-      if (precision == Precision::f32 ? p.keeps_bits : p.keeps_bits_bf16) {
-        EXPECT_TRUE(run(GetParam(), {precision, {p.name}, 1}) == one) << p.name;
+      if (bf16 ? p.keeps_bits_bf16 : p.keeps_bits) {
+        o.passes_off = {p.name};
+        EXPECT_TRUE(run(GetParam(), o) == one) << p.name;
       }
   }
 }
@@ -332,8 +335,8 @@ TEST_P(StagedBatch, GivesEqualBitsOnAnyTeam) {
 INSTANTIATE_TEST_SUITE_P(Rows, StagedBatch, ::testing::Values(257, 1000, 2049));
 
 TEST(StagedProgram, InBf16IsNearF32) {
-  if (!is_available(Precision::bf16)) GTEST_SKIP() << testing::kNoBf16;
-  expect_close(run(1000, {Precision::bf16, {}, 1}), run(1000, {}), 0.03, "bf16");
+  for (const ProgramOptions& o : testing::every_precision())
+    expect_close(run(1000, o), run(1000, {}), 0.03, "bf16");
 }
 
 TEST(StagedProgram, RunsTheSameWhenTimed) {

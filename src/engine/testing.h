@@ -5,7 +5,8 @@
 
 #include <vector>
 
-#include "engine/available.h"
+#include "cpu/onednn.h"
+#include "engine/program.h"
 #include "ops/leaf.h"
 
 namespace omni::testing {
@@ -17,21 +18,11 @@ inline Value parameter(Graph& g, const char* name, Shape shape) {
   return input(g, name, {DType::f32, std::move(shape)}, Role::parameter);
 }
 
-inline constexpr const char* kNoBf16 = "this processor has no bf16";
-
-// Those that this machine has.
-inline std::vector<Precision> precisions() {
-  std::vector<Precision> all = {Precision::f32};
-  if (is_available(Precision::bf16)) all.push_back(Precision::bf16);
+// Every precision, bf16 in each storage that this processor has.
+inline std::vector<ProgramOptions> every_precision() {
+  std::vector<ProgramOptions> all = {{}, {Precision::bf16, {}, 1, DType::f32}};
+  if (cpu::onednn::has_bf16()) all.push_back({Precision::bf16, {}, 1, DType::bf16});
   return all;
 }
-
-// Tests of each precision, left out where the machine does not have it.
-class InPrecision : public ::testing::TestWithParam<Precision> {
- protected:
-  void SetUp() override {
-    if (!is_available(GetParam())) GTEST_SKIP() << kNoBf16;
-  }
-};
 
 }  // namespace omni::testing

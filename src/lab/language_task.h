@@ -45,7 +45,7 @@ struct LanguageTask : LanguageTraining {
            between(300, 200'000),
            used_if(tokenizer == "bytes" ||
                        (!generated() && (tokenizer == "auto" || tokenizer == "words")),
-                   "tokenizer=bytes"));
+                   generated() ? "text=FILE" : "tokenizer=bytes"));
     LanguageTraining::visit(option);
   }
   void check() const;

@@ -11,7 +11,6 @@
 
 #include "base/build_info.h"
 #include "base/machine.h"
-#include "engine/available.h"
 #include "engine/kernels.h"
 #include "engine/passes.h"
 #include "lab/declarations.h"
@@ -117,7 +116,6 @@ Count count_of(const Resolved& r, const Dataset& data) { return counted(dry_run(
 
 RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWatcher& watcher,
                           const std::atomic<bool>& stop) {
-  require_available(request.precision);
   Inputs inputs;
   std::optional<ReadsInputs> reading(&inputs);
   const Resolved r = resolve(e, request);

@@ -9,9 +9,8 @@ namespace omni {
 
 // One network, trained alone on one thread, and again in every way that must not matter.
 struct SelfTest {
-  std::string name;        // "mlp f32"
-  uint64_t hash = 0;       // of the final weights; 0 where `unavailable` or `problem` says why
-  std::string unavailable;  // why this machine cannot run it: no bf16
+  std::string name;   // "mlp f32"; "mlp bf16, f32 words" where bf16 is not stored with 16 bits
+  uint64_t hash = 0;  // of the final weights
   // The ways whose bits were others, each with its hash; empty if all agreed.
   std::string problem;
   double seconds = 0;

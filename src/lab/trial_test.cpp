@@ -7,7 +7,6 @@
 
 #include "base/statistics.h"
 #include "base/test_folder.h"
-#include "engine/testing.h"
 #include "lab/checkpoint.h"
 #include "lab/test_support.h"
 #include "ops/elementwise.h"
@@ -152,7 +151,6 @@ TEST(Trial, ProbesWhereAsked) {
 
 // Programs keep bf16 copies of weights, and are used again for other models and later steps.
 TEST(Trial, InBf16TheWeightsOfNowAreMeasured) {
-  if (!is_available(Precision::bf16)) GTEST_SKIP() << testing::kNoBf16;
   WorkerOptions o;
   o.precision = Precision::bf16;
   const auto build = [](Step& s) {

@@ -96,6 +96,7 @@ Value convert(Value v, DType to) {
   if (v.type().dtype == to) return v;
   return one(to == DType::i32 ? ops::to_i32 : ops::to_f32, v);
 }
+Value round_to_bf16(Value x) { return one(ops::round_to_bf16, x); }
 
 Value broadcast_to(Value v, const Shape& to, int batch) {
   if (batch == kNoBatch) batch = aligned_batch(v.type(), to.rank());

@@ -18,7 +18,7 @@ extern const OpDef neg, abs, sign, exp, log, log1p, sqrt, rsqrt, reciprocal, squ
     erf, sin, cos, softplus, relu, gelu, gelu_tanh, silu;
 extern const OpDef equal, not_equal, less, less_equal, greater, greater_equal;
 extern const OpDef where, where_positive;
-extern const OpDef to_f32, to_i32, broadcast_to;
+extern const OpDef to_f32, to_i32, broadcast_to, round_to_bf16;
 extern const OpDef ema, ema_square, adam_step;
 }  // namespace ops
 
@@ -98,6 +98,8 @@ Value where_positive(Value gate, Value a);
 // The same numbers as f32 or i32. To i32: towards zero, saturating at the ends of the range, NaN
 // becomes 0, and no gradient passes.
 Value convert(Value v, DType to);
+// The nearest number that bf16 has (ties to even), as f32; no gradient passes.
+Value round_to_bf16(Value x);
 // v stretched to shape `to`, whose axis `batch` counts samples. Where v has a batch axis itself,
 // the result's is that one, and naming another is a UserError.
 Value broadcast_to(Value v, const Shape& to, int batch = kNoBatch);

@@ -6,6 +6,7 @@
 
 #include "cpu/blocks.h"
 #include "cpu/planner.h"
+#include "graph/interpreter.h"
 #include "ops/elementwise.h"
 #include "ops/elementwise_kernels.h"
 #include "ops/gradients.h"
@@ -179,6 +180,7 @@ double gelu_tanh_of(double x) {
 double to_i32_of(double x) {
   return std::isnan(x) ? 0 : std::trunc(std::clamp(x, -0x1p31, 0x1p31 - 1));
 }
+double nearest_bf16(double x) { return omni::round_to_bf16(x); }
 double adam_step_of(double w, double m, double v, double lr, double correction1, double correction2,
                     double eps) {
   return w - lr * (m * correction1) / (std::sqrt(v * correction2) + eps);
@@ -288,6 +290,9 @@ const OpDef to_i32 =
 const OpDef broadcast_to = with_type(
     define<"broadcast_to", 1, kSame>(cpu::copy_block, [](GradContext& c) { give(c, 0, c.dy()); }),
     broadcast_to_type);
+
+const OpDef round_to_bf16 =
+    define<"round_to_bf16", 1, nearest_bf16>(cpu::round_bf16_block, no_gradient);
 
 const OpDef ema =
     define<"ema", 3, [](double old, double x, double beta) { return beta * old + (1 - beta) * x; },

@@ -91,6 +91,19 @@ TEST(Elementwise, WholeNumbersAndPixelsAreRead) {
            {testing::values({4}, {2.7, -2.7, kNaN, 0.5})}, {.gradient = false});
 }
 
+TEST(Elementwise, RoundToBf16) {
+  const double least = 1 + 0x1p-7, tie = 1 + 0x1p-8;  // after 1; between the two, where 1 is even
+  check_op([](std::vector<Value> x) { return round_to_bf16(x[0]); },
+           {testing::values({9}, {1, least, tie, tie + 0x1p-20, least + 0x1p-8, -tie, 0x1p-130, kNaN,
+                                  3.4e38})},
+           {.gradient = false});
+  check_op([](std::vector<Value> x) { return round_to_bf16(x[0] * x[1]) * 3.0; },
+           {testing::normal({5, 40}), testing::full({}, 1)}, {.gradient = false});
+  const auto rounded = evaluate([](std::vector<Value> x) { return round_to_bf16(x[0]); },
+                                {testing::values({3}, {tie, tie + 0x1p-20, least + 0x1p-8})});
+  EXPECT_THAT(rounded.v, ::testing::ElementsAre(1, least, 1 + 0x1p-6));
+}
+
 TEST(Elementwise, ConvertRefusesOtherTypes) {
   Graph g;
   const Value x = input(g, "x", {DType::f32, {3}}, Role::data);

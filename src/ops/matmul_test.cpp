@@ -151,15 +151,13 @@ TEST(Matmul, CountsItsOperations) {
 }
 
 TEST(Matmul, BitsDoNotDependOnAddresses) {
-  for (const Precision precision : testing::precisions())
+  for (const ProgramOptions& options : testing::every_precision())
     for (const int64_t columns : {3, 10, 64}) {
       constexpr int64_t kRows = 33, kInner = 70;
       Graph g;
       const Value a = input(g, "a", {DType::f32, {kRows, kInner}, 0}, Role::data);
       const Value b = input(g, "b", {DType::f32, {kRows, columns}, 0}, Role::data);
       g.result("product", matmul(a, b, true));
-      ProgramOptions options;
-      options.precision = precision;
       Program program(g, options);
       const auto run = [&](int64_t offset) {
         AlignedBytes memory((kRows * (kInner + columns)) * 4 + 256);

@@ -8,7 +8,8 @@
 
 #include "base/memory.h"
 #include "base/random.h"
-#include "engine/available.h"
+#include "cpu/onednn.h"
+#include "engine/program.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/reduce.h"
@@ -171,8 +172,11 @@ void check_plans(const Graph& g, const RefInputs& inputs, const Values& wanted, 
   run("plan with all passes off", c.tolerance, [](auto& o) { o.passes_off = {"all"}; });
   const auto team = run("plan on three threads", c.tolerance, [](auto& o) { o.threads = 3; });
   EXPECT_TRUE(team == bits) << "three threads give other bits than one";
-  if (c.bf16_tolerance > 0 && is_available(Precision::bf16))
-    run("plan in bf16", c.bf16_tolerance, [](auto& o) { o.precision = Precision::bf16; });
+  if (c.bf16_tolerance <= 0) return;
+  for (const DType storage : {DType::f32, DType::bf16})
+    if (storage == DType::f32 || cpu::onednn::has_bf16())
+      run(storage == DType::f32 ? "plan in bf16, f32 words" : "plan in bf16", c.bf16_tolerance,
+          [&](auto& o) { o.precision = Precision::bf16, o.bf16_storage = storage; });
 }
 
 // The elements whose differences are taken: all, or a random choice.
