@@ -128,7 +128,7 @@ std::vector<SelfTest> self_test() {
   std::vector<SelfTest> results;
   const bool narrow = usual_bf16_storage() == DType::bf16;
   for (const Network& network : {Network{"mlp f32", Precision::f32, false},
-                                 {narrow ? "mlp bf16" : "mlp bf16, f32 words", Precision::bf16, false},
+                                 {narrow ? "mlp bf16" : "mlp rounded", Precision::bf16, false},
                                  {"convnet f32", Precision::f32, true}})
     results.push_back(test(data, network));
   return results;

@@ -9,7 +9,7 @@ namespace omni {
 
 // One network, trained alone on one thread, and again in every way that must not matter.
 struct SelfTest {
-  std::string name;   // "mlp f32"; "mlp bf16, f32 words" where bf16 is not stored with 16 bits
+  std::string name;   // "mlp f32"; "mlp rounded" is bf16 that is stored as f32
   uint64_t hash = 0;  // of the final weights
   // The ways whose bits were others, each with its hash; empty if all agreed.
   std::string problem;
