@@ -70,9 +70,10 @@ double median(std::vector<double> values) {
   return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
-std::vector<double> quotients(std::span<const double> a, std::span<const double> b) {
+std::vector<double> quotients(std::span<const double> a, std::span<const double> b,
+                              double factor) {
   std::vector<double> q;
-  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) q.push_back(a[i] / b[i]);
+  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) q.push_back(factor * a[i] / b[i]);
   return q;
 }
 

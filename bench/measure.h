@@ -24,6 +24,7 @@ Rates alternate(std::span<const Side> sides, int repetitions, double window_s, d
 size_t fastest(std::span<const Side> sides, double window_s);
 
 double median(std::vector<double> values);
-std::vector<double> quotients(std::span<const double> a, std::span<const double> b);
+std::vector<double> quotients(std::span<const double> a, std::span<const double> b,
+                              double factor = 1);  // of each quotient
 
 }  // namespace omni::bench

@@ -1,5 +1,6 @@
 # One test program per folder (few links, few files to start), one ctest entry per test case.
-# `x_long_test.cpp` goes to a program of its own whose cases carry the label "long".
+# `x_long_test.cpp` goes to a program of its own whose cases carry the label "long", and is there
+# with OMNI_LONG_TESTS only.
 find_package(GTest REQUIRED)
 include(GoogleTest)
 set(CMAKE_GTEST_DISCOVER_TESTS_DISCOVERY_MODE PRE_TEST)
@@ -23,11 +24,8 @@ if(OMNI_SANITIZE)
   target_compile_definitions(omni_testing INTERFACE OMNI_SANITIZED)
 endif()
 
-# What the default suite runs, and all of it.
 add_custom_target(omni_tests)
-add_custom_target(omni_long_tests)
 add_dependencies(omni_tests omniscale)
-add_dependencies(omni_long_tests omni_tests)
 
 # Kills, failing disks and signals: the real program as a child. The library that makes its calls
 # fail comes before everything by LD_PRELOAD, where sanitizers want to be.
@@ -54,6 +52,7 @@ set(onednn_sets_ops SSE41 AVX2 AVX512_CORE)
 set(onednn_sets_engine AVX2 AVX512_CORE)
 set(onednn_sets_nn AVX2)
 
+# Of tests' own sources, which run for moments: a fifth less to compile.
 set(test_speed $<$<CONFIG:Release>:-O1>)
 
 function(add_tests name label timeout)
@@ -80,11 +79,7 @@ function(add_tests name label timeout)
   endif()
   target_compile_options(test_${name} PRIVATE ${OMNI_WARNINGS} ${test_speed})
   add_dependencies(test_${name} omniscale)
-  if(label STREQUAL long)
-    add_dependencies(omni_long_tests test_${name})
-  else()
-    add_dependencies(omni_tests test_${name})
-  endif()
+  add_dependencies(omni_tests test_${name})
   gtest_discover_tests(test_${name} PROPERTIES LABELS ${label} TIMEOUT ${timeout})
   if(name IN_LIST passes_folders)
     gtest_discover_tests(test_${name} TEST_PREFIX passes-off/
@@ -109,7 +104,7 @@ foreach(folder IN LISTS folders)
   if(short_${folder})
     add_tests(${folder} short 3000 ${short_${folder}})
   endif()
-  if(long_${folder})
+  if(long_${folder} AND OMNI_LONG_TESTS)
     add_tests(${folder}_long long 36000 ${long_${folder}})
   endif()
 endforeach()
