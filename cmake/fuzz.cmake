@@ -67,7 +67,9 @@ foreach(name IN LISTS fuzz_targets)
   target_link_libraries(fuzz_${name} PRIVATE omni_fuzz_parsers)  # its objects, then the library
   set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY fuzz OUTPUT_NAME ${name})
   add_dependencies(omni_fuzz fuzz_${name})
-  add_test(NAME "fuzz/${name}"
-    COMMAND ${PROJECT_SOURCE_DIR}/omni fuzz --seconds 60 ${name})
-  set_tests_properties("fuzz/${name}" PROPERTIES LABELS long TIMEOUT 1800)
+  if(OMNI_LONG_TESTS)
+    add_test(NAME "fuzz/${name}"
+      COMMAND ${PROJECT_SOURCE_DIR}/omni fuzz --seconds 60 ${name})
+    set_tests_properties("fuzz/${name}" PROPERTIES LABELS long TIMEOUT 1800)
+  endif()
 endforeach()

@@ -44,8 +44,9 @@ struct SteeringScalar : LanguageTask {
     option("last_layer", last_layer, "the last one", between(0, 1000));
     option("steered_layer", steered_layer, "the block whose output is pushed", between(0, 1000));
     // Never harmless: the best push counts, and among more it is better.
-    option("pushes", pushes, "of both signs, in multiples of what the dimension usually holds where "
-           "the word follows", between(1e-6, 1e6));
+    option("pushes", pushes,
+           "of both signs, in multiples of what the dimension usually holds where the word follows",
+           between(1e-6, 1e6));
     option("clip", clip, "gradients are shortened to this norm; 0: as they are", between(0, 1e6));
     option("layers", layers, "of the network, in place of its preset's; 0: as there",
            between(0, 1000));

@@ -261,6 +261,7 @@ void expect_equal(const Found& found, const Found& wanted, const std::string& wh
 
 void expect_meaning_in_bf16(const Graph& g, const RefInputs& inputs, const Found& in_f32,
                             DType storage, bool without_each_pass) {
+  if (storage == DType::f32) testing::expect_words_mean_halves(g, inputs);
   const Found narrow = run(g, inputs, {Precision::bf16, {}, 1, storage});
   std::map<std::string, std::vector<double>> numbers = in_f32.values;
   numbers.erase("rank");  // an index is right or wrong, not near

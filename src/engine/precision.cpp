@@ -22,7 +22,7 @@ Value rounded(Value v, DType storage) {
 }
 
 // Whether the op that makes a value may round it.
-bool can_store_bf16(const Node& n) {
+bool may_round(const Node& n) {
   return !n.in.empty() && !n.op->alias && n.type.dtype == DType::f32 &&
          (n.op->block || n.op->wants_bf16 || n.op->takes_bf16);
 }
@@ -36,7 +36,7 @@ void want_choices(const Graph& g, const std::vector<bool>& readable, std::vector
   for (int id = g.size() - 1; id >= 0; --id) {  // readers first
     const Node& n = g.node(id);
     if (n.op->alias) continue;
-    const bool narrow = readable[id] && can_store_bf16(n);
+    const bool narrow = readable[id] && may_round(n);
     const bool in_a_pass = n.op->block;  // perhaps the choice's own, which would round it twice
     if (narrow && !in_a_pass && chosen_from[id] && !read_whole[id]) wanted[id] = true;
     for (size_t k = 0; k < n.in.size(); ++k) {
@@ -90,7 +90,7 @@ void round_what_products_read(Graph& g, DType storage, std::set<std::string>& sh
     const Value v = out.add(*n.op, in, n.attrs).named(n.name);
     map[id] = v.id;
     if (!wanted[id] || n.type.dtype != DType::f32) continue;
-    if (can_store_bf16(n) && readable[id]) {
+    if (may_round(n) && readable[id]) {
       if (storage == DType::f32)
         map[id] = rounded(v, storage).id;
       else
@@ -113,7 +113,8 @@ void update_shadows(Graph& g, DType storage, const std::set<std::string>& shadow
   for (const Output& o : outputs) {
     if (!o.update || !shadowed.contains(o.name)) continue;
     const Value v = g.value(o.id);
-    const Value shadow = input(g, shadow_name(o.name), stored_as(storage, v.type()), Role::parameter);
+    const Value shadow =
+        input(g, shadow_name(o.name), stored_as(storage, v.type()), Role::parameter);
     g.update(shadow, rounded(v, storage));
   }
 }
@@ -124,7 +125,8 @@ void make_shadow_graph(const Graph& like, DType storage, const std::set<std::str
     const Node& n = like.node(id);
     if (!is_input(n) || !shadowed.contains(n.name)) continue;
     const Value master = input(out, n.name, n.type, Role::parameter);
-    const Value shadow = input(out, shadow_name(n.name), stored_as(storage, n.type), Role::parameter);
+    const Value shadow =
+        input(out, shadow_name(n.name), stored_as(storage, n.type), Role::parameter);
     out.update(shadow, rounded(master, storage));
   }
 }

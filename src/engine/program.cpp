@@ -54,7 +54,7 @@ struct Program::Impl {
 
   std::set<std::string> off;
   Precision precision;
-  DType storage;  // of activations that products read
+  DType storage;  // of what products read
   Team team;
   std::vector<Slice> slices;  // none: the batch is not cut
   std::vector<StagePlans> stages;
@@ -69,7 +69,8 @@ struct Program::Impl {
   double flops = 0;
 
   explicit Impl(const ProgramOptions& o)
-      : off(resolve_passes_off(o.passes_off)), precision(o.precision),
+      : off(resolve_passes_off(o.passes_off)),
+        precision(o.precision),
         storage(o.precision == Precision::bf16 ? o.bf16_storage : DType::f32),
         team(o.threads) {}
 

@@ -11,9 +11,9 @@
 namespace omni {
 namespace {
 
-// A slice of an MLP with layers of some hundred units fits a 1-2 MiB L2 cache at 256 rows in f32, 512
-// with 16 bits; wide activations (images, sequences) get fewer rows. Fewer than 32 rows of a matrix
-// would starve the matrix kernels.
+// A slice of an MLP with layers of some hundred units fits a 1-2 MiB L2 cache at 256 rows in f32, at
+// 512 with 16 bits; wide activations (images, sequences) get fewer rows. Fewer than 32 rows of a
+// matrix would starve the matrix kernels.
 constexpr int64_t kBytesPerColumn = 1 << 10;  // one value of each row of a slice
 constexpr int64_t kLeastMatrixRows = 32;
 constexpr int64_t kBytesPerSlice = 1 << 20;  // of the largest activation

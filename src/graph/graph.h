@@ -180,10 +180,10 @@ struct OpDef {
   BlockKernel block = nullptr;                            // set: elementwise, may be fused
   bool identity = false;      // forward, the output is the first input: dropped before planning
   bool alias = false;         // the output is the first input's memory seen with another shape
-  bool takes_bf16 = false;    // its CPU plan reads f32 inputs that are stored as bf16
+  bool takes_bf16 = false;    // its CPU plan reads f32 inputs that are stored with 16 bits
   bool row_gather = false;    // rows in[0][in[1]]: fused elementwise passes may read it directly
   int scalars_from = 99;      // elementwise: inputs from this one on are single values, in[i][0]
-  bool wants_bf16 = false;    // under bf16 precision its float inputs are stored as bf16 (matmuls)
+  bool wants_bf16 = false;    // under bf16 precision its float inputs are rounded (matmuls)
   double (*flops)(std::span<const Type> in, const Type& out) = nullptr;  // only matmul-like ops
 };
 

@@ -149,6 +149,8 @@ uint64_t TrainingRun::form() const {
   hash.add(static_cast<uint64_t>(on_divergence_));
   hash.add(p_.set);
   hash.add(static_cast<uint64_t>(worker_.options().precision));
+  if (worker_.options().precision == Precision::bf16)
+    hash.add(static_cast<uint64_t>(usual_bf16_storage()));  // sums have other orders
   for (const std::string& pass : worker_.options().passes_off) hash.add(pass);
   hash.add(fingerprint(*graph_));
   hash.add(fingerprint(*last_graph_));

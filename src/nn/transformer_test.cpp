@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "engine/passes.h"
-#include "engine/program.h"
+#include "engine/testing.h"
 #include "nn/ensemble.h"
 #include "nn/optimizers.h"
 #include "ops/elementwise.h"
@@ -218,7 +218,7 @@ struct Stepped {
 };
 
 Stepped step(const TransformerOptions& o, int64_t rows, int64_t length, const Hooks& hooks = {},
-             Precision precision = Precision::f32) {
+             const ProgramOptions& options = {}) {
   Graph g;
   Net net(g, "model");
   for (const auto& [name, f] : hooks) net.hook(name, f);
@@ -233,7 +233,7 @@ Stepped step(const TransformerOptions& o, int64_t rows, int64_t length, const Ho
   for (size_t i = 0; i < d.size(); ++i) g.result(net.parameters()[i].name, d[i]);
   Ensemble e(net.parameters(), 1);
   e.initialise(0, Key::of(1));
-  Program p(g, {precision, {}, 1});
+  Program p(g, options);
   e.bind(p, "model", 0);
   std::vector<int32_t> tokens(static_cast<size_t>(rows * length) + 1);
   for (size_t i = 0; i < tokens.size(); ++i)
@@ -258,12 +258,12 @@ TEST(Transformer, RecomputedGradientsKeepTheirBits) {
   for (TransformerOptions o : {tiny(), modern()})
     for (const Hooks& hooks : {Hooks{}, changed})
       for (const int64_t rows : {3, 70})  // as a whole, and cut into slices
-        for (const Precision precision : {Precision::f32, Precision::bf16}) {
+        for (const ProgramOptions& in : testing::every_precision()) {
           o.recompute = false;
-          const Stepped usual = step(o, rows, 8, hooks, precision);
+          const Stepped usual = step(o, rows, 8, hooks, in);
           o.recompute = true;
-          EXPECT_EQ(step(o, rows, 8, hooks, precision).results, usual.results)
-              << rows << " rows" << (precision == Precision::bf16 ? ", bf16" : "");
+          EXPECT_EQ(step(o, rows, 8, hooks, in).results, usual.results)
+              << rows << " rows" << (in.precision == Precision::bf16 ? ", bf16" : "");
         }
 }
 

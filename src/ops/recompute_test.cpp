@@ -8,6 +8,7 @@
 
 #include "engine/passes.h"
 #include "engine/program.h"
+#include "engine/testing.h"
 #include "graph/inspect.h"
 #include "graph/interpreter.h"
 #include "ops/elementwise.h"
@@ -57,9 +58,9 @@ Results numbers(const Graph& g) {
   return all;
 }
 
-Results run(const Graph& g, const std::set<std::string>& off = {},
-            Precision precision = Precision::f32) {
-  Program p(g, {precision, off, 1});
+Results run(const Graph& g, const std::set<std::string>& off = {}, ProgramOptions options = {}) {
+  options.passes_off = off;
+  Program p(g, options);
   const Results inputs = numbers(g);
   for (const auto& [name, values] : inputs) p.bind(name, values.data());
   p.refresh();
@@ -74,7 +75,7 @@ Results run(const Graph& g, const std::set<std::string>& off = {},
 
 // The loss and its gradients.
 Results gradients_of(Sections sections, const std::set<std::string>& off = {},
-                     Precision precision = Precision::f32) {
+                     ProgramOptions options = {}) {
   Chain c(sections);
   std::vector<Value> wrt = c.weights;
   wrt.push_back(c.x);
@@ -82,16 +83,16 @@ Results gradients_of(Sections sections, const std::set<std::string>& off = {},
   for (size_t i = 0; i < d.size(); ++i) c.g.result(fmt::format("d{}", i), d[i]);
   c.g.result("loss", c.loss);
   verify(c.g, "test");
-  return run(c.g, off, precision);
+  return run(c.g, off, options);
 }
 
 TEST(Recompute, GradientsKeepTheirBits) {
-  for (const Precision precision : {Precision::f32, Precision::bf16}) {
-    const Results wanted = gradients_of(Sections::none, {}, precision);
+  for (const ProgramOptions& o : testing::every_precision()) {
+    const Results wanted = gradients_of(Sections::none, {}, o);
     EXPECT_TRUE(std::ranges::any_of(wanted.at("d2"), [](float v) { return v != 0; }));
     for (const Sections s : {Sections::each, Sections::nested}) {
-      EXPECT_EQ(gradients_of(s, {}, precision), wanted);
-      EXPECT_EQ(gradients_of(s, {"all"}, precision), wanted);
+      EXPECT_EQ(gradients_of(s, {}, o), wanted);
+      EXPECT_EQ(gradients_of(s, {"all"}, o), wanted);
     }
   }
 }

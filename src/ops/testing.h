@@ -34,7 +34,7 @@ struct Check {
   double tolerance = 1e-5;  // |kernel - reference| <= tolerance * (1 + |reference|)
   bool gradient = true;     // compare the gradient graph with central differences in double
   double gradient_tolerance = 1e-5;  // the same form
-  double bf16_tolerance = 0;         // > 0: also run the plan in bf16, where there is bf16
+  double bf16_tolerance = 0;         // > 0: also run the plan in bf16, in every storage
 };
 
 // Builds the graph `make(inputs)` and checks, reporting through GoogleTest:
