@@ -46,8 +46,7 @@ struct GemmArrangement {
 
 // The eight products of one step of 784-256-256-10, in the engine's order: forward; from the last
 // layer to the first, the input's gradient (not of the first layer) and the weights'. No bias, no
-// ReLU. Where bf16 is stored with 16 bits, weight
-// gradients and logits are f32, all else is bf16.
+// ReLU. Where bf16 is stored with 16 bits, weight gradients and logits are f32, all else is bf16.
 class GemmStep {
  public:
   GemmStep(int64_t batch, Precision precision, const GemmArrangement& arrangement);

@@ -134,9 +134,8 @@ Experiment undo() {
                "1 - alpha, adds noise of size alpha times beta, and distils the undamaged one "
                "into it, without labels, until its retain accuracy is the share `enough` of the "
                "teacher's, 95 % in the protocol. The random student is the same with weights of "
-               "its own: unlearn and distil. All are attacked: trained on forget "
-               "digits by an attacker who picks the learning rate "
-               "after the fact.",
+               "its own: unlearn and distil. All are attacked: trained on forget digits by an "
+               "attacker who picks the learning rate after the fact.",
            .structure = "The unlearned network has forgotten in its outputs and not in its "
                         "weights. A student that gets the outputs alone cannot inherit what is in "
                         "the weights; alpha says how much of the weights it gets.",

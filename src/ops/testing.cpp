@@ -8,8 +8,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
-#include "cpu/onednn.h"
-#include "engine/program.h"
+#include "engine/testing.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/reduce.h"
@@ -173,10 +172,10 @@ void check_plans(const Graph& g, const RefInputs& inputs, const Values& wanted, 
   const auto team = run("plan on three threads", c.tolerance, [](auto& o) { o.threads = 3; });
   EXPECT_TRUE(team == bits) << "three threads give other bits than one";
   if (c.bf16_tolerance <= 0) return;
-  for (const DType storage : {DType::f32, DType::bf16})
-    if (storage == DType::f32 || cpu::onednn::has_bf16())
-      run(storage == DType::f32 ? "plan in bf16, f32 words" : "plan in bf16", c.bf16_tolerance,
-          [&](auto& o) { o.precision = Precision::bf16, o.bf16_storage = storage; });
+  for (const ProgramOptions& in : every_precision())
+    if (in.precision == Precision::bf16)
+      run(in.bf16_storage == DType::f32 ? "plan in bf16, f32 words" : "plan in bf16",
+          c.bf16_tolerance, [&](auto& o) { o = in; });
 }
 
 // The elements whose differences are taken: all, or a random choice.
