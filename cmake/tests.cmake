@@ -55,6 +55,13 @@ set(onednn_sets_nn AVX2)
 # Of tests' own sources, which run for moments: a fifth less to compile.
 set(test_speed $<$<CONFIG:Release>:-O1>)
 
+# What all of them read, precompiled once.
+file(CONFIGURE OUTPUT headers.cpp CONTENT "")
+add_library(omni_test_headers OBJECT EXCLUDE_FROM_ALL ${PROJECT_BINARY_DIR}/headers.cpp)
+target_link_libraries(omni_test_headers PRIVATE omni_testing)
+target_compile_options(omni_test_headers PRIVATE ${OMNI_WARNINGS} ${test_speed})
+omni_precompile_headers(omni_test_headers PRIVATE ${OMNI_SHARED_HEADERS} <gtest/gtest.h>)
+
 function(add_tests name label timeout)
   if(OMNI_SANITIZE)  # each step takes many times as long
     math(EXPR timeout "5 * ${timeout}")
@@ -78,6 +85,7 @@ function(add_tests name label timeout)
     target_link_libraries(test_${name} PRIVATE omni_experiments)
   endif()
   target_compile_options(test_${name} PRIVATE ${OMNI_WARNINGS} ${test_speed})
+  omni_precompile_headers(test_${name} REUSE_FROM omni_test_headers)
   add_dependencies(test_${name} omniscale)
   add_dependencies(omni_tests test_${name})
   gtest_discover_tests(test_${name} PROPERTIES LABELS ${label} TIMEOUT ${timeout})

@@ -4,15 +4,34 @@ set(OMNI_WARNINGS -Wall -Wextra -Wno-missing-field-initializers -Werror=return-t
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13)
   list(APPEND OMNI_WARNINGS -Wno-dangling-reference)  # false ones of values that hold no reference
 elseif(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
-  list(APPEND OMNI_WARNINGS -Wno-restrict)  # GCC 12 gives false ones on "text" + std::string
+  # GCC 12 gives false ones on what is done to std::string, most where <string> is precompiled.
+  list(APPEND OMNI_WARNINGS -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow)
 endif()
 
 find_program(OMNI_CCACHE ccache)
 find_program(OMNI_MOLD mold)
 mark_as_advanced(OMNI_CCACHE OMNI_MOLD)
 if(OMNI_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${OMNI_CCACHE})
+  # Without this sloppiness it caches nothing that reads a precompiled header.
+  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_SLOPPINESS=pch_defines,time_macros ${OMNI_CCACHE})
 endif()
+
+# Headers of others that many sources read are parsed once a target: a quarter less to compile. Only
+# of others, so that an edit of ours compiles what reads it. With sanitizers each source reads its
+# own, and one that forgets to is found.
+set(OMNI_SHARED_HEADERS <algorithm> <array> <atomic> <bit> <chrono> <cmath> <cstdint> <cstring>
+  <filesystem> <functional> <limits> <map> <memory> <mutex> <numeric> <optional> <random> <set>
+  <span> <sstream> <stdexcept> <string> <string_view> <thread> <tuple> <utility> <variant> <vector>
+  <fmt/format.h>)
+function(omni_precompile_headers target)
+  if(OMNI_SANITIZE)
+    return()
+  endif()
+  target_precompile_headers(${target} ${ARGN})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    target_compile_options(${target} PRIVATE -fpch-preprocess)  # for ccache
+  endif()
+endfunction()
 if(OMNI_MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
