@@ -4,6 +4,7 @@
 #include <numeric>
 #include <queue>
 
+#include "cpu/planner.h"
 #include "ops/elementwise.h"
 #include "ops/leaf.h"
 
@@ -92,8 +93,8 @@ class Units {
 };
 
 // Matmul-like, then + bias [columns], then ReLU, each with no other reader in between.
-std::optional<cpu::Epilogue> find_epilogue(const Graph& g, const Units& units, int id) {
-  cpu::Epilogue e{id};
+std::optional<Epilogue> find_epilogue(const Graph& g, const Units& units, int id) {
+  Epilogue e{id};
   const auto next = [&](int from) {
     const bool single = units.readers(from).size() == 1 && !units.is_output(from) &&
                         g.node(from).type.dtype == DType::f32;
@@ -228,13 +229,13 @@ Order order_units(const Graph& g, const Units& units, const std::map<int, int>& 
 
 }  // namespace
 
-cpu::Layout make_layout(const Graph& g, const std::set<std::string>& off) {
-  cpu::Layout layout;
+Layout make_layout(const Graph& g, const std::set<std::string>& off) {
+  Layout layout;
   layout.share_memory = !off.contains("share-memory");
   Units units(g);
 
   std::vector<bool> led(g.size());  // members of a matmul-like op's unit
-  std::map<int, cpu::Epilogue> epilogues;
+  std::map<int, Epilogue> epilogues;
   for (int id = 0; id < g.size(); ++id) {
     if (!g.node(id).op->wants_bf16 || off.contains("fuse-epilogues")) continue;
     const auto e = find_epilogue(g, units, id);
@@ -273,7 +274,7 @@ cpu::Layout make_layout(const Graph& g, const std::set<std::string>& off) {
 
   layout.stored.resize(g.size());
   for (const int u : order.units) {
-    cpu::Unit unit{units.members(u), {}};
+    Unit unit{units.members(u), {}};
     if (const auto e = epilogues.find(unit.members.front()); e != epilogues.end())
       unit.epilogue = e->second;
     layout.stored[unit.members.back()] = true;  // dead or not, its op writes it

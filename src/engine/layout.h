@@ -4,11 +4,12 @@
 #include <set>
 #include <string>
 
-#include "cpu/planner.h"
+#include "graph/graph.h"
+#include "graph/layout.h"
 
 namespace omni {
 
 // `off` names passes that are switched off. Expects separate_outputs() to have run.
-cpu::Layout make_layout(const Graph& g, const std::set<std::string>& off);
+Layout make_layout(const Graph& g, const std::set<std::string>& off);
 
 }  // namespace omni

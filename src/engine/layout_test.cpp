@@ -26,7 +26,7 @@ using Units = std::vector<std::vector<std::string>>;
 Units units_of(Graph& g, const std::set<std::string>& off = {}) {
   separate_outputs(g);
   Units units;
-  for (const cpu::Unit& u : make_layout(g, off).units) {
+  for (const Unit& u : make_layout(g, off).units) {
     std::vector<std::string>& names = units.emplace_back();
     for (const int id : u.members) names.push_back(g.node(id).op->name);
   }
@@ -168,7 +168,7 @@ TEST(Epilogues, KeepNaN) {
 
 bool in_place(Graph& g, const char* name) {
   separate_outputs(g);
-  const cpu::Layout layout = make_layout(g, {});
+  const Layout layout = make_layout(g, {});
   for (const auto& [value, in] : layout.in_place)
     if (g.node(in).name == name) return true;
   return false;

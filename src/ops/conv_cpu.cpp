@@ -149,7 +149,7 @@ dnnl::convolution_forward::primitive_desc hint(cpu::Planner& p, Convolution c, D
 void plan_conv2d(cpu::Planner& p, int id) {
   const Node& n = p.node(id);
   const Type &x = p.type(n.in[0]), &w = p.type(n.in[1]);
-  const cpu::Epilogue epilogue = p.epilogue(id);
+  const Epilogue epilogue = p.epilogue(id);
   const auto stored = cpu::Planner::data_type(w.dtype);
   memory::desc bias;
   if (epilogue.bias >= 0)

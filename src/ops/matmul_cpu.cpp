@@ -27,7 +27,7 @@ memory::desc matrix(DType t, memory::dims leading, int64_t rows, int64_t columns
   return {dims, cpu::Planner::data_type(t), strides};
 }
 
-void plan_product(cpu::Planner& p, int id, const Product& x, const cpu::Epilogue& epilogue) {
+void plan_product(cpu::Planner& p, int id, const Product& x, const Epilogue& epilogue) {
   const Node& n = p.node(id);
   check(p.dtype(n.in[0]) == p.dtype(n.in[1]), "{}: operands are stored as {} and {}", n.op->name,
         p.type(n.in[0]), p.type(n.in[1]));
@@ -53,7 +53,7 @@ void plan_matmul(cpu::Planner& p, int id) {
   const Node& n = p.node(id);
   const Type &ta = p.type(n.in[0]), &tb = p.type(n.in[1]);
   const bool flip_a = n.attrs.integer("transpose_a"), flip_b = n.attrs.integer("transpose_b");
-  const cpu::Epilogue epilogue = p.epilogue(id);
+  const Epilogue epilogue = p.epilogue(id);
   const Shape& out = n.type.shape;
   const DType stored = p.dtype(epilogue.output);
   const int rank = out.rank();
@@ -84,7 +84,7 @@ void plan_matmul(cpu::Planner& p, int id) {
 void plan_contract_rows(cpu::Planner& p, int id) {
   const Node& n = p.node(id);
   const Type &a = p.type(n.in[0]), &b = p.type(n.in[1]);
-  const cpu::Epilogue epilogue = p.epilogue(id);
+  const Epilogue epilogue = p.epilogue(id);
   const int64_t m = a.shape.back(), columns = b.shape.back(), rows = a.count() / m;
   plan_product(p, id,
                {matrix(a.dtype, {}, m, rows, true), matrix(b.dtype, {}, rows, columns, false),
