@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/float_mode.h"
+#include "engine/cpu_limits.h"
 
 namespace omni::bench {
 
@@ -35,7 +36,7 @@ void Primitives::run() {
 }
 
 memory::data_type Primitives::type(Precision p) {
-  const bool narrow = p == Precision::bf16 && usual_bf16_storage() == DType::bf16;
+  const bool narrow = p == Precision::bf16 && cpu::limits().bf16_storage == DType::bf16;
   return narrow ? memory::data_type::bf16 : memory::data_type::f32;
 }
 

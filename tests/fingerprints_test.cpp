@@ -8,6 +8,7 @@
 #include "base/machine.h"
 #include "cli/known_hashes.h"
 #include "determinism_matrix.h"
+#include "engine/cpu_limits.h"
 
 namespace omni::testing {
 namespace {
@@ -39,7 +40,7 @@ TEST_P(Fingerprints, AreTheRecordedOnes) {
   if (processor_name() != cli::kTableProcessor) GTEST_SKIP() << "recorded on another processor";
   std::map<std::string, std::string> found, known;
   for (const Precision precision : {Precision::f32, Precision::bf16}) {
-    if (precision == Precision::bf16 && usual_bf16_storage() != DType::f32) continue;
+    if (precision == Precision::bf16 && cpu::limits().bf16_storage != DType::f32) continue;
     const std::string name = fmt::format("{} {} {} ", platform(), GetParam(),
                                          precision == Precision::f32 ? "f32" : "bf16");
     for (const auto& [arm, value] : fingerprints({GetParam(), precision, 2}))

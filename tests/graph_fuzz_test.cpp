@@ -260,22 +260,25 @@ void expect_equal(const Found& found, const Found& wanted, const std::string& wh
 }
 
 void expect_meaning_in_bf16(const Graph& g, const RefInputs& inputs, const Found& in_f32,
-                            DType storage, bool without_each_pass) {
-  if (storage == DType::f32) testing::expect_words_mean_halves(g, inputs);
-  const Found narrow = run(g, inputs, {Precision::bf16, {}, 1, storage});
+                            ProgramOptions options, bool without_each_pass) {
+  if (options.limits.bf16_storage == DType::f32) testing::expect_words_mean_halves(g, inputs);
+  const Found narrow = run(g, inputs, options);
   std::map<std::string, std::vector<double>> numbers = in_f32.values;
   numbers.erase("rank");  // an index is right or wrong, not near
   expect_close(narrow, numbers, 0.15, "bf16 against f32");
-  expect_equal(run(g, inputs, {Precision::bf16, {}, 2, storage}), narrow, "2 threads in bf16");
+  options.threads = 2;
+  expect_equal(run(g, inputs, options), narrow, "2 threads in bf16");
+  options.threads = 1;
   std::set<std::string> all;
   for (const PassInfo& p : pass_names()) {
     if (!p.keeps_bits_bf16) continue;
     all.insert(p.name);
+    options.passes_off = {p.name};
     if (without_each_pass)
-      expect_equal(run(g, inputs, {Precision::bf16, {p.name}, 1, storage}), narrow,
-                   std::string(p.name) + " in bf16");
+      expect_equal(run(g, inputs, options), narrow, std::string(p.name) + " in bf16");
   }
-  expect_equal(run(g, inputs, {Precision::bf16, all, 1, storage}), narrow, "all passes off in bf16");
+  options.passes_off = all;
+  expect_equal(run(g, inputs, options), narrow, "all passes off in bf16");
 }
 
 class GraphFuzz : public ::testing::TestWithParam<int> {};
@@ -300,7 +303,7 @@ TEST_P(GraphFuzz, EveryPlanMeansTheSame) {
     expect_equal(run(g, inputs, {Precision::f32, {"all"}, 1}), fused, "all passes off");
     for (const ProgramOptions& o : testing::every_precision())
       if (o.precision == Precision::bf16)
-        expect_meaning_in_bf16(g, inputs, fused, o.bf16_storage, seed % 4 == 1);
+        expect_meaning_in_bf16(g, inputs, fused, o, seed % 4 == 1);
     expect_close(run(g, inputs, {Precision::f32, {"slice-batch"}, 1}), fused.values, 2e-4,
                  "unsliced");
     if (HasFailure()) {

@@ -385,10 +385,6 @@ class Builder {
 
 }  // namespace
 
-bool uses_register(const Type& input, const Shape& space) {
-  return input.dtype != DType::f32 || input.count() != space.count() || input.count() == 1;
-}
-
 void plan_elementwise(Planner& p, std::span<const int> members) {
   Code code = Builder(p, members).build();
   if (code.count == 0) return;

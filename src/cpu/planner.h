@@ -111,10 +111,8 @@ class Planner {
 };
 
 // Plans elementwise nodes over one index space as one pass over blocks that stay in cache, each in
-// a register. Members and inputs that cannot be used where they lie (uses_register) take at most
-// one.
+// a register. Members, and inputs that are not dense f32 of that space, take at most one each.
 inline constexpr int kMaxRegisters = 64;
-bool uses_register(const Type& input, const Shape& space);
 void plan_elementwise(Planner& p, std::span<const int> members);
 
 }  // namespace omni::cpu

@@ -4,20 +4,23 @@
 #include <numeric>
 #include <queue>
 
-#include "cpu/planner.h"
 #include "ops/elementwise.h"
 #include "ops/leaf.h"
 
 namespace omni {
 namespace {
 
-// Longer chains gain nothing more: their blocks fall out of the L1 cache.
-constexpr size_t kMostMembers = 40;
+// Whether an elementwise pass over `space` may have to hold this input beside its own values,
+// because it cannot be used where it lies.
+bool takes_register(const Type& input, const Shape& space) {
+  return input.dtype != DType::f32 || input.count() != space.count() || input.count() == 1;
+}
 
 // Units as sets of nodes, merged step by step; a merge that would make a cycle is refused.
 class Units {
  public:
-  explicit Units(const Graph& g) : g_(g), unit_(g.size(), -1), readers_(g.size()) {
+  Units(const Graph& g, const DeviceLimits& limits)
+      : g_(g), limits_(limits), unit_(g.size(), -1), readers_(g.size()) {
     for (int id = 0; id < g.size(); ++id) {
       const Node& n = g.node(id);
       for (const int i : n.in) readers_[i].push_back(id);
@@ -39,14 +42,19 @@ class Units {
 
   bool merge(int a, int b) {
     if (a == b) return true;
-    if (members_[a].size() + members_[b].size() > kMostMembers) return false;
-    if (registers_of(a, b) > cpu::kMaxRegisters) return false;
     if (reaches_around(a, b) || reaches_around(b, a)) return false;
     for (const int id : members_[b]) unit_[id] = a;
     members_[a].insert(members_[a].end(), members_[b].begin(), members_[b].end());
     std::ranges::sort(members_[a]);
     members_[b].clear();
     return true;
+  }
+
+  // The same of two elementwise passes, which the device must be able to run as one.
+  bool merge_passes(int a, int b) {
+    if (a == b) return true;
+    if (std::ssize(members_[a]) + std::ssize(members_[b]) > limits_.pass_members) return false;
+    return registers_of(a, b) <= limits_.pass_registers && merge(a, b);
   }
 
  private:
@@ -57,7 +65,7 @@ class Units {
     for (const int unit : {a, b})
       for (const int id : members_[unit])
         for (const int i : g_.node(id).in)
-          if (unit_[i] != a && unit_[i] != b && cpu::uses_register(g_.node(i).type, space))
+          if (unit_[i] != a && unit_[i] != b && takes_register(g_.node(i).type, space))
             spread.insert(i);
     return static_cast<int>(members_[a].size() + members_[b].size() + spread.size());
   }
@@ -87,13 +95,15 @@ class Units {
   }
 
   const Graph& g_;
+  const DeviceLimits& limits_;
   std::vector<int> unit_;
   std::vector<std::vector<int>> members_, readers_;
   std::set<int> is_output_;
 };
 
 // Matmul-like, then + bias [columns], then ReLU, each with no other reader in between.
-std::optional<Epilogue> find_epilogue(const Graph& g, const Units& units, int id) {
+std::optional<Epilogue> find_epilogue(const Graph& g, const Units& units,
+                                      const DeviceLimits& limits, int id) {
   Epilogue e{id};
   const auto next = [&](int from) {
     const bool single = units.readers(from).size() == 1 && !units.is_output(from) &&
@@ -101,7 +111,8 @@ std::optional<Epilogue> find_epilogue(const Graph& g, const Units& units, int id
     return single ? units.readers(from)[0] : -1;
   };
   int n = next(id);
-  if (n >= 0 && g.node(n).op == &ops::add && g.node(n).in[0] != g.node(n).in[1]) {
+  if (limits.bias_epilogue && n >= 0 && g.node(n).op == &ops::add &&
+      g.node(n).in[0] != g.node(n).in[1]) {
     const int other = g.node(n).in[g.node(n).in[0] == id ? 1 : 0];
     const Type& bias = g.node(other).type;
     const Shape& shape = g.node(id).type.shape;
@@ -112,7 +123,7 @@ std::optional<Epilogue> find_epilogue(const Graph& g, const Units& units, int id
       n = next(n);
     }
   }
-  if (n >= 0 && g.node(n).op == &ops::relu) {
+  if (limits.relu_epilogue && n >= 0 && g.node(n).op == &ops::relu) {
     e.relu = true;
     e.output = n;
   }
@@ -137,7 +148,8 @@ void fuse_elementwise(const Graph& g, Units& units, const std::vector<bool>& led
     if (!fits_pass(g.node(id)) || led[id]) continue;
     for (const int i : g.node(id).in) {
       const bool same_space = g.node(i).type.shape == g.node(id).type.shape;
-      if (fits_pass(g.node(i)) && !led[i] && same_space) units.merge(units.of(i), units.of(id));
+      if (fits_pass(g.node(i)) && !led[i] && same_space)
+        units.merge_passes(units.of(i), units.of(id));
     }
   }
 }
@@ -166,7 +178,7 @@ void fuse_gathers(const Graph& g, Units& units) {
     for (const auto& [reader, value] : readers)
       fits = fits && units.of(reader) == unit && fits_pass(g.node(reader)) &&
              !units.is_output(value) && g.node(reader).type.shape == g.node(value).type.shape;
-    if (fits) units.merge(unit, units.of(id));
+    if (fits) units.merge_passes(unit, units.of(id));
   }
 }
 
@@ -229,16 +241,16 @@ Order order_units(const Graph& g, const Units& units, const std::map<int, int>& 
 
 }  // namespace
 
-Layout make_layout(const Graph& g, const std::set<std::string>& off) {
+Layout make_layout(const Graph& g, const DeviceLimits& limits, const std::set<std::string>& off) {
   Layout layout;
   layout.share_memory = !off.contains("share-memory");
-  Units units(g);
+  Units units(g, limits);
 
   std::vector<bool> led(g.size());  // members of a matmul-like op's unit
   std::map<int, Epilogue> epilogues;
   for (int id = 0; id < g.size(); ++id) {
     if (!g.node(id).op->wants_bf16 || off.contains("fuse-epilogues")) continue;
-    const auto e = find_epilogue(g, units, id);
+    const auto e = find_epilogue(g, units, limits, id);
     if (!e) continue;
     const int unit = units.of(id);
     bool whole = true;
@@ -251,7 +263,8 @@ Layout make_layout(const Graph& g, const std::set<std::string>& off) {
     epilogues[id] = *e;
   }
   if (!off.contains("fuse-elementwise")) fuse_elementwise(g, units, led);
-  if (!off.contains("fuse-gathers") && !off.contains("fuse-elementwise")) fuse_gathers(g, units);
+  if (limits.fused_gathers && !off.contains("fuse-gathers") && !off.contains("fuse-elementwise"))
+    fuse_gathers(g, units);
 
   std::map<std::string, int> inputs;
   for (int id = 0; id < g.size(); ++id)

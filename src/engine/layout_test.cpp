@@ -23,10 +23,11 @@ using testing::parameter;
 // The ops of each unit, in the order of execution.
 using Units = std::vector<std::vector<std::string>>;
 
-Units units_of(Graph& g, const std::set<std::string>& off = {}) {
+Units units_of(Graph& g, const std::set<std::string>& off = {},
+               const DeviceLimits& limits = cpu::limits()) {
   separate_outputs(g);
   Units units;
-  for (const Unit& u : make_layout(g, off).units) {
+  for (const Unit& u : make_layout(g, limits, off).units) {
     std::vector<std::string>& names = units.emplace_back();
     for (const int id : u.members) names.push_back(g.node(id).op->name);
   }
@@ -68,6 +69,19 @@ TEST(Fusion, LongChainsAreCut) {
   EXPECT_LE(units.size(), 5u);
 }
 
+TEST(Fusion, PassesAreAsLongAsTheDeviceRunsThem) {
+  Graph g;
+  const Value x = f32(g, "x", {8, 4}), b = f32(g, "b", {4});
+  g.result("y", tanh(relu(x + b)) * x);
+  DeviceLimits limits = cpu::limits();
+  limits.pass_members = 3;
+  EXPECT_EQ(units_of(g, {}, limits), (Units{{"add", "relu", "tanh"}, {"mul"}}));
+  limits = cpu::limits();
+  limits.pass_registers = 3;  // the sum takes one for itself and one for b
+  EXPECT_EQ(units_of(g, {}, limits), (Units{{"add", "relu"}, {"tanh", "mul"}}));
+  EXPECT_EQ(units_of(g, {}, {}), (Units{{"add"}, {"relu"}, {"tanh"}, {"mul"}}));
+}
+
 // More inputs to spread out than a pass has registers.
 TEST(Fusion, ManyBroadcastInputsAreCut) {
   Graph g;
@@ -101,6 +115,9 @@ TEST(Fusion, GathersJoinTheirOnlyReader) {
   one.result("y", emit(one) * 0.5 + 1);
   EXPECT_EQ(units_of(one), (Units{{"gather", "mul", "add"}}));
   EXPECT_EQ(units_of(one, {"fuse-gathers"}), (Units{{"gather"}, {"mul", "add"}}));
+  DeviceLimits apart = cpu::limits();
+  apart.fused_gathers = false;
+  EXPECT_EQ(units_of(one, {}, apart), (Units{{"gather"}, {"mul", "add"}}));
   const Value rows = emit(two);
   two.result("a", rows * 2.0);
   two.result("b", rows * 3.0);
@@ -126,6 +143,19 @@ TEST(Epilogues, BiasAndReluJoinTheProduct) {
   other_side.g.result("y", other_side.b + other_side.product);
   EXPECT_EQ(units_of(other_side.g), (Units{{"matmul", "add"}}));
   EXPECT_EQ(units_of(other_side.g, {"fuse-epilogues"}), (Units{{"matmul"}, {"add"}}));
+}
+
+TEST(Epilogues, AreThoseThatTheDeviceHas) {
+  Layer l;
+  l.g.result("y", relu(l.product + l.b));
+  DeviceLimits limits;
+  EXPECT_EQ(units_of(l.g, {}, limits), (Units{{"matmul"}, {"add"}, {"relu"}}));
+  limits.bias_epilogue = true;
+  EXPECT_EQ(units_of(l.g, {}, limits), (Units{{"matmul", "add"}, {"relu"}}));
+  limits.relu_epilogue = true;
+  EXPECT_EQ(units_of(l.g, {}, limits), (Units{{"matmul", "add", "relu"}}));
+  limits.bias_epilogue = false;  // the sum stands between the product and its ReLU
+  EXPECT_EQ(units_of(l.g, {}, limits), (Units{{"matmul"}, {"add"}, {"relu"}}));
 }
 
 TEST(Epilogues, AreRefusedWhereTheyWouldBeWrong) {
@@ -168,7 +198,7 @@ TEST(Epilogues, KeepNaN) {
 
 bool in_place(Graph& g, const char* name) {
   separate_outputs(g);
-  const Layout layout = make_layout(g, {});
+  const Layout layout = make_layout(g, cpu::limits(), {});
   for (const auto& [value, in] : layout.in_place)
     if (g.node(in).name == name) return true;
   return false;

@@ -8,8 +8,9 @@
 
 namespace omni {
 
-Plan::Plan(std::unique_ptr<Graph> graph, const std::set<std::string>& off)
-    : graph_(std::move(graph)), planner_(*graph_, make_layout(*graph_, off)) {
+Plan::Plan(std::unique_ptr<Graph> graph, const DeviceLimits& limits,
+           const std::set<std::string>& off)
+    : graph_(std::move(graph)), planner_(*graph_, make_layout(*graph_, limits, off)) {
   for (int id = 0; id < graph_->size(); ++id)
     if (is_input(graph_->node(id))) inputs_[graph_->node(id).name] = id;
   for (const Output& o : graph_->outputs()) {

@@ -10,13 +10,14 @@
 #include <vector>
 
 #include "cpu/planner.h"
+#include "engine/device_limits.h"
 
 namespace omni {
 
 class Plan {
  public:
   // `off` names passes that are switched off. Expects separate_outputs() to have run on the graph.
-  Plan(std::unique_ptr<Graph> graph, const std::set<std::string>& off);
+  Plan(std::unique_ptr<Graph> graph, const DeviceLimits& limits, const std::set<std::string>& off);
 
   const std::map<std::string, int>& inputs() const { return inputs_; }    // name -> node
   const std::map<std::string, int>& results() const { return results_; }

@@ -8,7 +8,6 @@
 
 #include "base/float_mode.h"
 #include "base/team.h"
-#include "cpu/onednn.h"
 #include "engine/passes.h"
 #include "engine/plan.h"
 #include "engine/plan_failure.h"
@@ -54,6 +53,7 @@ struct Program::Impl {
 
   std::set<std::string> off;
   Precision precision;
+  DeviceLimits limits;
   DType storage;  // of what products read
   Team team;
   std::vector<Slice> slices;  // none: the batch is not cut
@@ -71,7 +71,8 @@ struct Program::Impl {
   explicit Impl(const ProgramOptions& o)
       : off(resolve_passes_off(o.passes_off)),
         precision(o.precision),
-        storage(o.precision == Precision::bf16 ? o.bf16_storage : DType::f32),
+        limits(o.limits),
+        storage(o.precision == Precision::bf16 ? o.limits.bf16_storage : DType::f32),
         team(o.threads) {}
 
   // --- Making it ---
@@ -92,7 +93,7 @@ struct Program::Impl {
       // expressions must not.
       Graph clean;
       simplify(g, clean, {});
-      sliced = slice_batch(clean, size_of(storage));
+      sliced = slice_batch(clean, limits, size_of(storage));
     }
     if (sliced)
       build_stages(*sliced);
@@ -119,7 +120,7 @@ struct Program::Impl {
       if (is_last) update_shadows(*g, storage, shadowed);  // the bodies' shadows, too
       verify(*g, "after rounding");
     }
-    return std::make_unique<Plan>(std::move(g), off);
+    return std::make_unique<Plan>(std::move(g), limits, off);
   }
 
   void build_stages(const SlicedGraph& sliced) {
@@ -159,7 +160,7 @@ struct Program::Impl {
     if (shadowed.empty()) return;
     auto graph = std::make_unique<Graph>();
     make_shadow_graph(g, storage, shadowed, *graph);
-    refresher = std::make_unique<Plan>(std::move(graph), off);
+    refresher = std::make_unique<Plan>(std::move(graph), limits, off);
     for (const std::string& name : shadowed) {
       AlignedBytes& memory = shadow_memory.emplace_back(inputs.at(name).count() * size_of(storage));
       set_everywhere(shadow_name(name), memory.data());
@@ -268,10 +269,6 @@ struct Program::Impl {
     }
   }
 };
-
-DType usual_bf16_storage() {
-  return cpu::onednn::multiplies_bf16_faster() ? DType::bf16 : DType::f32;
-}
 
 Program::Program(const Graph& graph, ProgramOptions options)
     : impl_(std::make_unique<Impl>(options)) {

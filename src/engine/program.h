@@ -7,21 +7,18 @@
 #include <string>
 #include <vector>
 
+#include "engine/cpu_limits.h"
 #include "graph/graph.h"
 
 namespace omni {
 
 enum class Precision { f32, bf16 };
 
-// How numbers that bf16 precision rounds are stored: with 16 bits where the processor multiplies
-// those faster than f32, else as f32 words. Arithmetic on them is f32 all the same.
-DType usual_bf16_storage();
-
 struct ProgramOptions {
   Precision precision = Precision::f32;
   std::set<std::string> passes_off;  // names from pass_names() in engine/passes.h
   int threads = 1;                   // of the team that runs this program; never changes its bits
-  DType bf16_storage = usual_bf16_storage();
+  DeviceLimits limits = cpu::limits();
 };
 
 // Floating-point operations of one run's matmul-like ops, without what no output needs.

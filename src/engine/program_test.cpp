@@ -273,7 +273,7 @@ struct TwoLayers {
   }
 
   std::vector<float> run() {
-    Program p(g, {Precision::bf16, {}, 1, DType::bf16});
+    Program p(g, testing::bf16_stored_as(DType::bf16));
     for (auto& [name, values] : data) p.bind(name, values.data());
     p.refresh();
     p.run();

@@ -11,14 +11,6 @@
 namespace omni {
 namespace {
 
-// A slice of an MLP with layers of some hundred units fits a 1-2 MiB L2 cache at 256 rows in f32, at
-// 512 with 16 bits; wide activations (images, sequences) get fewer rows. Fewer than 32 rows of a
-// matrix would starve the matrix kernels.
-constexpr int64_t kBytesPerColumn = 1 << 10;  // one value of each row of a slice
-constexpr int64_t kLeastMatrixRows = 32;
-constexpr int64_t kBytesPerSlice = 1 << 20;  // of the largest activation
-constexpr int64_t kPartialBytes = 32 << 20;  // of all partial sums together
-
 int64_t batch_of(const Graph& g) {
   int64_t batch = 0;
   for (int id = 0; id < g.size(); ++id) {
@@ -41,8 +33,9 @@ bool rows_can_be_aimed_at(const Graph& g, const std::vector<Staged>& staged) {
 }
 
 // Rows that one sample has in the products of the graph: the positions of a sequence, otherwise 1.
-int64_t matrix_rows(const Graph& g, int64_t batch) {
-  int64_t least = kLeastMatrixRows;
+// `enough` where there are more, or no products.
+int64_t matrix_rows(const Graph& g, int64_t batch, int64_t enough) {
+  int64_t least = enough;
   for (int id = 0; id < g.size(); ++id) {
     const Node& n = g.node(id);
     if (n.op->flops && n.type.batch >= 0)
@@ -52,17 +45,17 @@ int64_t matrix_rows(const Graph& g, int64_t batch) {
 }
 
 int64_t rows_per_slice(const Graph& g, const std::vector<Staged>& staged, int64_t batch,
-                       int64_t value_bytes) {
+                       const DeviceLimits& limits, int64_t value_bytes) {
   int64_t widest = 1, sums = 1;  // bytes
   for (int id = 0; id < g.size(); ++id) {
     const Type& t = g.node(id).type;
     if (staged[id].part == Part::row) widest = std::max(widest, t.count() / batch * value_bytes);
     if (staged[id].part == Part::sum) sums += t.bytes();
   }
-  const int64_t least = kLeastMatrixRows / matrix_rows(g, batch);
-  int64_t rows = kBytesPerColumn / value_bytes;
-  while (rows > least && rows * widest > kBytesPerSlice) rows /= 2;
-  while (rows < batch && (batch + rows - 1) / rows * sums > kPartialBytes) rows *= 2;
+  const int64_t enough = limits.least_matrix_rows, least = enough / matrix_rows(g, batch, enough);
+  int64_t rows = limits.slice_column_bytes / value_bytes;
+  while (rows > least && rows * widest > limits.slice_bytes) rows /= 2;
+  while (rows < batch && (batch + rows - 1) / rows * sums > limits.partial_bytes) rows *= 2;
   const int64_t slices = (batch + rows - 1) / rows;
   return (batch + slices - 1) / slices;  // as even as can be
 }
@@ -175,11 +168,13 @@ std::string partial_name(const std::string& partial, int slice) {
   return fmt::format("{}.{}", partial, slice);
 }
 
-std::unique_ptr<SlicedGraph> slice_batch(const Graph& g, int64_t value_bytes) {
+std::unique_ptr<SlicedGraph> slice_batch(const Graph& g, const DeviceLimits& limits,
+                                         int64_t value_bytes) {
+  if (limits.slice_column_bytes == 0) return nullptr;
   const auto staged = assign_stages(g);
   const int64_t batch = batch_of(g);
   if (!staged || batch == 0 || !rows_can_be_aimed_at(g, *staged)) return nullptr;
-  const int64_t rows = rows_per_slice(g, *staged, batch, value_bytes);
+  const int64_t rows = rows_per_slice(g, *staged, batch, limits, value_bytes);
   if (rows >= batch) return nullptr;
 
   auto out = std::make_unique<SlicedGraph>();

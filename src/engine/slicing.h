@@ -3,8 +3,9 @@
 //
 // The body runs once per slice and yields rows of batched results and partial sums; the tail adds
 // the partial sums in slice order and does what remains (optimiser, totals). Where rows depend on
-// sums over all rows, bodies and tails take turns: stages. Which slices and stages there are depends
-// on the graph and the precision alone, so that bits do not depend on who runs them.
+// sums over all rows, bodies and tails take turns: stages. Which slices and stages there are
+// depends on the graph, the precision and the kind of device alone, so that bits do not depend on
+// who runs them.
 #pragma once
 
 #include <deque>
@@ -12,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/device_limits.h"
 #include "graph/graph.h"
 
 namespace omni {
@@ -37,10 +39,11 @@ struct SlicedGraph {
 
 std::string partial_name(const std::string& partial, int slice);
 
-// `value_bytes` of an activation set how many rows fit the cache: 4 or 2. Null if the
-// batch is small, or if the graph must run whole: rows meet otherwise than in sums (pairs of rows,
-// largest of the batch), rows of several numbers meet, rows are not the first axis of an input or a
-// result, or an update keeps values by row.
-std::unique_ptr<SlicedGraph> slice_batch(const Graph& g, int64_t value_bytes = sizeof(float));
+// The device and the `value_bytes` of an activation, 4 or 2, set how many rows make a slice. Null
+// if the batch is small, or if the graph must run whole: rows meet otherwise than in sums (pairs of
+// rows, largest of the batch), rows of several numbers meet, rows are not the first axis of an
+// input or a result, or an update keeps values by row.
+std::unique_ptr<SlicedGraph> slice_batch(const Graph& g, const DeviceLimits& limits,
+                                         int64_t value_bytes = sizeof(float));
 
 }  // namespace omni

@@ -33,10 +33,10 @@ std::vector<float> noise(int64_t count, uint64_t salt) {
 }
 
 // What a batch of `rows` is cut into.
-std::vector<int64_t> cut(int64_t rows) {
+std::vector<int64_t> cut(int64_t rows, const DeviceLimits& limits = cpu::limits()) {
   Graph g;
   g.result("y", sum(tanh(rows_input(g, rows))));
-  const auto sliced = slice_batch(g);
+  const auto sliced = slice_batch(g, limits);
   if (!sliced) return {};
   std::vector<int64_t> lengths;
   int64_t begin = 0;
@@ -56,6 +56,16 @@ TEST(Slicing, CutsAsEvenlyAsCanBe) {
   EXPECT_EQ(cut(1000), (std::vector<int64_t>{250, 250, 250, 250}));
 }
 
+TEST(Slicing, FollowsTheDevice) {
+  DeviceLimits limits = cpu::limits();
+  limits.slice_column_bytes = 10 * sizeof(float);
+  EXPECT_EQ(cut(28, limits), (std::vector<int64_t>{10, 10, 8}));
+  limits.partial_bytes = 14;  // two slices' sums fit, those of three do not
+  EXPECT_EQ(cut(28, limits), (std::vector<int64_t>{14, 14}));
+  limits.slice_column_bytes = 0;
+  EXPECT_EQ(cut(100000, limits), std::vector<int64_t>());
+}
+
 TEST(Slicing, AnArrayOfOneEntryPerRowKeepsTheBatchWhole) {
   Graph g;
   const Value weights = input(g, "weights", {DType::f32, {600, 1}}, Role::data);
@@ -66,7 +76,7 @@ TEST(Slicing, AnArrayOfOneEntryPerRowKeepsTheBatchWhole) {
 TEST(Slicing, WideRowsMakeShortSlices) {
   Graph g;
   g.result("y", sum(tanh(input(g, "x", {DType::f32, {256, 8192}, 0}, Role::data))));
-  const auto sliced = slice_batch(g);
+  const auto sliced = slice_batch(g, cpu::limits());
   ASSERT_TRUE(sliced);
   EXPECT_EQ(sliced->slices[0].rows, 32);
 }
@@ -76,7 +86,7 @@ TEST(Slicing, LargePartialSumsMakeLongSlices) {
     Graph g;
     const Value x = input(g, "x", {DType::f32, {1024, width}, 0}, Role::data);
     g.result("d", matmul(x, tanh(x), true));
-    return slice_batch(g)->slices.size();
+    return slice_batch(g, cpu::limits())->slices.size();
   };
   EXPECT_EQ(slices(512), 4u);   // 1 MiB of sums per slice
   EXPECT_EQ(slices(1900), 2u);  // 14 MiB: no more than two fit
@@ -199,7 +209,7 @@ TEST(Slicing, BatchesThatCannotBeCutRunWhole) {
   const auto cannot = [](auto emit) {
     Graph g;
     emit(g, rows_input(g, 512));
-    EXPECT_FALSE(slice_batch(g)) << to_string(g.node(g.size() - 1).type);
+    EXPECT_FALSE(slice_batch(g, cpu::limits())) << to_string(g.node(g.size() - 1).type);
     Program p(g);
     EXPECT_EQ(p.slices(), 1);
   };

@@ -296,7 +296,7 @@ TEST(StagedProgram, KeepsOfASplitAutoencoderOnlyItsEncoder) {
   Graph g, clean;
   emit(g, kRows);
   simplify(g, clean, {});
-  const auto sliced = slice_batch(clean);
+  const auto sliced = slice_batch(clean, cpu::limits());
   ASSERT_TRUE(sliced);
   EXPECT_EQ(sliced->stages.size(), 6u);
   // hidden, code, its normalised halves, and three gradients on the way back through them.
@@ -319,7 +319,7 @@ TEST_P(StagedBatch, IsTheWholeBatchToRounding) {
 TEST_P(StagedBatch, GivesEqualBitsOnAnyTeam) {
   for (ProgramOptions o : testing::every_precision()) {
     const bool bf16 = o.precision == Precision::bf16;
-    if (bf16 && o.bf16_storage == DType::bf16 && GetParam() <= 512) continue;  // is not cut
+    if (bf16 && o.limits.bf16_storage == DType::bf16 && GetParam() <= 512) continue;  // is not cut
     const Results one = run(GetParam(), o);
     for (o.threads = 2; o.threads <= 3; ++o.threads)
       EXPECT_TRUE(run(GetParam(), o) == one) << o.threads;

@@ -26,10 +26,16 @@ inline Value parameter(Graph& g, const char* name, Shape shape) {
   return input(g, name, {DType::f32, std::move(shape)}, Role::parameter);
 }
 
+inline ProgramOptions bf16_stored_as(DType storage) {
+  ProgramOptions options{Precision::bf16};
+  options.limits.bf16_storage = storage;
+  return options;
+}
+
 // Every precision, bf16 in each storage that this processor has.
 inline std::vector<ProgramOptions> every_precision() {
-  std::vector<ProgramOptions> all = {{}, {Precision::bf16, {}, 1, DType::f32}};
-  if (cpu::onednn::has_bf16()) all.push_back({Precision::bf16, {}, 1, DType::bf16});
+  std::vector<ProgramOptions> all = {{}, bf16_stored_as(DType::f32)};
+  if (cpu::onednn::has_bf16()) all.push_back(bf16_stored_as(DType::bf16));
   return all;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "engine/cpu_limits.h"
 #include "lab/worker.h"
 #include "nn/layers.h"
 #include "nn/losses.h"
@@ -126,7 +127,7 @@ SelfTest test(const Dataset& data, const Network& network) {
 std::vector<SelfTest> self_test() {
   const Dataset data = noise();
   std::vector<SelfTest> results;
-  const bool narrow = usual_bf16_storage() == DType::bf16;
+  const bool narrow = cpu::limits().bf16_storage == DType::bf16;
   for (const Network& network : {Network{"mlp f32", Precision::f32, false},
                                  {narrow ? "mlp bf16" : "mlp rounded", Precision::bf16, false},
                                  {"convnet f32", Precision::f32, true}})

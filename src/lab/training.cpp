@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "engine/cpu_limits.h"
 #include "graph/inspect.h"
 #include "lab/phase_inputs.h"
 #include "lab/soundness.h"
@@ -150,7 +151,7 @@ uint64_t TrainingRun::form() const {
   hash.add(p_.set);
   hash.add(static_cast<uint64_t>(worker_.options().precision));
   if (worker_.options().precision == Precision::bf16)
-    hash.add(static_cast<uint64_t>(usual_bf16_storage()));  // sums have other orders
+    hash.add(static_cast<uint64_t>(cpu::limits().bf16_storage));  // sums have other orders
   for (const std::string& pass : worker_.options().passes_off) hash.add(pass);
   hash.add(fingerprint(*graph_));
   hash.add(fingerprint(*last_graph_));

@@ -174,7 +174,7 @@ void check_plans(const Graph& g, const RefInputs& inputs, const Values& wanted, 
   if (c.bf16_tolerance <= 0) return;
   for (const ProgramOptions& in : every_precision())
     if (in.precision == Precision::bf16)
-      run(in.bf16_storage == DType::f32 ? "plan in bf16, f32 words" : "plan in bf16",
+      run(in.limits.bf16_storage == DType::f32 ? "plan in bf16, f32 words" : "plan in bf16",
           c.bf16_tolerance, [&](auto& o) { o = in; });
 }
 

@@ -1,0 +1,27 @@
+#include "engine/cpu_limits.h"
+
+#include "cpu/onednn.h"
+#include "cpu/planner.h"
+
+namespace omni::cpu {
+
+const DeviceLimits& limits() {
+  static const DeviceLimits here = {
+      // A slice of an MLP with layers of some hundred units fits a 1-2 MiB L2 cache at 256 rows in
+      // f32, at 512 with 16 bits; wide activations (images, sequences) get fewer rows.
+      .slice_column_bytes = 1 << 10,
+      .slice_bytes = 1 << 20,
+      .partial_bytes = 32 << 20,
+      .least_matrix_rows = 32,
+      // Longer chains gain nothing more: their blocks fall out of the L1 cache.
+      .pass_members = 40,
+      .pass_registers = kMaxRegisters,
+      .bias_epilogue = true,
+      .relu_epilogue = true,
+      .fused_gathers = true,
+      .bf16_storage = onednn::multiplies_bf16_faster() ? DType::bf16 : DType::f32,
+  };
+  return here;
+}
+
+}  // namespace omni::cpu

@@ -1,0 +1,30 @@
+// What a device can do at most. Slices, layouts and memory plans follow from these numbers and the
+// graph alone, so two machines whose devices have equal limits plan alike.
+#pragma once
+
+#include <cstdint>
+
+#include "graph/type.h"
+
+namespace omni {
+
+// What a device does not state it does not do: by default nothing is cut or fused.
+struct DeviceLimits {
+  // --- Slices of a batch (engine/slicing.h) ---
+  int64_t slice_column_bytes = 0;  // of one value of each row of a slice; 0: batches are not cut
+  int64_t slice_bytes = 0;         // of the widest activation of a slice
+  int64_t partial_bytes = 0;       // of all partial sums together
+  int64_t least_matrix_rows = 1;   // in a slice: fewer would starve the matrix kernels
+
+  // --- What becomes one step (engine/layout.h) ---
+  int pass_members = 1;        // ops in one elementwise pass
+  int pass_registers = 1;      // values that such a pass holds at once
+  bool bias_epilogue = false;  // after a matmul-like op, before it stores its result
+  bool relu_epilogue = false;
+  bool fused_gathers = false;  // rows picked inside of an elementwise pass
+
+  // --- Precision (engine/precision.h) ---
+  DType bf16_storage = DType::f32;  // of what bf16 precision rounds: 16 bits, or f32 words
+};
+
+}  // namespace omni
