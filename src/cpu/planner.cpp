@@ -1,26 +1,21 @@
 #include "cpu/planner.h"
 
-#include <algorithm>
 #include <limits>
 
 #include "cpu/onednn.h"
 
 namespace omni::cpu {
 
-Planner::Planner(const Graph& graph, Layout layout) : graph_(graph), layout_(std::move(layout)) {
-  cells_.resize(graph.size());
-  find_storage();
+Planner::Planner(const Graph& graph, Layout layout, const MemoryPlan& memory)
+    : graph_(graph), layout_(std::move(layout)), cells_(graph.size()), arena_(memory.bytes) {
+  for (int id = 0; id < graph.size(); ++id) {
+    storage_.push_back(memory_of(graph, id));
+    if (memory.offset[id] >= 0) cells_[id] = arena_.data() + memory.offset[id];
+  }
   write_constants();
-  place_values();
   for (const Unit& u : layout_.units)
     if (u.epilogue) epilogues_[u.members.front()] = *u.epilogue;
   for (const Unit& u : layout_.units) plan_unit(u);
-}
-
-void Planner::find_storage() {
-  storage_.resize(graph_.size());
-  for (int id = 0; id < graph_.size(); ++id)
-    storage_[id] = node(id).op->alias ? storage_[node(id).in[0]] : id;
 }
 
 // Leaves that are not inputs are single numbers known now.
@@ -32,90 +27,6 @@ void Planner::write_constants() {
   for (size_t i = 0; i < ids.size(); ++i) {
     cells_[ids[i]] = constants_.data() + i * kAlignment;
     *static_cast<float*>(cells_[ids[i]]) = static_cast<float>(node(ids[i]).attrs.number("value"));
-  }
-}
-
-// A stretch of the arena: the value it is made for, when it is in use, by number of unit, and where.
-struct Planner::Block {
-  int id, first, last;
-  int64_t bytes, offset = 0;
-};
-
-// Best fit over lifetimes: values in order of size, each at the lowest offset where no value that
-// lives at the same time stands. The order and so the layout depend on the graph alone.
-void Planner::place_values() {
-  std::vector<Block> blocks;
-  std::map<int, size_t> block_of;
-  const int units = static_cast<int>(layout_.units.size());
-  for (int u = 0; u < units; ++u)
-    for (const int id : layout_.units[u].members) {
-      const bool elsewhere = layout_.in_place.contains(id) || layout_.external.contains(id);
-      if (layout_.stored[id] && !elsewhere && storage_[id] == id) {
-        block_of[id] = blocks.size();
-        blocks.push_back({id, u, u, round_up(std::max<int64_t>(type(id).bytes(), 1), kAlignment)});
-      }
-    }
-  for (int u = 0; u < units; ++u)
-    for (const int id : layout_.units[u].members)
-      for (const int i : node(id).in)
-        if (const auto it = block_of.find(storage_[i]); it != block_of.end())
-          blocks[it->second].last = std::max(blocks[it->second].last, u);
-  for (Block& b : blocks)
-    if (!layout_.share_memory || layout_.copied.contains(b.id))
-      b.last = std::numeric_limits<int>::max();
-  if (layout_.share_memory)
-    for (int u = 0; u < units; ++u) take_over(u, blocks, block_of);
-
-  std::vector<Block*> by_size;
-  for (Block& b : blocks)
-    if (b.bytes > 0) by_size.push_back(&b);
-  std::ranges::stable_sort(by_size, std::greater{}, &Block::bytes);
-  for (size_t k = 0; k < by_size.size(); ++k) {
-    Block& b = *by_size[k];
-    std::vector<std::pair<int64_t, int64_t>> taken;
-    for (size_t j = 0; j < k; ++j)
-      if (by_size[j]->first <= b.last && b.first <= by_size[j]->last)
-        taken.push_back({by_size[j]->offset, by_size[j]->offset + by_size[j]->bytes});
-    std::ranges::sort(taken);
-    for (const auto& [from, to] : taken) {
-      if (b.offset + b.bytes <= from) break;
-      b.offset = std::max(b.offset, to);
-    }
-    arena_bytes_ = std::max(arena_bytes_, b.offset + b.bytes);
-  }
-  arena_ = AlignedBytes(arena_bytes_);
-  for (const auto& [id, block] : block_of) cells_[id] = arena_.data() + blocks[block].offset;
-}
-
-// Lets results of an elementwise unit overwrite inputs that die in it, element by element: fewer
-// cache lines are touched. The input must be dense f32 of the unit's shape and have no reader after
-// the op that makes the result.
-void Planner::take_over(int unit, std::vector<Block>& blocks, std::map<int, size_t>& block_of) {
-  const std::vector<int>& members = layout_.units[unit].members;
-  const OpDef& first = *node(members.front()).op;
-  if (!first.block && !first.row_gather) return;
-  const auto fits = [&](int out, int dying) {
-    for (const int id : members)
-      for (const int i : node(id).in)
-        if (storage_[i] == dying &&
-            (id > out || !node(id).op->block || type(i).shape != type(out).shape))
-          return false;
-    return dtype(dying) == DType::f32 && dtype(out) == DType::f32;
-  };
-  for (const int out : members) {
-    const auto own = block_of.find(out);
-    if (own == block_of.end() || !node(out).op->block) continue;
-    for (const int i : node(out).in) {
-      const auto dying = block_of.find(storage_[i]);
-      if (dying == block_of.end() || dying->second == own->second) continue;
-      Block& from = blocks[dying->second];
-      Block& to = blocks[own->second];
-      if (from.last != unit || from.first >= unit || !fits(out, storage_[i])) continue;
-      from.last = to.last;
-      to.bytes = 0;  // given up
-      own->second = dying->second;
-      break;
-    }
   }
 }
 

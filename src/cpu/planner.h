@@ -1,5 +1,6 @@
-// Plans a graph for one worker on one core: decides where every value lives, lets each op add its
-// steps once, and keeps the list of steps. Nothing is allocated or created when the steps run.
+// Plans a graph for one worker on one core: lets each op add its steps once, in the order and with
+// the memory that were decided before, and keeps the list of steps. Nothing is allocated or created
+// when the steps run.
 #pragma once
 
 #include <dnnl.hpp>
@@ -44,7 +45,7 @@ struct Argument {
 
 class Planner {
  public:
-  Planner(const Graph& graph, Layout layout);
+  Planner(const Graph& graph, Layout layout, const MemoryPlan& memory);
   Planner(const Planner&) = delete;
   Planner& operator=(const Planner&) = delete;
 
@@ -83,18 +84,14 @@ class Planner {
   // --- For the runner ---
   void set(int id, void* data);               // binds an input, or a result kept outside the arena
   std::span<const Step> steps() const { return steps_; }
-  int64_t arena_bytes() const { return arena_bytes_; }
+  int64_t arena_bytes() const { return arena_.size(); }
   int64_t scratch_bytes() const { return scratch_.size(); }
   // The node whose memory holds id's value: aliases (reshapes) lead to what they look at.
   int storage(int id) const { return storage_[id]; }
   const void* data(int id) const { return cells_[storage(id)]; }
 
  private:
-  void find_storage();
   void write_constants();
-  struct Block;
-  void place_values();
-  void take_over(int unit, std::vector<Block>& blocks, std::map<int, size_t>& block_of);
   void plan_unit(const Unit& unit);
 
   const Graph& graph_;
@@ -103,7 +100,6 @@ class Planner {
   std::vector<void*> cells_;       // by node; only storage nodes' entries are used
   AlignedBytes arena_, constants_, scratch_;
   void* scratch_cell_ = nullptr;
-  int64_t arena_bytes_ = 0;
   std::vector<Step> steps_;
   std::map<int, Epilogue> epilogues_;
   dnnl::engine engine_{dnnl::engine::kind::cpu, 0};

@@ -19,6 +19,7 @@ const DeviceLimits& limits() {
       .bias_epilogue = true,
       .relu_epilogue = true,
       .fused_gathers = true,
+      .alignment = kAlignment,
       .bf16_storage = onednn::multiplies_bf16_faster() ? DType::bf16 : DType::f32,
   };
   return here;

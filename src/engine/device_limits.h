@@ -23,6 +23,9 @@ struct DeviceLimits {
   bool relu_epilogue = false;
   bool fused_gathers = false;  // rows picked inside of an elementwise pass
 
+  // --- Where values stand (engine/memory_plan.h) ---
+  int64_t alignment = 1;  // of every value, bytes
+
   // --- Precision (engine/precision.h) ---
   DType bf16_storage = DType::f32;  // of what bf16 precision rounds: 16 bits, or f32 words
 };

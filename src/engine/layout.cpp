@@ -243,7 +243,6 @@ Order order_units(const Graph& g, const Units& units, const std::map<int, int>& 
 
 Layout make_layout(const Graph& g, const DeviceLimits& limits, const std::set<std::string>& off) {
   Layout layout;
-  layout.share_memory = !off.contains("share-memory");
   Units units(g, limits);
 
   std::vector<bool> led(g.size());  // members of a matmul-like op's unit

@@ -4,13 +4,23 @@
 #include <cstring>
 
 #include "engine/layout.h"
+#include "engine/memory_plan.h"
 #include "ops/leaf.h"
 
 namespace omni {
+namespace {
+
+cpu::Planner planned(const Graph& g, const DeviceLimits& limits, const std::set<std::string>& off) {
+  Layout layout = make_layout(g, limits, off);
+  const MemoryPlan memory = plan_memory(g, layout, limits, off);
+  return cpu::Planner(g, std::move(layout), memory);
+}
+
+}  // namespace
 
 Plan::Plan(std::unique_ptr<Graph> graph, const DeviceLimits& limits,
            const std::set<std::string>& off)
-    : graph_(std::move(graph)), planner_(*graph_, make_layout(*graph_, limits, off)) {
+    : graph_(std::move(graph)), planner_(planned(*graph_, limits, off)) {
   for (int id = 0; id < graph_->size(); ++id)
     if (is_input(graph_->node(id))) inputs_[graph_->node(id).name] = id;
   for (const Output& o : graph_->outputs()) {

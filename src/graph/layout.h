@@ -1,6 +1,7 @@
 // What was decided about a graph before a device plans it: data, and nothing of the device.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -23,13 +24,19 @@ struct Unit {
   std::optional<Epilogue> epilogue;
 };
 
+// What becomes one step, in which order steps run, and which values need memory.
 struct Layout {
   std::vector<Unit> units;      // every node that needs work, in an order that respects inputs
   std::vector<bool> stored;     // by node: its value must stand in memory
   std::map<int, int> in_place;  // node -> the input whose memory it overwrites
   std::set<int> external;       // nodes whose memory is bound from outside, besides inputs
   std::set<int> copied;         // updates that the runner copies to their inputs after the steps
-  bool share_memory = true;     // values that do not live at the same time may share memory
+};
+
+// Where in one arena the values stand that are stored and have no memory outside of it.
+struct MemoryPlan {
+  std::vector<int64_t> offset;  // by node, bytes; -1: not in the arena
+  int64_t bytes = 0;            // of the arena
 };
 
 }  // namespace omni
