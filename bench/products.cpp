@@ -10,7 +10,7 @@ namespace omni::bench {
 
 void keep_products(const Graph& from, Graph& to) {
   Graph whole;
-  simplify(from, whole, {});
+  simplify(from, whole, cpu::limits().fold, {});
   std::map<int, Value> operands;
   const auto operand = [&](int id) {
     const auto [it, fresh] = operands.try_emplace(id);

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 
+#include "cpu/op_plan.h"
 #include "ops/attention.h"
 #include "ops/conv.h"
 #include "ops/elementwise.h"
@@ -183,8 +184,13 @@ TEST(Catalogue, EveryOpMeansSomethingAndRuns) {
     EXPECT_TRUE(used) << s.op->name << " is not in its sample";
     EXPECT_TRUE(s.op->reference) << s.op->name;
     EXPECT_TRUE(s.op->cpu || s.op->identity || s.op->alias) << s.op->name;
-    EXPECT_TRUE(v.type().dtype == DType::f32 || !s.op->block || s.op == &ops::to_i32) << s.op->name;
-    EXPECT_FALSE(s.op->wants_bf16 && !s.op->takes_bf16) << s.op->name;
+    if (const cpu::OpPlan* on_cpu = s.op->cpu) {
+      EXPECT_EQ(on_cpu->block != nullptr, s.op->elementwise) << s.op->name;
+      EXPECT_EQ(on_cpu->plan != nullptr, !s.op->elementwise) << s.op->name;
+    }
+    EXPECT_TRUE(v.type().dtype == DType::f32 || !s.op->elementwise || s.op == &ops::to_i32)
+        << s.op->name;
+    EXPECT_TRUE(s.op->takes_bf16 || !(s.op->wants_bf16 || s.op->elementwise)) << s.op->name;
     EXPECT_EQ(s.op->wants_bf16, s.op->flops != nullptr && !in_f32.contains(s.op)) << s.op->name;
   }
 }

@@ -23,7 +23,7 @@ void scale_u8(const uint8_t* in, float factor, float* out, int64_t n);  // facto
 void fill(float value, float* out, int64_t n);
 void copy(const float* in, float* out, int64_t n);
 
-// The block kernel (BlockKernel in graph/graph.h) of ops that compute nothing: they spread their
+// The block kernel (BlockKernel in cpu/op_plan.h) of ops that compute nothing: they spread their
 // input or store it as another type. Fused passes know it and store straight from the input.
 void copy_block(const float* const* in, float* out, int64_t n);
 

@@ -213,8 +213,9 @@ class Builder {
       }
     for (const int id : order_) {
       const Node& n = p.node(id);
-      check(n.op->block && n.type.shape == space_, "elementwise: {} {} does not fit a unit over {}",
-            n.op->name, n.type, space_);
+      check(n.op->cpu && n.op->cpu->block, "op {} has no CPU kernel", n.op->name);
+      check(n.type.shape == space_, "elementwise: {} {} does not fit a unit over {}", n.op->name,
+            n.type, space_);
       for (const int i : n.in) last_use_[i] = position_[id];
     }
   }
@@ -228,7 +229,7 @@ class Builder {
  private:
   void add(int id) {
     const Node& n = p_.node(id);
-    Instruction instruction{.kernel = n.op->block, .store_type = n.type.dtype};
+    Instruction instruction{.kernel = n.op->cpu->block, .store_type = n.type.dtype};
     check(n.in.size() <= 16, "{}: more than 16 inputs", n.op->name);
     if (chooses_words(n, id)) {
       instruction.words = true;
@@ -279,7 +280,7 @@ class Builder {
       return p_.dtype(i) == DType::bf16 && p_.type(i).shape == space_ &&
              std::ranges::find(members_, p_.storage(i)) == members_.end();
     };
-    return n.op->block == where_positive_block && n.type.dtype == DType::bf16 &&
+    return n.op->cpu->block == where_positive_block && n.type.dtype == DType::bf16 &&
            p_.is_stored(id) && !last_use_.contains(id) && std::ranges::all_of(n.in, words);
   }
 

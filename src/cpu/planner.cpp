@@ -32,10 +32,10 @@ void Planner::write_constants() {
 
 void Planner::plan_unit(const Unit& unit) {
   const OpDef& op = *node(unit.members.front()).op;
-  if (op.block || (op.row_gather && unit.members.size() > 1))
+  if (op.elementwise || (op.row_gather && unit.members.size() > 1))
     return plan_elementwise(*this, unit.members);
-  check(op.cpu, "op {} has no CPU plan", op.name);
-  op.cpu(*this, unit.members.front());
+  check(op.cpu && op.cpu->plan, "op {} has no CPU plan", op.name);
+  op.cpu->plan(*this, unit.members.front());
 }
 
 Cell<char> Planner::scratch(int64_t bytes) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/memory.h"
+#include "cpu/op_plan.h"
 #include "graph/graph.h"
 #include "graph/layout.h"
 
@@ -82,7 +83,7 @@ class Planner {
   int updated_in_place(int id) const;   // the input that node id overwrites, or -1
 
   // --- For the runner ---
-  void set(int id, void* data);               // binds an input, or a result kept outside the arena
+  void set(int id, void* data);  // binds an input, or a result kept outside the arena
   std::span<const Step> steps() const { return steps_; }
   int64_t arena_bytes() const { return arena_.size(); }
   int64_t scratch_bytes() const { return scratch_.size(); }
@@ -97,7 +98,7 @@ class Planner {
   const Graph& graph_;
   Layout layout_;
   std::vector<int> storage_;
-  std::vector<void*> cells_;       // by node; only storage nodes' entries are used
+  std::vector<void*> cells_;  // by node; only storage nodes' entries are used
   AlignedBytes arena_, constants_, scratch_;
   void* scratch_cell_ = nullptr;
   std::vector<Step> steps_;

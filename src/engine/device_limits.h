@@ -3,13 +3,23 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <span>
 
 #include "graph/type.h"
 
 namespace omni {
 
+struct OpDef;
+
+// What an elementwise op makes of single f32 numbers that are known before the run, to the bit as
+// the device would compute it; nothing: it is left for the run.
+using Fold = std::optional<float> (*)(const OpDef& op, std::span<const float> in);
+
 // What a device does not state it does not do: by default nothing is cut or fused.
 struct DeviceLimits {
+  Fold fold = nullptr;  // of constants (engine/passes.h); null: none are folded
+
   // --- Slices of a batch (engine/slicing.h) ---
   int64_t slice_column_bytes = 0;  // of one value of each row of a slice; 0: batches are not cut
   int64_t slice_bytes = 0;         // of the widest activation of a slice

@@ -131,7 +131,7 @@ std::optional<Epilogue> find_epilogue(const Graph& g, const Units& units,
   return e;
 }
 
-bool fits_pass(const Node& n) { return n.op->block != nullptr; }
+bool fits_pass(const Node& n) { return n.op->elementwise; }
 
 // A pass that picks rows of a table at random cannot overwrite the table on its way.
 bool gathers_from(const Graph& g, const std::vector<int>& members, int table) {

@@ -83,10 +83,10 @@ class Arena {
   void reuse_dying_inputs(int unit) {
     const std::vector<int>& members = layout_.units[unit].members;
     const OpDef& first = *g_.node(members.front()).op;
-    if (!first.block && !first.row_gather) return;
+    if (!first.elementwise && !first.row_gather) return;
     for (const int out : members) {
       const auto own = block_of_.find(out);
-      if (own == block_of_.end() || !g_.node(out).op->block) continue;
+      if (own == block_of_.end() || !g_.node(out).op->elementwise) continue;
       for (const int i : g_.node(out).in) {
         const auto dying = block_of_.find(memory_of(g_, i));
         if (dying == block_of_.end() || dying->second == own->second) continue;
@@ -105,7 +105,7 @@ class Arena {
     const auto dtype = [&](int id) { return g_.node(id).type.dtype; };
     for (const int id : members)
       for (const int i : g_.node(id).in)
-        if (memory_of(g_, i) == dying && (id > out || !g_.node(id).op->block ||
+        if (memory_of(g_, i) == dying && (id > out || !g_.node(id).op->elementwise ||
                                           g_.node(i).type.shape != g_.node(out).type.shape))
           return false;
     return dtype(dying) == DType::f32 && dtype(out) == DType::f32;

@@ -29,7 +29,7 @@ struct Planned {
 
   explicit Planned(const Graph& from, const std::set<std::string>& off = {},
                    const DeviceLimits& limits = cpu::limits()) {
-    simplify(from, g, {});
+    simplify(from, g, cpu::limits().fold, {});
     separate_outputs(g);
     layout = make_layout(g, limits, off);
     memory = plan_memory(g, layout, limits, off);

@@ -7,8 +7,6 @@
 #include <map>
 #include <sstream>
 
-#include "base/float_mode.h"
-#include "base/memory.h"
 #include "base/nearest.h"
 #include "ops/elementwise.h"
 #include "ops/leaf.h"
@@ -42,26 +40,17 @@ Value copy_of(Value v) {
   return slice(v, std::vector<int64_t>(rank, 0), std::vector<int64_t>(rank, kToEnd));
 }
 
-// A scalar op on constants, computed by the kernel that would compute it at run time. `in` are its
-// inputs in `g`.
-std::optional<double> fold(const Graph& g, const Node& n, std::span<const int> in) {
-  if (!n.op->block || in.empty() || n.type.shape.rank() != 0 || n.type.dtype != DType::f32)
-    return std::nullopt;
-  struct alignas(kAlignment) Single {
-    float x;
-  };
-  std::vector<Single> values;
+// The value of a scalar op on constants. `in` are its inputs in `g`.
+std::optional<double> folded(const Graph& g, const Node& n, std::span<const int> in, Fold fold) {
+  if (!fold || !n.op->elementwise || in.empty()) return std::nullopt;
+  if (n.type.shape.rank() != 0 || n.type.dtype != DType::f32) return std::nullopt;
+  std::vector<float> values;
   for (const int i : in) {
     const auto c = constant_value(g.node(i));
     if (!c) return std::nullopt;
-    values.push_back({static_cast<float>(*c)});
+    values.push_back(static_cast<float>(*c));
   }
-  std::vector<const float*> addresses;
-  for (const Single& v : values) addresses.push_back(&v.x);
-  Single out;
-  const FloatMode mode;
-  n.op->block(addresses.data(), &out.x, 1);
-  return out.x;
+  return fold(*n.op, values);
 }
 
 // Equal for equal expressions, by bits: a key that compared numbers would take NaN for everything
@@ -93,7 +82,7 @@ std::vector<bool> alive(const Graph& g) {
 }
 
 // Without identities, with constants folded and equal expressions shared.
-void rewrite(const Graph& from, Graph& to, const std::set<std::string>& off) {
+void rewrite(const Graph& from, Graph& to, Fold fold, const std::set<std::string>& off) {
   std::map<std::string, int> known;
   std::vector<int> map(from.size());
   for (int id = 0; id < from.size(); ++id) {
@@ -107,9 +96,9 @@ void rewrite(const Graph& from, Graph& to, const std::set<std::string>& off) {
     const OpDef* op = n.op;
     Attrs attrs = n.attrs;
     if (!off.contains("fold-constants"))
-      if (const auto folded = fold(to, n, in)) {
+      if (const auto value = folded(to, n, in, fold)) {
         op = &ops::constant;
-        attrs = {{"value", *folded}};
+        attrs = {{"value", *value}};
         in.clear();
       }
     const bool share = !is_input(n) && !off.contains("common-subexpressions");
@@ -167,10 +156,10 @@ std::set<std::string> resolve_passes_off(const std::set<std::string>& names) {
   return off;
 }
 
-void simplify(const Graph& from, Graph& to, const std::set<std::string>& off) {
-  if (off.contains("dead-code")) return rewrite(from, to, off);
+void simplify(const Graph& from, Graph& to, Fold fold, const std::set<std::string>& off) {
+  if (off.contains("dead-code")) return rewrite(from, to, fold, off);
   Graph whole;
-  rewrite(from, whole, off);
+  rewrite(from, whole, fold, off);
   drop_dead_code(whole, to);
 }
 

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "engine/device_limits.h"
 #include "graph/graph.h"
 
 namespace omni {
@@ -26,9 +27,9 @@ std::span<const PassInfo> pass_names();
 std::set<std::string> resolve_passes_off(const std::set<std::string>& names);
 
 // Copies `from` into the empty `to`, without nodes that are identities forward (routes, stopped
-// gradients) and with the simplifications that are not switched off: constant folding, common
-// subexpressions, dead code.
-void simplify(const Graph& from, Graph& to, const std::set<std::string>& off);
+// gradients) and with the simplifications that are not switched off: constant folding by `fold`,
+// common subexpressions, dead code.
+void simplify(const Graph& from, Graph& to, Fold fold, const std::set<std::string>& off);
 
 // Makes every output a node of its own that computes nothing but the copy, unless it already is a
 // dense f32 or i32 value that only this output and other nodes read. Runners bind such nodes to

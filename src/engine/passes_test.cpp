@@ -26,7 +26,7 @@ using testing::f32;
 // Nodes that are not leaves, after simplification.
 int ops_left(const Graph& g, const std::set<std::string>& off = {}) {
   Graph to;
-  simplify(g, to, off);
+  simplify(g, to, cpu::limits().fold, off);
   verify(to, "simplify");
   int count = 0;
   for (int id = 0; id < to.size(); ++id) count += !to.node(id).in.empty();
@@ -40,10 +40,33 @@ TEST(Simplify, FoldsConstants) {
   EXPECT_EQ(ops_left(g), 1);
   EXPECT_EQ(ops_left(g, {"fold-constants"}), 4);
   Graph to;
-  simplify(g, to, {});
+  simplify(g, to, cpu::limits().fold, {});
   EXPECT_EQ(to.size(), 3);  // what was folded is gone, too
   for (int id = 0; id < to.size(); ++id)
     EXPECT_NEAR(constant_value(to.node(id)).value_or(std::exp(7)), std::exp(7), 1e-3);
+}
+
+TEST(Simplify, FoldsByTheDevicesArithmetic) {
+  Graph g;
+  g.result("y", f32(g, "x", {4}) * (constant(g, 2) * 3.0 + 1));
+  const auto product_of = [&](Fold fold) {
+    Graph to;
+    simplify(g, to, fold, {});
+    for (int id = 0; id < to.size(); ++id)
+      if (const auto x = constant_value(to.node(id)); x && to.size() == 3) return *x;
+    return -1.0;  // not folded to one number
+  };
+  EXPECT_EQ(product_of(cpu::limits().fold), 7);
+  const Fold sloppy = [](const OpDef& op, std::span<const float> in) -> std::optional<float> {
+    return &op == &ops::mul ? in[0] * in[1] + 0.5f : in[0] + in[1];
+  };
+  EXPECT_EQ(product_of(sloppy), 7.5);
+  EXPECT_EQ(product_of(nullptr), -1);
+  const Fold sums = [](const OpDef& op, std::span<const float> in) -> std::optional<float> {
+    if (&op != &ops::add) return std::nullopt;
+    return in[0] + in[1];
+  };
+  EXPECT_EQ(product_of(sums), -1);  // the product is left for the run
 }
 
 TEST(Simplify, SharesEqualExpressions) {
@@ -83,7 +106,7 @@ TEST(Simplify, DropsDeadCodeAndKeepsInputs) {
   EXPECT_EQ(ops_left(g), 1);
   EXPECT_EQ(ops_left(g, {"dead-code"}), 3);
   Graph to;
-  simplify(g, to, {});
+  simplify(g, to, cpu::limits().fold, {});
   EXPECT_TRUE(to.find_input("unread"));
 }
 
@@ -94,7 +117,7 @@ TEST(Simplify, DropsIdentitiesAndWhatOnlyTheyRead) {
   EXPECT_EQ(ops_left(g), 1);
   g.result("d", gradients(sum(square(route(x, gate))), std::vector{x})[0]);
   Graph to;
-  simplify(g, to, {});
+  simplify(g, to, cpu::limits().fold, {});
   for (int id = 0; id < to.size(); ++id) EXPECT_FALSE(to.node(id).op->identity);
 }
 

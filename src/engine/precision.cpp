@@ -23,8 +23,7 @@ Value rounded(Value v, DType storage) {
 
 // Whether the op that makes a value may round it.
 bool may_round(const Node& n) {
-  return !n.in.empty() && !n.op->alias && n.type.dtype == DType::f32 &&
-         (n.op->block || n.op->wants_bf16 || n.op->takes_bf16);
+  return !n.in.empty() && !n.op->alias && n.type.dtype == DType::f32 && n.op->takes_bf16;
 }
 
 // Rounding and choosing commute. So what a ReLU's mask chooses from may be stored as bf16 if the
@@ -37,7 +36,7 @@ void want_choices(const Graph& g, const std::vector<bool>& readable, std::vector
     const Node& n = g.node(id);
     if (n.op->alias) continue;
     const bool narrow = readable[id] && may_round(n);
-    const bool in_a_pass = n.op->block;  // perhaps the choice's own, which would round it twice
+    const bool in_a_pass = n.op->elementwise;  // perhaps the choice's own, which rounds it again
     if (narrow && !in_a_pass && chosen_from[id] && !read_whole[id]) wanted[id] = true;
     for (size_t k = 0; k < n.in.size(); ++k) {
       const bool chooses = n.op == &ops::where_positive && k == 1 && narrow && wanted[id];
@@ -60,8 +59,7 @@ void round_what_products_read(Graph& g, DType storage, std::set<std::string>& sh
       const Node& n = g.node(id);
       if (n.op->alias) continue;
       if (n.op->wants_bf16 && is_float(g.node(i).type.dtype)) wanted[memory_of(g, i)] = true;
-      if (!n.op->block && !n.op->takes_bf16 && !n.op->wants_bf16)
-        readable[memory_of(g, i)] = false;
+      if (!n.op->takes_bf16) readable[memory_of(g, i)] = false;
     }
   for (const Output& o : g.outputs()) readable[memory_of(g, o.id)] = false;
   if (storage == DType::bf16) want_choices(g, readable, wanted);

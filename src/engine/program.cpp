@@ -20,7 +20,7 @@ namespace omni {
 
 double matmul_flops(const Graph& g) {
   Graph needed;
-  simplify(g, needed, {});
+  simplify(g, needed, nullptr, {});  // a count of products needs no numbers
   double flops = 0;
   for (int id = 0; id < needed.size(); ++id) {
     const Node& n = needed.node(id);
@@ -92,7 +92,7 @@ struct Program::Impl {
       // Whatever is switched off, one graph decides how a batch is cut: dead code and repeated
       // expressions must not.
       Graph clean;
-      simplify(g, clean, {});
+      simplify(g, clean, limits.fold, {});
       sliced = slice_batch(clean, limits, size_of(storage));
     }
     if (sliced)
@@ -112,7 +112,7 @@ struct Program::Impl {
 
   std::unique_ptr<Plan> plan(const Graph& from, bool is_last) {
     auto g = std::make_unique<Graph>();
-    simplify(from, *g, off);
+    simplify(from, *g, limits.fold, off);
     verify(*g, "after simplify");
     separate_outputs(*g);
     if (precision == Precision::bf16) {

@@ -163,7 +163,7 @@ TEST(Program, CountsNeededMatmulFlops) {
 TEST(Bf16, ShadowsParametersAndKeepsMasters) {
   Graph from, g;
   Descent net(from, 0.1);
-  simplify(from, g, {});
+  simplify(from, g, cpu::limits().fold, {});
   separate_outputs(g);
   std::set<std::string> shadows;
   round_what_products_read(g, DType::bf16, shadows);
@@ -184,7 +184,7 @@ TEST(Bf16, F32WordsAreRoundedAsStoredOnesAre) {
   Graph g, words;
   Descent net(g, 0.1);
   std::set<std::string> shadows;
-  simplify(g, words, {});
+  simplify(g, words, cpu::limits().fold, {});
   separate_outputs(words);
   round_what_products_read(words, DType::f32, shadows);
   for (int id = 0; id < words.size(); ++id) {
@@ -285,7 +285,7 @@ struct TwoLayers {
 
   DType stored() const {
     Graph narrowed;
-    simplify(g, narrowed, {});
+    simplify(g, narrowed, cpu::limits().fold, {});
     separate_outputs(narrowed);
     std::set<std::string> shadows;
     round_what_products_read(narrowed, DType::bf16, shadows);

@@ -59,7 +59,7 @@ std::vector<bool> feeds_bodies(const Graph& g, const std::vector<Part>& part) {
 
 // Elementwise passes over its operands, and views of them, make it.
 bool is_cheap(const Node& n) {
-  return is_input(n) || n.op->block || n.op->alias || n.op->row_gather;
+  return is_input(n) || n.op->elementwise || n.op->alias || n.op->row_gather;
 }
 
 // Rows that any stage can make for itself from what it is given: pixels, labels, masks.

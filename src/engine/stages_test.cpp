@@ -295,7 +295,7 @@ void expect_close(const Results& a, const Results& b, double tolerance, const ch
 TEST(StagedProgram, KeepsOfASplitAutoencoderOnlyItsEncoder) {
   Graph g, clean;
   emit(g, kRows);
-  simplify(g, clean, {});
+  simplify(g, clean, cpu::limits().fold, {});
   const auto sliced = slice_batch(clean, cpu::limits());
   ASSERT_TRUE(sliced);
   EXPECT_EQ(sliced->stages.size(), 6u);

@@ -46,7 +46,7 @@ inline void expect_words_mean_halves(const Graph& g, const RefInputs& inputs) {
   for (const DType storage : {DType::f32, DType::bf16}) {
     Graph rounded;
     std::set<std::string> shadows;
-    simplify(g, rounded, {});
+    simplify(g, rounded, cpu::limits().fold, {});
     separate_outputs(rounded);
     round_what_products_read(rounded, storage, shadows);
     update_shadows(rounded, storage, shadows);

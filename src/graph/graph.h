@@ -18,7 +18,7 @@ namespace omni {
 class Graph;
 struct OpDef;
 namespace cpu {
-class Planner;
+struct OpPlan;
 }
 
 // What an op needs to know besides its inputs; small, ordered, comparable, printable.
@@ -163,11 +163,6 @@ class RefContext {
   const Attrs& attrs_;
 };
 
-// One block of an elementwise op: out[i] = f(in[0][i], in[1][i], ...) for i < n, all f32, 64-byte
-// aligned, n <= kBlock; out may equal any in.
-using BlockKernel = void (*)(const float* const* in, float* out, int64_t n);
-inline constexpr int64_t kBlock = 1024;  // floats; five or so blocks of 4 KiB stay in a 32 KiB L1
-
 inline constexpr int kAnyArity = -1;
 
 struct OpDef {
@@ -176,14 +171,14 @@ struct OpDef {
   Type (*type)(std::span<const Type> in, const Attrs&);   // shape rule; throws UserError
   void (*grad)(GradContext&) = nullptr;                   // null: not differentiable
   void (*reference)(RefContext&) = nullptr;               // what the op means
-  void (*cpu)(cpu::Planner&, int id) = nullptr;           // plans the op on its own
-  BlockKernel block = nullptr;                            // set: elementwise, may be fused
-  bool identity = false;      // forward, the output is the first input: dropped before planning
-  bool alias = false;         // the output is the first input's memory seen with another shape
-  bool takes_bf16 = false;    // its CPU plan reads f32 inputs that are stored with 16 bits
-  bool row_gather = false;    // rows in[0][in[1]]: fused elementwise passes may read it directly
-  int scalars_from = 99;      // elementwise: inputs from this one on are single values, in[i][0]
-  bool wants_bf16 = false;    // under bf16 precision its float inputs are rounded (matmuls)
+  const cpu::OpPlan* cpu = nullptr;                       // cpu/op_plan.h; null: not for CPUs
+  bool elementwise = false;  // every element on its own: chains of these may become one pass
+  bool identity = false;     // forward, the output is the first input: dropped before planning
+  bool alias = false;        // the output is the first input's memory seen with another shape
+  bool takes_bf16 = false;   // reads inputs, and may make its result, rounded to bf16
+  bool row_gather = false;   // rows in[0][in[1]]: fused elementwise passes may read it directly
+  int scalars_from = 99;     // elementwise: inputs from this one on are single values, in[i][0]
+  bool wants_bf16 = false;   // under bf16 precision its float inputs are rounded (matmuls)
   double (*flops)(std::span<const Type> in, const Type& out) = nullptr;  // only matmul-like ops
 };
 

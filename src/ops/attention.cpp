@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "cpu/op_plan.h"
 #include "ops/attention_shape.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
@@ -322,28 +323,28 @@ const OpDef attention = {.name = "attention",
                          .type = attention_type,
                          .grad = attention_gradient,
                          .reference = attention_reference,
-                         .cpu = plan_attention,
+                         .cpu = &cpu::planned_by<plan_attention>,
                          .flops = attention_flops};
 const OpDef attention_grad = {.name = "attention_grad",
                               .arity = 4,
                               .type = grad_type,
                               .grad = attention_grad_gradient,
                               .reference = grad_reference,
-                              .cpu = plan_attention_grad,
+                              .cpu = &cpu::planned_by<plan_attention_grad>,
                               .flops = attention_grad_flops};
 const OpDef attention_pattern = {.name = "attention_pattern",
                                  .arity = 2,
                                  .type = pattern_type,
                                  .grad = pattern_gradient,
                                  .reference = pattern_reference,
-                                 .cpu = plan_attention_pattern,
+                                 .cpu = &cpu::planned_by<plan_attention_pattern>,
                                  .flops = pattern_flops};
 const OpDef attention_mix = {.name = "attention_mix",
                              .arity = 2,
                              .type = mix_type,
                              .grad = mix_gradient,
                              .reference = mix_reference,
-                             .cpu = plan_attention_mix,
+                             .cpu = &cpu::planned_by<plan_attention_mix>,
                              .flops = mix_flops};
 }  // namespace ops
 

@@ -1,6 +1,8 @@
 // What convolutions mean: shapes, batch axes, gradients and plain loops.
 #include "ops/conv.h"
 
+#include "cpu/op_plan.h"
+
 namespace omni {
 namespace {
 
@@ -208,7 +210,7 @@ const OpDef conv2d = {.name = "conv2d",
                       .type = conv2d_type,
                       .grad = conv2d_grad,
                       .reference = conv2d_reference,
-                      .cpu = plan_conv2d,
+                      .cpu = &cpu::planned_by<plan_conv2d>,
                       .takes_bf16 = true,
                       .wants_bf16 = true,
                       .flops = conv2d_flops};
@@ -217,7 +219,7 @@ const OpDef conv2d_input_gradient = {.name = "conv2d_input_gradient",
                                      .type = input_gradient_type,
                                      .grad = input_gradient_grad,
                                      .reference = input_gradient_reference,
-                                     .cpu = plan_conv2d_input_gradient,
+                                     .cpu = &cpu::planned_by<plan_conv2d_input_gradient>,
                                      .takes_bf16 = true,
                                      .wants_bf16 = true,
                                      .flops = input_gradient_flops};
@@ -226,7 +228,7 @@ const OpDef conv2d_weight_gradient = {.name = "conv2d_weight_gradient",
                                       .type = weight_gradient_type,
                                       .grad = weight_gradient_grad,
                                       .reference = weight_gradient_reference,
-                                      .cpu = plan_conv2d_weight_gradient,
+                                      .cpu = &cpu::planned_by<plan_conv2d_weight_gradient>,
                                       .takes_bf16 = true,
                                       .wants_bf16 = true,
                                       .flops = weight_gradient_flops};

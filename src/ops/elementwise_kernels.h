@@ -1,4 +1,4 @@
-// The block kernels of the elementwise ops: see BlockKernel in graph/graph.h. Each follows its op's
+// The block kernels of the elementwise ops: see BlockKernel in cpu/op_plan.h. Each follows its op's
 // reference to about two units in the last place; bits depend on the element's value alone, never
 // on its place in the block.
 #pragma once

@@ -8,8 +8,8 @@
 #include <limits>
 
 #include "base/random.h"
+#include "cpu/op_plan.h"
 #include "cpu/testing.h"
-#include "graph/graph.h"
 
 namespace omni {
 namespace {
@@ -21,9 +21,9 @@ constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 std::vector<float> run_block(block::Kernel* kernel, const std::vector<float>& x) {
   std::vector<float> y(x.size());
-  for (size_t i = 0; i < x.size(); i += kBlock) {
+  for (size_t i = 0; i < x.size(); i += cpu::kBlock) {
     const float* in[] = {x.data() + i};
-    kernel(in, y.data() + i, std::min<int64_t>(kBlock, static_cast<int64_t>(x.size() - i)));
+    kernel(in, y.data() + i, std::min<int64_t>(cpu::kBlock, static_cast<int64_t>(x.size() - i)));
   }
   return y;
 }

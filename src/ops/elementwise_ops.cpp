@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "cpu/blocks.h"
-#include "cpu/planner.h"
+#include "cpu/op_plan.h"
 #include "graph/interpreter.h"
 #include "ops/elementwise.h"
 #include "ops/elementwise_kernels.h"
@@ -60,19 +60,20 @@ void map_reference(RefContext& c) {
   (std::make_integer_sequence<int, kInputs>());
 }
 
-void plan(cpu::Planner& p, int id) { cpu::plan_elementwise(p, {&id, 1}); }
+template <cpu::BlockKernel kernel>
+constexpr cpu::OpPlan on_cpu = {.block = kernel};
 
 using Grad = void (*)(GradContext&);
 
 template <Text kName, int kInputs, auto f, int kScalarsFrom = kNoScalars>
-constexpr OpDef define(BlockKernel block, Grad grad) {
+constexpr OpDef define(const cpu::OpPlan& plan, Grad grad) {
   return {.name = kName.chars,
           .arity = kInputs,
           .type = broadcast_type<kName, kScalarsFrom>,
           .grad = grad,
           .reference = map_reference<f, kInputs>,
-          .cpu = plan,
-          .block = block,
+          .cpu = &plan,
+          .elementwise = true,
           .takes_bf16 = true,
           .scalars_from = kScalarsFrom};
 }
@@ -215,93 +216,101 @@ constexpr auto kSame = [](double x) { return x; };
 
 namespace ops {
 
-const OpDef add = define<"add", 2, [](double a, double b) { return a + b; }>(block::add, add_grad);
-const OpDef sub = define<"sub", 2, [](double a, double b) { return a - b; }>(block::sub, sub_grad);
-const OpDef mul = define<"mul", 2, [](double a, double b) { return a * b; }>(block::mul, mul_grad);
-const OpDef div = define<"div", 2, [](double a, double b) { return a / b; }>(block::div, div_grad);
-const OpDef maximum = define<"maximum", 2, maximum_of>(block::maximum, maximum_grad);
-const OpDef minimum = define<"minimum", 2, minimum_of>(block::minimum, minimum_grad);
-const OpDef pow =
-    define<"pow", 2, [](double a, double b) { return std::pow(a, b); }>(block::pow, pow_grad);
+const OpDef add =
+    define<"add", 2, [](double a, double b) { return a + b; }>(on_cpu<block::add>, add_grad);
+const OpDef sub =
+    define<"sub", 2, [](double a, double b) { return a - b; }>(on_cpu<block::sub>, sub_grad);
+const OpDef mul =
+    define<"mul", 2, [](double a, double b) { return a * b; }>(on_cpu<block::mul>, mul_grad);
+const OpDef div =
+    define<"div", 2, [](double a, double b) { return a / b; }>(on_cpu<block::div>, div_grad);
+const OpDef maximum = define<"maximum", 2, maximum_of>(on_cpu<block::maximum>, maximum_grad);
+const OpDef minimum = define<"minimum", 2, minimum_of>(on_cpu<block::minimum>, minimum_grad);
+const OpDef pow = define<"pow", 2, [](double a, double b) { return std::pow(a, b); }>(
+    on_cpu<block::pow>, pow_grad);
 
 const OpDef neg = define<"neg", 1, [](double x) { return -x; }>(
-    block::neg, [](GradContext& c) { give(c, 0, -c.dy()); });
+    on_cpu<block::neg>, [](GradContext& c) { give(c, 0, -c.dy()); });
 const OpDef abs = define<"abs", 1, [](double x) { return std::abs(x); }>(
-    block::abs, [](GradContext& c) { give(c, 0, c.dy() * omni::sign(c.x(0))); });
-const OpDef sign = define<"sign", 1, sign_of>(block::sign, no_gradient);
+    on_cpu<block::abs>, [](GradContext& c) { give(c, 0, c.dy() * omni::sign(c.x(0))); });
+const OpDef sign = define<"sign", 1, sign_of>(on_cpu<block::sign>, no_gradient);
 const OpDef exp = define<"exp", 1, [](double x) { return std::exp(x); }>(
-    block::exp, [](GradContext& c) { give(c, 0, c.dy() * c.y()); });
+    on_cpu<block::exp>, [](GradContext& c) { give(c, 0, c.dy() * c.y()); });
 const OpDef log = define<"log", 1, [](double x) { return std::log(x); }>(
-    block::log, [](GradContext& c) { give(c, 0, c.dy() / c.x(0)); });
+    on_cpu<block::log>, [](GradContext& c) { give(c, 0, c.dy() / c.x(0)); });
 const OpDef log1p = define<"log1p", 1, [](double x) { return std::log1p(x); }>(
-    block::log1p, [](GradContext& c) { give(c, 0, c.dy() / (c.x(0) + 1)); });
+    on_cpu<block::log1p>, [](GradContext& c) { give(c, 0, c.dy() / (c.x(0) + 1)); });
 const OpDef sqrt = define<"sqrt", 1, [](double x) { return std::sqrt(x); }>(
-    block::sqrt, [](GradContext& c) { give(c, 0, c.dy() * 0.5 / c.y()); });
+    on_cpu<block::sqrt>, [](GradContext& c) { give(c, 0, c.dy() * 0.5 / c.y()); });
 const OpDef rsqrt = define<"rsqrt", 1, [](double x) { return 1 / std::sqrt(x); }>(
-    block::rsqrt, [](GradContext& c) { give(c, 0, c.dy() * -0.5 * c.y() * omni::square(c.y())); });
+    on_cpu<block::rsqrt>,
+    [](GradContext& c) { give(c, 0, c.dy() * -0.5 * c.y() * omni::square(c.y())); });
 const OpDef reciprocal = define<"reciprocal", 1, [](double x) { return 1 / x; }>(
-    block::reciprocal, [](GradContext& c) { give(c, 0, -(c.dy() * omni::square(c.y()))); });
+    on_cpu<block::reciprocal>, [](GradContext& c) { give(c, 0, -(c.dy() * omni::square(c.y()))); });
 const OpDef square = define<"square", 1, [](double x) { return x * x; }>(
-    block::square, [](GradContext& c) { give(c, 0, c.dy() * (c.x(0) * 2)); });
+    on_cpu<block::square>, [](GradContext& c) { give(c, 0, c.dy() * (c.x(0) * 2)); });
 const OpDef tanh = define<"tanh", 1, [](double x) { return std::tanh(x); }>(
-    block::tanh, [](GradContext& c) { give(c, 0, c.dy() * (1 - omni::square(c.y()))); });
+    on_cpu<block::tanh>, [](GradContext& c) { give(c, 0, c.dy() * (1 - omni::square(c.y()))); });
 const OpDef sigmoid = define<"sigmoid", 1, sigmoid_of>(
-    block::sigmoid, [](GradContext& c) { give(c, 0, c.dy() * (c.y() * (1 - c.y()))); });
-const OpDef erf = define<"erf", 1, erf_of>(block::erf, [](GradContext& c) {
+    on_cpu<block::sigmoid>, [](GradContext& c) { give(c, 0, c.dy() * (c.y() * (1 - c.y()))); });
+const OpDef erf = define<"erf", 1, erf_of>(on_cpu<block::erf>, [](GradContext& c) {
   give(c, 0, c.dy() * (omni::exp(-omni::square(c.x(0))) * (2 * kInvSqrtPi)));
 });
 const OpDef sin = define<"sin", 1, [](double x) { return std::sin(x); }>(
-    block::sin, [](GradContext& c) { give(c, 0, c.dy() * omni::cos(c.x(0))); });
+    on_cpu<block::sin>, [](GradContext& c) { give(c, 0, c.dy() * omni::cos(c.x(0))); });
 const OpDef cos = define<"cos", 1, [](double x) { return std::cos(x); }>(
-    block::cos, [](GradContext& c) { give(c, 0, -(c.dy() * omni::sin(c.x(0)))); });
+    on_cpu<block::cos>, [](GradContext& c) { give(c, 0, -(c.dy() * omni::sin(c.x(0)))); });
 const OpDef softplus = define<"softplus", 1, softplus_of>(
-    block::softplus, [](GradContext& c) { give(c, 0, c.dy() * omni::sigmoid(c.x(0))); });
+    on_cpu<block::softplus>, [](GradContext& c) { give(c, 0, c.dy() * omni::sigmoid(c.x(0))); });
 const OpDef relu = define<"relu", 1, [](double x) { return x < 0 ? 0.0 : x; }>(
-    block::relu, [](GradContext& c) { give(c, 0, omni::where_positive(c.y(), c.dy())); });
-const OpDef gelu = define<"gelu", 1, gelu_of>(block::gelu, gelu_grad);
-const OpDef gelu_tanh = define<"gelu_tanh", 1, gelu_tanh_of>(block::gelu_tanh, gelu_tanh_grad);
-const OpDef silu =
-    define<"silu", 1, [](double x) { return x / (1 + std::exp(-x)); }>(block::silu, silu_grad);
+    on_cpu<block::relu>, [](GradContext& c) { give(c, 0, omni::where_positive(c.y(), c.dy())); });
+const OpDef gelu = define<"gelu", 1, gelu_of>(on_cpu<block::gelu>, gelu_grad);
+const OpDef gelu_tanh =
+    define<"gelu_tanh", 1, gelu_tanh_of>(on_cpu<block::gelu_tanh>, gelu_tanh_grad);
+const OpDef silu = define<"silu", 1, [](double x) { return x / (1 + std::exp(-x)); }>(
+    on_cpu<block::silu>, silu_grad);
 
 const OpDef equal = define<"equal", 2, [](double a, double b) { return a == b ? 1.0 : 0; }>(
-    block::equal, no_gradient);
+    on_cpu<block::equal>, no_gradient);
 const OpDef not_equal = define<"not_equal", 2, [](double a, double b) { return a != b ? 1.0 : 0; }>(
-    block::not_equal, no_gradient);
-const OpDef less =
-    define<"less", 2, [](double a, double b) { return a < b ? 1.0 : 0; }>(block::less, no_gradient);
+    on_cpu<block::not_equal>, no_gradient);
+const OpDef less = define<"less", 2, [](double a, double b) { return a < b ? 1.0 : 0; }>(
+    on_cpu<block::less>, no_gradient);
 const OpDef less_equal =
-    define<"less_equal", 2, [](double a, double b) { return a <= b ? 1.0 : 0; }>(block::less_equal,
-                                                                                 no_gradient);
-const OpDef greater = define<"greater", 2, greater_of>(block::greater, no_gradient);
+    define<"less_equal", 2, [](double a, double b) { return a <= b ? 1.0 : 0; }>(
+        on_cpu<block::less_equal>, no_gradient);
+const OpDef greater = define<"greater", 2, greater_of>(on_cpu<block::greater>, no_gradient);
 const OpDef greater_equal =
     define<"greater_equal", 2, [](double a, double b) { return a >= b ? 1.0 : 0; }>(
-        block::greater_equal, no_gradient);
+        on_cpu<block::greater_equal>, no_gradient);
 
 const OpDef where =
     define<"where", 3, [](double condition, double a, double b) { return condition != 0 ? a : b; }>(
-        block::where, where_grad);
-const OpDef where_positive =
-    define<"where_positive", 2, where_positive_of>(cpu::where_positive_block, where_positive_grad);
+        on_cpu<block::where>, where_grad);
+const OpDef where_positive = define<"where_positive", 2, where_positive_of>(
+    on_cpu<cpu::where_positive_block>, where_positive_grad);
 
 const OpDef to_f32 =
-    define<"to_f32", 1, kSame>(cpu::copy_block, [](GradContext& c) { give(c, 0, c.dy()); });
+    define<"to_f32", 1, kSame>(on_cpu<cpu::copy_block>, [](GradContext& c) { give(c, 0, c.dy()); });
 const OpDef to_i32 =
-    with_type(define<"to_i32", 1, to_i32_of>(block::to_i32, no_gradient), to_i32_type);
-const OpDef broadcast_to = with_type(
-    define<"broadcast_to", 1, kSame>(cpu::copy_block, [](GradContext& c) { give(c, 0, c.dy()); }),
-    broadcast_to_type);
+    with_type(define<"to_i32", 1, to_i32_of>(on_cpu<block::to_i32>, no_gradient), to_i32_type);
+const OpDef broadcast_to =
+    with_type(define<"broadcast_to", 1, kSame>(on_cpu<cpu::copy_block>,
+                                               [](GradContext& c) { give(c, 0, c.dy()); }),
+              broadcast_to_type);
 
 const OpDef round_to_bf16 =
-    define<"round_to_bf16", 1, nearest_bf16>(cpu::round_bf16_block, no_gradient);
+    define<"round_to_bf16", 1, nearest_bf16>(on_cpu<cpu::round_bf16_block>, no_gradient);
 
 const OpDef ema =
     define<"ema", 3, [](double old, double x, double beta) { return beta * old + (1 - beta) * x; },
-           2>(block::ema, ema_grad);
+           2>(on_cpu<block::ema>, ema_grad);
 const OpDef ema_square =
     define<"ema_square", 3,
            [](double old, double x, double beta) { return beta * old + (1 - beta) * x * x; }, 2>(
-        block::ema_square, ema_square_grad);
-const OpDef adam_step = define<"adam_step", 7, adam_step_of, 3>(block::adam_step, adam_step_grad);
+        on_cpu<block::ema_square>, ema_square_grad);
+const OpDef adam_step =
+    define<"adam_step", 7, adam_step_of, 3>(on_cpu<block::adam_step>, adam_step_grad);
 
 }  // namespace ops
 }  // namespace omni

@@ -40,7 +40,7 @@ const OpDef iota = {.name = "iota",
                     .arity = 0,
                     .type = iota_type,
                     .reference = iota_reference,
-                    .cpu = plan_iota};
+                    .cpu = &cpu::planned_by<plan_iota>};
 }  // namespace ops
 
 Value iota(Graph& g, const Shape& shape, int64_t axis) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "cpu/op_plan.h"
 #include "ops/gradients.h"
 
 namespace omni {
@@ -177,7 +178,7 @@ const OpDef matmul = {.name = "matmul",
                       .type = matmul_type,
                       .grad = matmul_grad,
                       .reference = matmul_reference,
-                      .cpu = plan_matmul,
+                      .cpu = &cpu::planned_by<plan_matmul>,
                       .takes_bf16 = true,
                       .wants_bf16 = true,
                       .flops = matmul_flops};
@@ -186,7 +187,7 @@ const OpDef contract_rows = {.name = "contract_rows",
                              .type = contract_type,
                              .grad = contract_grad,
                              .reference = contract_reference,
-                             .cpu = plan_contract_rows,
+                             .cpu = &cpu::planned_by<plan_contract_rows>,
                              .takes_bf16 = true,
                              .wants_bf16 = true,
                              .flops = contract_flops};

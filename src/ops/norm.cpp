@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "cpu/op_plan.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/reduce.h"
@@ -70,7 +71,7 @@ const OpDef layer_norm = {.name = "layer_norm",
                           .type = layer_norm_type,
                           .grad = layer_norm_grad,
                           .reference = layer_norm_reference,
-                          .cpu = plan_layer_norm};
+                          .cpu = &cpu::planned_by<plan_layer_norm>};
 }  // namespace ops
 
 Value layer_norm(Value x, Value gamma, Value beta, double eps) {

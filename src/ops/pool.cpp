@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "cpu/op_plan.h"
 #include "ops/pool_windows.h"
 
 namespace omni {
@@ -177,35 +178,35 @@ const OpDef max_pool2d = {.name = "max_pool2d",
                           .type = max_pool_type,
                           .grad = max_pool_grad,
                           .reference = max_pool_reference,
-                          .cpu = plan_pool,
+                          .cpu = &cpu::planned_by<plan_pool>,
                           .takes_bf16 = true};
 const OpDef max_pool2d_gradient = {.name = "max_pool2d_gradient",
                                    .arity = 2,
                                    .type = max_pool_gradient_type,
                                    .grad = max_pool_gradient_grad,
                                    .reference = max_pool_gradient_reference,
-                                   .cpu = plan_pool,
+                                   .cpu = &cpu::planned_by<plan_pool>,
                                    .takes_bf16 = true};
 const OpDef max_pool2d_pick = {.name = "max_pool2d_pick",
                                .arity = 2,
                                .type = max_pool_pick_type,
                                .grad = max_pool_pick_grad,
                                .reference = max_pool_pick_reference,
-                               .cpu = plan_pool,
+                               .cpu = &cpu::planned_by<plan_pool>,
                                .takes_bf16 = true};
 const OpDef avg_pool2d = {.name = "avg_pool2d",
                           .arity = 1,
                           .type = avg_pool_type,
                           .grad = avg_pool_grad,
                           .reference = avg_pool_reference,
-                          .cpu = plan_pool,
+                          .cpu = &cpu::planned_by<plan_pool>,
                           .takes_bf16 = true};
 const OpDef avg_pool2d_gradient = {.name = "avg_pool2d_gradient",
                                    .arity = 1,
                                    .type = avg_pool_gradient_type,
                                    .grad = avg_pool_gradient_grad,
                                    .reference = avg_pool_gradient_reference,
-                                   .cpu = plan_pool,
+                                   .cpu = &cpu::planned_by<plan_pool>,
                                    .takes_bf16 = true};
 }  // namespace ops
 

@@ -63,13 +63,13 @@ const OpDef random_uniform = {.name = "random_uniform",
                               .type = random_type,
                               .grad = no_grad,
                               .reference = uniform_reference,
-                              .cpu = cpu::plan_random_uniform};
+                              .cpu = &cpu::planned_by<cpu::plan_random_uniform>};
 const OpDef random_normal = {.name = "random_normal",
                              .arity = 3,
                              .type = random_type,
                              .grad = no_grad,
                              .reference = normal_reference,
-                             .cpu = cpu::plan_random_normal};
+                             .cpu = &cpu::planned_by<cpu::plan_random_normal>};
 }  // namespace ops
 
 Value random_uniform(Value key, Value step, Value index, const std::string& purpose,

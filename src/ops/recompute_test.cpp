@@ -153,7 +153,7 @@ TEST(Recompute, TheSecondCopyIsNotMergedWithTheFirst) {
     Chain c(sections, 3);
     c.g.result("d", gradients(c.loss, c.weights)[0]);
     Graph simple;
-    simplify(c.g, simple, {});
+    simplify(c.g, simple, cpu::limits().fold, {});
     int n = 0;
     for (int id = 0; id < simple.size(); ++id) n += simple.node(id).op == &op;
     return n;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "cpu/op_plan.h"
 #include "ops/elementwise.h"
 #include "ops/shape_ops.h"
 
@@ -162,25 +163,25 @@ const OpDef reduce_sum = {.name = "reduce_sum",
                           .type = sum_type,
                           .grad = sum_grad,
                           .reference = sum_reference,
-                          .cpu = plan_reduce_sum,
+                          .cpu = &cpu::planned_by<plan_reduce_sum>,
                           .takes_bf16 = true};
 const OpDef reduce_max = {.name = "reduce_max",
                           .arity = 1,
                           .type = max_type,
                           .grad = extreme_grad,
                           .reference = extreme_reference<true>,
-                          .cpu = plan_reduce_max};
+                          .cpu = &cpu::planned_by<plan_reduce_max>};
 const OpDef reduce_min = {.name = "reduce_min",
                           .arity = 1,
                           .type = min_type,
                           .grad = extreme_grad,
                           .reference = extreme_reference<false>,
-                          .cpu = plan_reduce_min};
+                          .cpu = &cpu::planned_by<plan_reduce_min>};
 const OpDef arg_max = {.name = "arg_max",
                        .arity = 1,
                        .type = arg_max_type,
                        .reference = arg_max_reference,
-                       .cpu = plan_arg_max};
+                       .cpu = &cpu::planned_by<plan_arg_max>};
 }  // namespace ops
 
 Value reduce_sum(Value v, std::vector<int64_t> axes, bool keep) {

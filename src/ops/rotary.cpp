@@ -149,7 +149,7 @@ const OpDef rotary = {.name = "rotary",
                       .type = rotary_type,
                       .grad = rotary_grad,
                       .reference = rotary_reference,
-                      .cpu = plan_rotary};
+                      .cpu = &cpu::planned_by<plan_rotary>};
 }  // namespace ops
 
 Value rotary(Value x, const RotaryOptions& o, std::optional<Value> later) {

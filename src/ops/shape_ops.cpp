@@ -220,25 +220,25 @@ const OpDef transpose = {.name = "transpose",
                          .type = transpose_type,
                          .grad = transpose_grad,
                          .reference = transpose_reference,
-                         .cpu = cpu::plan_transpose};
+                         .cpu = &cpu::planned_by<cpu::plan_transpose>};
 const OpDef slice = {.name = "slice",
                      .arity = 1,
                      .type = slice_type,
                      .grad = slice_grad,
                      .reference = slice_reference,
-                     .cpu = cpu::plan_slice};
+                     .cpu = &cpu::planned_by<cpu::plan_slice>};
 const OpDef concat = {.name = "concat",
                       .arity = kAnyArity,
                       .type = concat_type,
                       .grad = concat_grad,
                       .reference = concat_reference,
-                      .cpu = cpu::plan_concat};
+                      .cpu = &cpu::planned_by<cpu::plan_concat>};
 const OpDef pad = {.name = "pad",
                    .arity = 1,
                    .type = pad_type,
                    .grad = pad_grad,
                    .reference = pad_reference,
-                   .cpu = cpu::plan_pad};
+                   .cpu = &cpu::planned_by<cpu::plan_pad>};
 }  // namespace ops
 
 Value reshape(Value v, Shape shape) {

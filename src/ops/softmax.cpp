@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 
+#include "cpu/op_plan.h"
 #include "ops/elementwise.h"
 #include "ops/gather.h"
 #include "ops/reduce.h"
@@ -182,31 +183,31 @@ const OpDef softmax = {.name = kSoftmax,
                        .type = same_type<kSoftmax>,
                        .grad = softmax_grad,
                        .reference = softmax_reference<false>,
-                       .cpu = plan_softmax};
+                       .cpu = &cpu::planned_by<plan_softmax>};
 const OpDef log_softmax = {.name = kLogSoftmax,
                            .arity = 1,
                            .type = same_type<kLogSoftmax>,
                            .grad = log_softmax_grad,
                            .reference = softmax_reference<true>,
-                           .cpu = plan_log_softmax};
+                           .cpu = &cpu::planned_by<plan_log_softmax>};
 const OpDef softmax_cross_entropy = {.name = "softmax_cross_entropy",
                                      .arity = 2,
                                      .type = cross_entropy_type,
                                      .grad = cross_entropy_grad,
                                      .reference = cross_entropy_reference,
-                                     .cpu = plan_cross_entropy};
+                                     .cpu = &cpu::planned_by<plan_cross_entropy>};
 const OpDef softmax_cross_entropy_grad = {.name = "softmax_cross_entropy_grad",
                                           .arity = 3,
                                           .type = cross_entropy_grad_type,
                                           .grad = cross_entropy_grad_grad,
                                           .reference = cross_entropy_grad_reference,
-                                          .cpu = plan_cross_entropy_grad};
+                                          .cpu = &cpu::planned_by<plan_cross_entropy_grad>};
 const OpDef kl_divergence = {.name = "kl_divergence",
                              .arity = 2,
                              .type = kl_type,
                              .grad = kl_grad,
                              .reference = kl_reference,
-                             .cpu = plan_kl_divergence};
+                             .cpu = &cpu::planned_by<plan_kl_divergence>};
 }  // namespace ops
 
 Value softmax(Value v, int64_t axis) { return along(ops::softmax, v, axis); }
