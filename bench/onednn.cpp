@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "base/float_mode.h"
-#include "engine/cpu_limits.h"
+#include "executors/cpu/limits.h"
 
 namespace omni::bench {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/memory.h"
-#include "engine/program.h"
+#include "engine/precision.h"
 
 namespace omni::bench {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "bench/figures.h"
-#include "engine/program.h"
+#include "engine/precision.h"
 
 namespace omni::bench {
 

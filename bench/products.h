@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 #include "bench/measure.h"
-#include "engine/program.h"
+#include "executors/cpu/program.h"
 
 namespace omni::bench {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/program.h"
+#include "executors/cpu/program.h"
 #include "lab/step.h"
 #include "nn/ensemble.h"
 

@@ -20,8 +20,8 @@ if(GIT AND EXISTS ${SOURCE_DIR}/.git)
 endif()
 # Of all that a model's bits can depend on, but for the experiment itself.
 set(sums "")
-foreach(folder base graph cpu ops engine nn data text lab)
-  file(GLOB sources RELATIVE ${SOURCE_DIR} ${SOURCE_DIR}/src/${folder}/*.h
+foreach(folder base graph cpu ops engine executors nn data text lab)
+  file(GLOB_RECURSE sources RELATIVE ${SOURCE_DIR} ${SOURCE_DIR}/src/${folder}/*.h
     ${SOURCE_DIR}/src/${folder}/*.cpp)
   list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
   list(SORT sources)

@@ -1,4 +1,5 @@
-# One test program per folder (few links, few files to start), one ctest entry per test case.
+# One test program per folder of src/, whatever folders are in it, and per other folder with tests
+# (few links, few files to start), one ctest entry per test case.
 # `x_long_test.cpp` goes to a program of its own whose cases carry the label "long", and is there
 # with OMNI_LONG_TESTS only.
 find_package(GTest REQUIRED)
@@ -44,12 +45,13 @@ target_compile_definitions(omni_faults PUBLIC
 add_dependencies(omni_faults omniscale omni_failing_files)
 
 # Folders whose tests run again with every optional pass switched off.
-set(passes_folders ops engine nn)
+set(passes_folders ops engine executors nn)
 # Folders whose tests run again, as one, on every lower instruction set of the vector loops.
 set(vector_folders cpu ops)
 # By folder: the lower instruction sets of oneDNN on which its tests run again, as one.
 set(onednn_sets_ops SSE41 AVX2 AVX512_CORE)
 set(onednn_sets_engine AVX2 AVX512_CORE)
+set(onednn_sets_executors AVX2 AVX512_CORE)
 set(onednn_sets_nn AVX2)
 
 # Of tests' own sources, which run for moments: a fifth less to compile.
@@ -98,8 +100,13 @@ endfunction()
 file(GLOB whole_tests CONFIGURE_DEPENDS tests/*_test.cpp)
 set(folders)
 foreach(source IN LISTS OMNI_TEST_SOURCES whole_tests fault_tests OMNI_EXPERIMENT_TESTS)
-  cmake_path(GET source PARENT_PATH folder)
-  cmake_path(GET folder FILENAME folder)
+  cmake_path(RELATIVE_PATH source BASE_DIRECTORY ${PROJECT_SOURCE_DIR}/src OUTPUT_VARIABLE folder)
+  if(folder MATCHES "^([^./]+)/")
+    set(folder ${CMAKE_MATCH_1})
+  else()
+    cmake_path(GET source PARENT_PATH folder)
+    cmake_path(GET folder FILENAME folder)
+  endif()
   if(source MATCHES "_long_test\\.cpp$")
     list(APPEND long_${folder} ${source})
   else()

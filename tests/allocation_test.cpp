@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <new>
 
-#include "engine/program.h"
+#include "executors/cpu/program.h"
 #include "ops/elementwise.h"
 #include "ops/leaf.h"
 #include "ops/reduce.h"

@@ -8,7 +8,7 @@
 #include "base/machine.h"
 #include "cli/known_hashes.h"
 #include "determinism_matrix.h"
-#include "engine/cpu_limits.h"
+#include "executors/cpu/limits.h"
 
 namespace omni::testing {
 namespace {

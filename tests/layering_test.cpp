@@ -26,16 +26,18 @@ const std::map<std::string, Names>& may_include() {
       {"graph", {"base"}},
       {"cpu", {"base", "graph"}},
       {"ops", {"base", "graph", "cpu"}},
-      {"engine", {"base", "graph", "cpu", "ops"}},
-      {"nn", {"base", "graph", "cpu", "ops", "engine"}},
+      {"engine", {"base", "graph", "ops"}},  // not cpu: it plans for any device
+      {"executors", {"base", "graph", "cpu", "ops", "engine"}},
+      {"nn", {"base", "graph", "ops", "engine", "executors"}},
       {"data", {"base"}},
       {"text", {"base"}},
       {"store", {"base"}},
       {"report", {"base", "store"}},  // not lab: a report never needs a run
-      {"lab", {"base", "graph", "ops", "engine", "nn", "data", "text", "store"}},
+      {"lab", {"base", "graph", "ops", "engine", "executors", "nn", "data", "text", "store"}},
       {"experiments", {"base", "graph", "ops", "engine", "nn", "data", "text", "store", "lab"}},
-      {"cli", {"base", "graph", "cpu", "ops", "engine", "nn", "data", "text", "store", "report",
-               "lab", "experiments"}},
+      {"cli",
+       {"base", "graph", "cpu", "ops", "engine", "executors", "nn", "data", "text", "store",
+        "report", "lab", "experiments"}},
   };
   return table;
 }
@@ -171,6 +173,8 @@ TEST(Layering, NoticesAWrongDirection) {
   EXPECT_EQ(violations("base", "#include \"base/error.h\"\n#include <vector>\n").size(), 0U);
   EXPECT_EQ(violations("base", "#include \"graph/graph.h\"\n").size(), 1U);
   EXPECT_EQ(violations("report", "#include \"lab/lab.h\"\n").size(), 1U);
+  EXPECT_EQ(violations("engine", "#include \"cpu/planner.h\"\n").size(), 1U);
+  EXPECT_EQ(violations("engine", "#include \"executors/cpu/limits.h\"\n").size(), 1U);
   EXPECT_EQ(violations("ops", "#include \"../graph/graph.h\"\n").size(), 1U);
   EXPECT_EQ(violations("attic", "").size(), 1U);
 }

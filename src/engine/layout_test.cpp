@@ -6,8 +6,8 @@
 #include <limits>
 
 #include "engine/passes.h"
-#include "engine/program.h"
 #include "engine/testing.h"
+#include "executors/cpu/program.h"
 #include "ops/elementwise.h"
 #include "ops/gather.h"
 #include "ops/matmul.h"

@@ -7,8 +7,8 @@
 #include <limits>
 #include <optional>
 
-#include "engine/program.h"
 #include "engine/testing.h"
+#include "executors/cpu/program.h"
 #include "graph/inspect.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"

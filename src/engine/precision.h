@@ -9,6 +9,8 @@
 
 namespace omni {
 
+enum class Precision { f32, bf16 };
+
 // Rounds to bf16 what matmul-like ops read. Values are stored with 16 bits where `storage` is bf16;
 // where it is f32 they stay f32 words, and products of them are those of f32. An f32 input that
 // matmul-like ops read directly is replaced by its shadow, an input of its own called

@@ -6,8 +6,8 @@
 #include <numeric>
 
 #include "base/random.h"
-#include "engine/program.h"
 #include "engine/testing.h"
+#include "executors/cpu/program.h"
 #include "ops/elementwise.h"
 #include "ops/gather.h"
 #include "ops/leaf.h"

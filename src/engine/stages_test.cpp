@@ -7,9 +7,9 @@
 
 #include "base/random.h"
 #include "engine/passes.h"
-#include "engine/program.h"
 #include "engine/slicing.h"
 #include "engine/testing.h"
+#include "executors/cpu/program.h"
 #include "graph/interpreter.h"
 #include "ops/elementwise.h"
 #include "ops/gather.h"

@@ -12,7 +12,7 @@
 #include "cpu/onednn.h"
 #include "engine/passes.h"
 #include "engine/precision.h"
-#include "engine/program.h"
+#include "executors/cpu/program.h"
 #include "graph/inspect.h"
 #include "graph/interpreter.h"
 #include "ops/leaf.h"

@@ -6,7 +6,7 @@
 #include <map>
 
 #include "base/error.h"
-#include "engine/program.h"
+#include "executors/cpu/program.h"
 #include "lab/predictions.h"
 #include "ops/leaf.h"
 #include "text/unicode.h"

@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "engine/program.h"
+#include "executors/cpu/program.h"
 #include "lab/predictions.h"
 #include "lab/test_support.h"
 #include "lab/text_cache.h"

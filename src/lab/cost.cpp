@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "base/machine.h"
-#include "engine/program.h"
+#include "engine/flops.h"
 #include "graph/inspect.h"
 
 namespace omni {

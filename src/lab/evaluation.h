@@ -4,7 +4,7 @@
 #include <map>
 #include <string>
 
-#include "engine/program.h"
+#include "executors/cpu/program.h"
 #include "lab/trial.h"
 
 namespace omni {

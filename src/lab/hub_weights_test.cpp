@@ -13,7 +13,7 @@
 
 #include "base/error.h"
 #include "base/test_folder.h"
-#include "engine/program.h"
+#include "executors/cpu/program.h"
 #include "ops/leaf.h"
 #include "store/files.h"
 #include "store/safetensors.h"

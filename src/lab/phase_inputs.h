@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/random.h"
-#include "engine/program.h"
+#include "executors/cpu/program.h"
 #include "lab/step.h"
 
 namespace omni {

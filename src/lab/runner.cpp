@@ -11,8 +11,8 @@
 
 #include "base/build_info.h"
 #include "base/machine.h"
-#include "engine/kernels.h"
 #include "engine/passes.h"
+#include "executors/cpu/kernels.h"
 #include "lab/declarations.h"
 #include "lab/jobs.h"
 #include "lab/judging.h"

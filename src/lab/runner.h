@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "data/catalogue.h"
-#include "engine/program.h"
+#include "engine/precision.h"
 #include "lab/cost.h"
 #include "lab/experiment.h"
 #include "store/run_folder.h"

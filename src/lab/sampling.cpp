@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "engine/program.h"
+#include "executors/cpu/program.h"
 #include "ops/leaf.h"
 #include "ops/shape_ops.h"
 

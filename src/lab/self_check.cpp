@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "engine/cpu_limits.h"
+#include "executors/cpu/limits.h"
 #include "lab/worker.h"
 #include "nn/layers.h"
 #include "nn/losses.h"

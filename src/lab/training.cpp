@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "engine/cpu_limits.h"
+#include "executors/cpu/limits.h"
 #include "graph/inspect.h"
 #include "lab/phase_inputs.h"
 #include "lab/soundness.h"

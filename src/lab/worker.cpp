@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/flops.h"
 #include "graph/inspect.h"
 #include "lab/arrays.h"
 #include "store/files.h"

@@ -14,7 +14,7 @@
 
 #include "base/hash.h"
 #include "base/inputs.h"
-#include "engine/program.h"
+#include "executors/cpu/program.h"
 #include "lab/checkpoint.h"
 #include "lab/cost.h"
 #include "lab/trial.h"

@@ -10,7 +10,7 @@
 
 #include "base/huge_pages.h"
 #include "base/nearest.h"
-#include "engine/program.h"
+#include "executors/cpu/program.h"
 
 namespace omni {
 namespace {

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "engine/program.h"
+#include "executors/cpu/program.h"
 #include "ops/leaf.h"
 #include "ops/reduce.h"
 

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "engine/program.h"
+#include "executors/cpu/program.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/reduce.h"

@@ -7,7 +7,7 @@
 #include <set>
 
 #include "base/error.h"
-#include "engine/program.h"
+#include "executors/cpu/program.h"
 #include "ops/leaf.h"
 
 namespace omni {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/program.h"
+#include "executors/cpu/program.h"
 #include "nn/ensemble.h"
 #include "nn/optimizers.h"
 

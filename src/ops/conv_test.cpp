@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/program.h"
+#include "executors/cpu/program.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/reduce.h"

@@ -9,8 +9,8 @@
 #include <limits>
 
 #include "base/memory.h"
-#include "engine/program.h"
 #include "engine/testing.h"
+#include "executors/cpu/program.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/reduce.h"

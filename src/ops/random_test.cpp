@@ -8,7 +8,7 @@
 #include <numeric>
 
 #include "base/random.h"
-#include "engine/program.h"
+#include "executors/cpu/program.h"
 #include "ops/testing.h"
 
 namespace omni {

@@ -7,8 +7,8 @@
 #include <set>
 
 #include "engine/passes.h"
-#include "engine/program.h"
 #include "engine/testing.h"
+#include "executors/cpu/program.h"
 #include "graph/inspect.h"
 #include "graph/interpreter.h"
 #include "ops/elementwise.h"

@@ -9,7 +9,7 @@
 #include <limits>
 
 #include "base/random.h"
-#include "engine/program.h"
+#include "executors/cpu/program.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/testing.h"

@@ -1,4 +1,4 @@
-#include "engine/program.h"
+#include "executors/cpu/program.h"
 
 #include <gtest/gtest.h>
 
@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "cpu/onednn.h"
+#include "engine/flops.h"
 #include "engine/passes.h"
 #include "engine/precision.h"
 #include "engine/testing.h"

@@ -1,4 +1,4 @@
-#include "engine/program.h"
+#include "executors/cpu/program.h"
 
 #include <omp.h>
 
@@ -8,29 +8,16 @@
 
 #include "base/float_mode.h"
 #include "base/team.h"
+#include "engine/flops.h"
 #include "engine/passes.h"
-#include "engine/plan.h"
-#include "engine/plan_failure.h"
 #include "engine/precision.h"
 #include "engine/slicing.h"
+#include "executors/cpu/plan.h"
+#include "executors/cpu/plan_failure.h"
 #include "graph/inspect.h"
 #include "ops/leaf.h"
 
 namespace omni {
-
-double matmul_flops(const Graph& g) {
-  Graph needed;
-  simplify(g, needed, nullptr, {});  // a count of products needs no numbers
-  double flops = 0;
-  for (int id = 0; id < needed.size(); ++id) {
-    const Node& n = needed.node(id);
-    if (!n.op->flops) continue;
-    std::vector<Type> in;
-    for (const int i : n.in) in.push_back(needed.node(i).type);
-    flops += n.op->flops(in, n.type);
-  }
-  return flops;
-}
 
 // A program runs stages one after another, each a body on every slice of rows, then a tail. A
 // program whose batch is not cut is one tail.

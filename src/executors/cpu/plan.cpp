@@ -1,4 +1,4 @@
-#include "engine/plan.h"
+#include "executors/cpu/plan.h"
 
 #include <chrono>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "engine/cpu_limits.h"
+#include "executors/cpu/limits.h"
 
 #include <vector>
 

@@ -1,4 +1,4 @@
-#include "engine/kernels.h"
+#include "executors/cpu/kernels.h"
 
 #include "cpu/onednn.h"
 

@@ -19,7 +19,7 @@ class Plan {
   // `off` names passes that are switched off. Expects separate_outputs() to have run on the graph.
   Plan(std::unique_ptr<Graph> graph, const DeviceLimits& limits, const std::set<std::string>& off);
 
-  const std::map<std::string, int>& inputs() const { return inputs_; }    // name -> node
+  const std::map<std::string, int>& inputs() const { return inputs_; }  // name -> node
   const std::map<std::string, int>& results() const { return results_; }
   const Type& type(int id) const { return graph_->node(id).type; }
   std::span<const cpu::Step> steps() const { return planner_.steps(); }

@@ -1,4 +1,4 @@
-#include "engine/plan_failure.h"
+#include "executors/cpu/plan_failure.h"
 
 #include <new>
 

@@ -7,12 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "engine/cpu_limits.h"
+#include "engine/precision.h"
+#include "executors/cpu/limits.h"
 #include "graph/graph.h"
 
 namespace omni {
-
-enum class Precision { f32, bf16 };
 
 struct ProgramOptions {
   Precision precision = Precision::f32;
@@ -20,9 +19,6 @@ struct ProgramOptions {
   int threads = 1;                   // of the team that runs this program; never changes its bits
   DeviceLimits limits = cpu::limits();
 };
-
-// Floating-point operations of one run's matmul-like ops, without what no output needs.
-double matmul_flops(const Graph& g);
 
 // One program runs one model at a time; a worker binds it to one model after another. Not for
 // concurrent use: every worker has its own.
