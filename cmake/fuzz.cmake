@@ -36,8 +36,11 @@ endif()
 
 # Called as `sh -c '... "$@"' COMPILER arguments`: the compiler's own name is $0 and left out.
 # Debian 12 has its version 16 beside an older one that is too old.
-set(clang sh -c
-  "exec ${OMNI_CCACHE} $(command -v clang++-16 || command -v clang++) \"$@\"")
+set(clang "$(command -v clang++-16 || command -v clang++) \"$@\"")
+if(OMNI_CCACHE)
+  string(PREPEND clang "${OMNI_CCACHE} ")
+endif()
+set(clang sh -c "exec ${clang}")
 set(fuzz_sanitizers address,undefined,float-cast-overflow)
 
 function(use_clang target sanitizers)
