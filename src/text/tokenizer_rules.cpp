@@ -109,11 +109,14 @@ BpeRules rules_of_folder(const TokenizerTexts& texts, const std::string& folder)
   refuse_additions(config, where);
   rules.added = added_by(config, where);
   const json older = object_of(texts, folder, kAddedTokens);  // which has no flags
-  for (const auto& [token, id] : older.items())
-    require(std::ranges::any_of(rules.added,
-                                [&](const AddedToken& t) { return t.text == token && id == t.id; }),
+  for (const auto& older_token : older.items()) {
+    const auto same = [&](const AddedToken& t) {
+      return t.text == older_token.key() && older_token.value() == t.id;
+    };
+    require(std::ranges::any_of(rules.added, same),
             "{}: \"{}\" is {}, but \"added_tokens_decoder\" in {} has no such token",
-            name_in(folder, kAddedTokens), token, id.dump(), where);
+            name_in(folder, kAddedTokens), older_token.key(), older_token.value().dump(), where);
+  }
   return rules;
 }
 
