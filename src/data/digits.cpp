@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <numbers>
 
 #include "base/error.h"
@@ -78,9 +79,20 @@ std::vector<Vec> flatten(const Stroke& stroke, Stream& random) {
   return chain;
 }
 
-using Canvas = std::array<float, kPixels>;
+// Ink of 0 to 1 by pixel. Rows have room behind the image, for vectors that reach past its end.
+constexpr int kCanvasRow = kSide + 4;
+using Canvas = std::array<float, kSide * kCanvasRow>;
 
-// Lays ink along one line; where strokes cross the darker one shows.
+// Four pixels of a row, as GCC and Clang know vectors.
+using Pixels = float __attribute__((vector_size(16)));
+
+Pixels sqrt(Pixels x) {
+  for (int i = 0; i < 4; ++i) x[i] = std::sqrt(x[i]);
+  return x;
+}
+
+// Lays ink along one line; where strokes cross the darker one shows. Four pixels at once, since
+// half of the time that it takes to make a data set goes here.
 void draw_line(Canvas& canvas, Vec from, Vec to, double radius) {
   constexpr double kEdge = 0.7;  // half the width of the soft rim, pixels
   const double reach = radius + kEdge;
@@ -92,19 +104,25 @@ void draw_line(Canvas& canvas, Vec from, Vec to, double radius) {
   };
   const auto dx = static_cast<float>(to.x - from.x), dy = static_cast<float>(to.y - from.y);
   const float scale = 1 / std::max(1e-6f, dx * dx + dy * dy);
-  const int first_x = low(from.x, to.x), last_x = high(from.x, to.x);
-  const int first_y = low(from.y, to.y), last_y = high(from.y, to.y);
-  for (int y = first_y; y <= last_y; ++y)
-    for (int x = first_x; x <= last_x; ++x) {
-      const float px = static_cast<float>(x - from.x), py = static_cast<float>(y - from.y);
-      const float along = std::clamp((px * dx + py * dy) * scale, 0.f, 1.f);
-      const float rx = px - along * dx, ry = py - along * dy;
-      const float distance = std::sqrt(rx * rx + ry * ry);
-      const float ink = std::clamp((static_cast<float>(reach) - distance) * float(0.5 / kEdge),
-                                   0.f, 1.f);
-      float& pixel = canvas[y * kSide + x];
-      pixel = std::max(pixel, ink);
+  const int last_x = high(from.x, to.x), last_y = high(from.y, to.y);
+  for (int x = low(from.x, to.x); x <= last_x; x += 4) {
+    Pixels px;
+    for (int i = 0; i < 4; ++i) px[i] = static_cast<float>(x + i - from.x);
+    for (int y = low(from.y, to.y); y <= last_y; ++y) {
+      const auto py = static_cast<float>(y - from.y);
+      Pixels along = (px * dx + py * dy) * scale;
+      along = along < 0.f ? Pixels{} : along;
+      along = along > 1.f ? Pixels{} + 1.f : along;
+      const Pixels rx = px - along * dx, ry = py - along * dy;
+      Pixels ink = (static_cast<float>(reach) - sqrt(rx * rx + ry * ry)) * float(0.5 / kEdge);
+      ink = ink > 1.f ? Pixels{} + 1.f : ink;
+      float* pixels = &canvas[y * kCanvasRow + x];
+      Pixels drawn;
+      std::memcpy(&drawn, pixels, sizeof(drawn));
+      drawn = ink > drawn ? ink : drawn;  // beyond the line's reach ink is 0 or less
+      std::memcpy(pixels, &drawn, sizeof(drawn));
     }
+  }
 }
 
 // Glyph units to pixels: scaled, slanted, rotated, bent, centred as a whole and shifted.
@@ -138,10 +156,11 @@ void expose(const Canvas& canvas, Stream& random, std::span<uint8_t> image) {
   const auto contrast = static_cast<float>(1 - 0.25 * random.uniform());
   for (int first = 0; first < kPixels; first += 2) {
     const uint32_t word = random.bits();  // two bytes for each of two pixels
+    const float* inks = &canvas[first / kSide * kCanvasRow + first % kSide];
     for (int i = 0; i < 2; ++i) {
       const uint32_t half = word >> (16 * i);
       const float triangular = (static_cast<float>((half & 255) + (half >> 8 & 255)) - 255) / 255;
-      const float ink = contrast * canvas[first + i] + noise * triangular;
+      const float ink = contrast * inks[i] + noise * triangular;
       image[first + i] = static_cast<uint8_t>(ink < kFloor ? 0 : 255 * std::min(1.f, ink) + 0.5f);
     }
   }
