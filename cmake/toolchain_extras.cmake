@@ -19,6 +19,8 @@ endif()
 # Headers of others that many sources read are parsed once a target: a quarter less to compile. Only
 # of others, so that an edit of ours compiles what reads it. With sanitizers each source reads its
 # own, and one that forgets to is found.
+#   omni_precompile_headers(TARGET PRIVATE HEADER...)      makes them
+#   omni_precompile_headers(TARGET REUSE_FROM OTHER)       takes those of a target with equal flags
 set(OMNI_SHARED_HEADERS <algorithm> <array> <atomic> <bit> <chrono> <cmath> <cstdint> <cstring>
   <filesystem> <functional> <limits> <map> <memory> <mutex> <numeric> <optional> <random> <set>
   <span> <sstream> <stdexcept> <string> <string_view> <thread> <tuple> <utility> <variant> <vector>
@@ -32,6 +34,7 @@ function(omni_precompile_headers target)
     target_compile_options(${target} PRIVATE -fpch-preprocess)  # for ccache
   endif()
 endfunction()
+
 if(OMNI_MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
