@@ -97,7 +97,9 @@ std::string sweep_text(const Resolved& resolved, const RunRequest& request) {
 
 std::vector<int64_t> seeds_of_models(const std::string& n, const std::string& where) {
   int64_t models = 0;
-  Option("models", &models, "", between(1, kMostModels)).set(n, where);
+  Option option("models", &models);
+  option.add(between(1, kMostModels));
+  option.set(n, where);
   std::vector<int64_t> seeds(static_cast<size_t>(models));
   std::iota(seeds.begin(), seeds.end(), 0);
   return seeds;

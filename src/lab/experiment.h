@@ -21,7 +21,14 @@ namespace omni {
 struct Preset {
   std::string name, what;
   std::vector<std::pair<std::string, std::string>> values;
-  int64_t seeds;
+  int64_t seeds = 0;
+  std::string options;  // as typed (lab/wanted.h): "train=2000 width=32"
+
+  Preset(std::string name, std::string what,
+         std::vector<std::pair<std::string, std::string>> values, int64_t seeds)
+      : name(std::move(name)), what(std::move(what)), values(std::move(values)), seeds(seeds) {}
+  Preset(std::string name, int64_t seeds, std::string options = "")
+      : name(std::move(name)), seeds(seeds), options(std::move(options)) {}
 };
 
 // One seed's metrics, for claims. Missing and diverged ones are NaN, which judging leaves out.
@@ -122,6 +129,8 @@ class SettingsOf final : public Settings {
   const Conduct& conduct() const override { return conduct_; }
   std::unique_ptr<Settings> clone() const override { return std::make_unique<SettingsOf>(*this); }
   void check() const override {
+    SettingsOf copy = *this;  // which options point into
+    copy.options().check();
     if constexpr (requires { s_.check(); }) s_.check();
   }
   std::string data() const override {

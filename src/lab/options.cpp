@@ -35,6 +35,13 @@ std::vector<std::string> split(std::string_view text, char at) {
   }
 }
 
+// What stands between blanks.
+std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> words = split(text, ' ');
+  std::erase(words, "");
+  return words;
+}
+
 bool parse_item(std::string_view part, std::vector<double>& out) {
   return parse_number(part, out.emplace_back());
 }
@@ -261,6 +268,38 @@ void OptionList::add(Option option) {
   options_.push_back(std::move(option));
 }
 
+size_t OptionList::choose(std::string_view names) {
+  choices_.push_back({words_of(names)});
+  return choices_.size() - 1;
+}
+
+OptionList::Chosen OptionList::only(std::string_view names) { return {*this, {choose(names)}}; }
+
+OptionList::Chosen OptionList::Chosen::only(std::string_view names) const {
+  std::vector<size_t> choices = choices_;
+  choices.push_back(list_.choose(names));
+  return {list_, std::move(choices)};
+}
+
+// What a narrower choice leaves out the wider ones never meet.
+bool OptionList::Chosen::takes(const std::string& name) {
+  for (auto it = choices_.rbegin(); it != choices_.rend(); ++it) {
+    Choice& choice = list_.choices_[*it];
+    choice.met.push_back(name);
+    if (std::ranges::find(choice.names, name) == choice.names.end()) return false;
+  }
+  return true;
+}
+
+void OptionList::check() const {
+  for (const Choice& choice : choices_)
+    for (const std::string& name : choice.names)
+      if (std::ranges::find(choice.met, name) == choice.met.end())
+        fail_user("only(\"{}\"): there is no option '{}' to choose{}", fmt::join(choice.names, " "),
+                  name, suggest(name, choice.met));
+  for (const std::function<void()>& holds : checks_) holds();
+}
+
 std::vector<std::string> OptionList::names() const {
   std::vector<std::string> names;
   for (const Option& o : options_) names.push_back(o.name());
@@ -300,7 +339,10 @@ std::vector<std::string> parts_of(std::string_view text, std::string_view option
 }
 
 Assignment parse_assignment(std::string_view argument) {
-  const std::string where = fmt::format("argument {}", argument);
+  return parse_assignment(argument, fmt::format("argument {}", argument));
+}
+
+Assignment parse_assignment(std::string_view argument, const std::string& where) {
   const size_t equals = argument.find('=');
   require(equals != std::string_view::npos && !trimmed(argument.substr(0, equals)).empty(),
           "{}: expected key=value, for instance lr=0.001", where);

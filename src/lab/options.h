@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -47,12 +49,9 @@ class Option {
  public:
   using Field = std::variant<int64_t*, double*, bool*, std::string*, std::vector<int64_t>*,
                              std::vector<double>*>;
-  Option(std::string name, Field field, std::string help, Allowed allowed = {})
-      : name_(std::move(name)),
-        field_(field),
-        help_(std::move(help)),
-        allowed_(std::move(allowed)) {}
+  Option(std::string name, Field field) : name_(std::move(name)), field_(field) {}
   // What a declaration says besides.
+  void add(std::string help) { help_ = std::move(help); }
   void add(Allowed allowed) { allowed_ = std::move(allowed); }
   void add(Harmless harmless) { harmless_ = std::move(harmless); }
   void add(Used used);  // all of several must hold; the first that does not is told
@@ -91,19 +90,66 @@ class Option {
   std::string used_with_;
 };
 
+template <class T>
+concept OptionField = std::is_same_v<T, int64_t> || std::is_same_v<T, double> ||
+    std::is_same_v<T, bool> || std::is_same_v<T, std::string> ||
+    std::is_same_v<T, std::vector<int64_t>> || std::is_same_v<T, std::vector<double>>;
+
+template <class T>
+concept OptionDetail = requires(Option option, T detail) {
+  option.add(std::move(detail));
+};
+
 // Collects the options of a settings struct: settings.visit(collector) with
 // `void visit(auto&& option) { option("lr", lr, "learning rate of Adam", between(0, 10)); ... }`.
 // Fields are whole numbers, numbers, truth values, texts, and lists: "0.1,0.2"; whole numbers also
-// as ranges, "0-4,7", each at most once. After the help come, where needed and in any order, an
-// Allowed, a Harmless and Useds.
+// as ranges, "0-4,7", each at most once. After the field come, where needed and in any order, a
+// text of help, an Allowed, a Harmless and Useds.
 class OptionList {
  public:
   template <class T, class... More>
-  void operator()(std::string name, T& field, std::string help, More... more) {
-    Option option(std::move(name), &field, std::move(help));
-    (option.add(std::move(more)), ...);
-    add(std::move(option));
+  void operator()(std::string name, T& field, More... more) {
+    static_assert(OptionField<T>,
+                  "an option is an int64_t, a double, a bool, a std::string, or a std::vector of "
+                  "int64_t or of double");
+    static_assert((OptionDetail<More> && ...),
+                  "after an option's field come a text of help, between(), at_least(), one_of(), "
+                  "harmless() or the like, and used_if()");
+    if constexpr (OptionField<T> && (OptionDetail<More> && ...)) {
+      Option option(std::move(name), &field);
+      (option.add(std::move(more)), ...);
+      add(std::move(option));
+    }
   }
+
+  // Some of a group's options, the rest of which keep their values and are not offered:
+  // `ImageData::visit(option.only("data train"))`. The list outlives it.
+  class Chosen {
+   public:
+    template <class T, class... More>
+    void operator()(const std::string& name, T& field, More... more) {
+      if (takes(name)) list_(name, field, std::move(more)...);
+    }
+    Chosen only(std::string_view names) const;  // of these
+    void check(std::function<void()> holds) { list_.check(std::move(holds)); }
+
+   private:
+    friend class OptionList;
+    Chosen(OptionList& list, std::vector<size_t> choices)
+        : list_(list), choices_(std::move(choices)) {}
+    bool takes(const std::string& name);
+
+    OptionList& list_;
+    std::vector<size_t> choices_;  // of OptionList::choices_; the last is the narrowest
+  };
+  Chosen only(std::string_view names);  // with blanks between
+
+  // What single options cannot tell: `holds` throws UserError. So a group's checks come with its
+  // options. It is called by check(), while what the options point into is there.
+  void check(std::function<void()> holds) { checks_.push_back(std::move(holds)); }
+  // Throws UserError where one of them does not hold, and for a name given to only() that the
+  // group has not, with the nearest.
+  void check() const;
 
   std::span<Option> all() { return options_; }
   std::span<const Option> all() const { return options_; }
@@ -115,7 +161,16 @@ class OptionList {
   // UserError for a name that is there already, a base's perhaps.
   void add(Option option);
 
+  // What one only() chooses.
+  struct Choice {
+    std::vector<std::string> names;
+    std::vector<std::string> met = {};  // all that were declared through it
+  };
+  size_t choose(std::string_view names);
+
   std::vector<Option> options_;
+  std::vector<std::function<void()>> checks_;
+  std::vector<Choice> choices_;
 };
 
 // An option that differs between two lists of the same options, in a way that claims do not
@@ -153,6 +208,8 @@ struct Assignment {
 // "lr=0.1" or "width=64,128"; text="a, b" and text=a\, b are one value. UserError for a missing
 // '=', name, value or quotation mark.
 Assignment parse_assignment(std::string_view argument);
+// The same where it does not stand on the command line.
+Assignment parse_assignment(std::string_view text, const std::string& where);
 
 // The top level of a TOML file: numbers, truth values, texts, and arrays of them for sweeps.
 // Throws UserError with file, line and column.

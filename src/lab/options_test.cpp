@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <type_traits>
 
 #include "base/error.h"
 
@@ -232,6 +233,85 @@ TEST(Options, ListsTakeCommasAndRanges) {
     EXPECT_THROW(c.set(bad, "x"), UserError) << bad;
   for (const char* bad : {"", "0.1,", "2", "nan", "0.1-0.2"})
     EXPECT_THROW(r.set(bad, "x"), UserError) << bad;
+}
+
+TEST(Options, DetailsStandInAnyOrderAndHelpMayBeAbsent) {
+  int64_t width = 8;
+  OptionList list;
+  list("width", width, between(1, 9), used_if(false, "depth=2"), "units", harmless("why"));
+  list("bare", width);
+  const Option& o = list.find("width", "x");
+  EXPECT_EQ(o.help(), "units");
+  EXPECT_EQ(o.expects(), "a whole number from 1 to 9");
+  EXPECT_EQ(o.used_with(), "depth=2");
+  EXPECT_EQ(o.harmless().why, "why");
+  EXPECT_EQ(list.find("bare", "x").help(), "");
+}
+
+static_assert(OptionField<int64_t> && OptionField<std::vector<double>> && OptionField<bool>);
+static_assert(!OptionField<int> && !OptionField<float> && !OptionField<const double> &&
+              !OptionField<std::vector<std::string>>);
+static_assert(OptionDetail<const char*> && OptionDetail<Used> && OptionDetail<Allowed>);
+static_assert(!OptionDetail<double> && !OptionDetail<bool>);
+
+struct Sizes {
+  int64_t width = 8, depth = 2;
+  void visit(auto&& option) {
+    option("width", width, between(1, 99));
+    option("depth", depth, between(1, 9));
+    option.check([this] { require(width * depth < 100, "width={} is too wide", width); });
+  }
+};
+struct Sized : Sizes {
+  double lr = 0.1;
+  void visit(auto&& option) {
+    Sizes::visit(option);
+    option("lr", lr);
+  }
+};
+struct Narrowed : Sized {
+  void visit(auto&& option) { Sized::visit(option.only("lr width")); }
+};
+
+TEST(Options, AreTakenFromGroupsInPart) {
+  Sized s;
+  OptionList some;
+  s.visit(some.only(" depth  lr "));
+  EXPECT_EQ(some.names(), (std::vector<std::string>{"depth", "lr"}));
+  some.check();
+  OptionList all;
+  s.visit(all);
+  EXPECT_EQ(all.names(), (std::vector<std::string>{"width", "depth", "lr"}));
+
+  Narrowed n;
+  OptionList both;
+  n.visit(both.only("width"));
+  EXPECT_EQ(both.names(), std::vector<std::string>{"width"}) << "a choice of a choice";
+  both.check();
+}
+
+TEST(Options, WhatIsChosenInVainIsNamed) {
+  Sized s;
+  OptionList list;
+  s.visit(list.only("lr widht"));
+  EXPECT_EQ(error_of([&] { list.check(); }),
+            "only(\"lr widht\"): there is no option 'widht' to choose; did you mean \"width\"?");
+  Narrowed n;
+  OptionList narrow;
+  n.visit(narrow.only("lr depth"));
+  EXPECT_NE(error_of([&] { narrow.check(); }).find("there is no option 'depth' to choose"),
+            std::string::npos)
+      << "the inner choice has left it out";
+}
+
+TEST(Options, ChecksOfAGroupComeWithIt) {
+  Sized s;
+  s.width = 60;
+  for (const char* chosen : {"width", "width depth lr"}) {
+    OptionList list;
+    s.visit(list.only(chosen));
+    EXPECT_EQ(error_of([&] { list.check(); }), "width=60 is too wide") << chosen;
+  }
 }
 
 // What an empty list is written as in config.toml must read back; nothing else may become empty.

@@ -10,6 +10,7 @@
 #include "base/nearest.h"
 #include "lab/numbers.h"
 #include "lab/runner.h"
+#include "lab/wanted.h"
 
 namespace omni {
 namespace {
@@ -32,6 +33,7 @@ std::unique_ptr<Settings> preset_settings(const Experiment& e, const Preset& p) 
   OptionList options = s->options();
   const std::string where = fmt::format("preset {} of {}", p.name, e.name);
   for (const auto& [key, value] : p.values) options.find(key, where).set(value, where);
+  set_all(options, p.options, where);
   return s;
 }
 

@@ -21,6 +21,7 @@ struct Toy {
     option("width", width, "units", between(1, 100));
     option("kind", kind, "kind", one_of({"plain", "fancy"}));
     option("text", text, "a file");
+    option.check([this] { require(lr != 0.13, "lr 0.13 brings bad luck, too"); });
   }
   void check() const { require(width != 13, "width 13 brings bad luck"); }
   std::vector<ArmInfo> arms() const {
@@ -123,6 +124,31 @@ TEST(Resolve, WritesWhatItWouldRead) {
   for (const Variant& v : back.variants)
     labels.insert(value_of(v, "kind") + value_of(v, "lr") + value_of(v, "width"));
   EXPECT_EQ(labels, wanted);
+}
+
+TEST(Resolve, APresetIsWhatOneWouldType) {
+  Experiment e = toy();
+  e.presets = {{"wide", 3, "width=32 text=\"two words\""}, {"bad", 1, "widht=3"}, {"plain", 2}};
+  RunRequest request;
+  const Resolved r = resolve(e, request);
+  EXPECT_EQ(r.seeds.size(), 3u);
+  EXPECT_EQ(value_of(r.variants[0], "width"), "32");
+  EXPECT_EQ(value_of(r.variants[0], "text"), "two words");
+  request.preset = "plain";
+  EXPECT_EQ(value_of(resolve(e, request).variants[0], "width"), "8");
+  request.preset = "bad";
+  try {
+    resolve(e, request);
+    ADD_FAILURE();
+  } catch (const UserError& error) {
+    EXPECT_STREQ(error.what(),
+                 "preset bad of toy: there is no option 'widht'; did you mean \"width\"?");
+  }
+}
+
+TEST(Resolve, ChecksThatComeWithOptionsAreAskedInEveryVariant) {
+  for (const char* word : {"lr=0.13", "lr=0.1,0.13", "width=13"})
+    EXPECT_THROW(resolve_with({word}), UserError) << word;
 }
 
 // --- Judging ---

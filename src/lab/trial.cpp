@@ -43,12 +43,9 @@ const Dataset& Trial::data() const {
   return *worker_.options().data;
 }
 const DataTable& Trial::tables() const { return worker_.tables(); }
-template <class T>
-void Trial::add_table(const std::string& name, std::vector<T> values, const Shape& shape) {
-  worker_.tables()[name] = data_array(name, std::move(values), shape);
+void Trial::put_table(const std::string& name, DataArray array) {
+  worker_.tables()[name] = std::move(array);
 }
-template void Trial::add_table(const std::string&, std::vector<int32_t>, const Shape&);
-template void Trial::add_table(const std::string&, std::vector<float>, const Shape&);
 void Trial::add_tables(const DataTable& tables) {
   for (const auto& [name, array] : tables) worker_.tables().insert_or_assign(name, array);
 }

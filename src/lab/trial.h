@@ -10,6 +10,8 @@
 #include <set>
 #include <span>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
@@ -114,7 +116,11 @@ class Trial {
   const DataTable& tables() const;      // the data set's, plus what the experiment adds
   // Adds or replaces an array: int32_t becomes i32, float f32. UserError unless the shape fits.
   template <class T>
-  void add_table(const std::string& name, std::vector<T> values, const Shape& shape);
+  void add_table(const std::string& name, std::vector<T> values, const Shape& shape) {
+    constexpr bool fits = std::is_same_v<T, int32_t> || std::is_same_v<T, float>;
+    static_assert(fits, "a table holds int32_t or float: make a std::vector of these first");
+    if constexpr (fits) put_table(name, data_array(name, std::move(values), shape));
+  }
   void add_tables(const DataTable& tables);
 
   // A fresh model of these parameters, or of those that `define` emits, initialised from `key`.
@@ -155,6 +161,7 @@ class Trial {
   bool dry() const;
 
  private:
+  void put_table(const std::string& name, DataArray array);
   std::string arm_name(const std::string& arm) const;
   void measure(const std::string& arm, const std::string& metric, int64_t step, double value);
 
