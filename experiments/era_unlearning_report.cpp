@@ -11,14 +11,14 @@ namespace {
 // The value of a claim: metrics of arms, put together.
 using Number = std::function<double(const SeedValues&)>;
 
-Number of(const std::string& arm, const std::string& metric) {
+Number at(const std::string& arm, const std::string& metric) {
   return [=](const SeedValues& v) { return v(arm, metric); };
 }
 Number minus(Number a, Number b) {
   return [=](const SeedValues& v) { return a(v) - b(v); };
 }
 // The least; NaN if one is.
-Number least(std::vector<Number> numbers) {
+Number lowest(std::vector<Number> numbers) {
   return [=](const SeedValues& v) {
     double found = INFINITY;
     for (const Number& n : numbers)
@@ -65,20 +65,20 @@ std::vector<ClaimSpec> EraUnlearning::claims(const Dataset&) const {
   const auto all = [&](std::vector<std::string> wanted) { return missing(wanted, {1}); };
   const std::string last = relearned(most_stories());
   const auto ablation = [](const std::string& arm, const std::string& topic) {
-    return minus(of(arm, "ablated_" + topic), of(arm, "before_" + topic));
+    return minus(at(arm, "ablated_" + topic), at(arm, "before_" + topic));
   };
   const auto to_base = [](const std::string& arm, const std::string& topic) {
-    return minus(of(arm, topic), of("base", topic));
+    return minus(at(arm, topic), at("base", topic));
   };
 
   std::vector<ClaimSpec> c = {
       {"U1", "Routing leaves the forward pass as it is, bit for bit", {.kind = ClaimKind::exact},
-       of("era", "forward_unchanged"), {}, no_era},
+       at("era", "forward_unchanged"), {}, no_era},
       {"U2", "Routing multiplies the gradient of the original neurons' input weights by its factor "
              "and leaves that of the new ones and of all output weights, to 1e-4",
-       {.kind = ClaimKind::exact}, of("era", "gradient_algebra"), {}, no_era},
+       {.kind = ClaimKind::exact}, at("era", "gradient_algebra"), {}, no_era},
       {"U3", "Cutting the new neurons off is silencing them: logits within 1e-5",
-       {.kind = ClaimKind::exact}, of("era", "cut_is_silence"), {}, no_era},
+       {.kind = ClaimKind::exact}, at("era", "cut_is_silence"), {}, no_era},
       {"C1a", "Routing localises: ablation costs 0.3 nats on forget stories", above(0.3),
        ablation("era", "forget"), {}, all({"era"})},
       {"C1b", "and more than twice what it costs on the others", above(0),
@@ -90,7 +90,7 @@ std::vector<ClaimSpec> EraUnlearning::claims(const Dataset&) const {
       {"C2b", "and that on the others by less than 0.05", within(-0.05, 0.05),
        ablation("control", "retain"), {}, other},
       {"C3a", "The repair is quick: its best step is the fifth or earlier",
-       {.kind = ClaimKind::below, .threshold = 5.5}, of("era", "best_step"), {}, all({"era"})},
+       {.kind = ClaimKind::below, .threshold = 5.5}, at("era", "best_step"), {}, all({"era"})},
       {"C3b", "and leaves a tax on retain stories between 0 and 0.15 above base", within(0, 0.15),
        to_base("era", "retain"), {}, all({"era"})},
       {"C4a", "Forgetting survives the repair: 0.2 above base on forget stories", above(0.2),
@@ -103,14 +103,14 @@ std::vector<ClaimSpec> EraUnlearning::claims(const Dataset&) const {
                  fmt::format("With {} % of the labels ERA is more robust than filtering{}", 100 * p,
                              p == 0.5 ? ", by 0.02" : ""),
                  above(p == 0.5 ? 0.02 : 0),
-                 minus(of(arm("era", p), "robust"), of(arm("pure", p), "robust")), {},
+                 minus(at(arm("era", p), "robust"), at(arm("pure", p), "robust")), {},
                  missing({"era"}, {p})});
   for (const double p : {0.2, 0.5, 0.8})
     c.push_back({fmt::format("C6 {}", p),
                  fmt::format("With {} % of the labels DEMix does not forget: its loss on forget "
                              "stories falls", 100 * p), below(0),
-                 of(arm("demix", p), "unlearned"), {}, missing({"demix"}, {p})});
-  c.push_back({"C6 1", "With all labels it does", above(0), of("demix", "unlearned"), {},
+                 at(arm("demix", p), "unlearned"), {}, missing({"demix"}, {p})});
+  c.push_back({"C6 1", "With all labels it does", above(0), at("demix", "unlearned"), {},
                all({"demix"})});
   c.push_back({"C7a", "The tax grows with what is routed: the rank correlation of labels with the "
                       "loss on retain stories is above 0.8",
@@ -121,43 +121,43 @@ std::vector<ClaimSpec> EraUnlearning::claims(const Dataset&) const {
                  return spearman(shares, tax);
                }, {}, missing({"era"}, {0.2, 0.5, 0.8, 1})});
   c.push_back({"C7b", "Filtering has a smaller one", above(0),
-               minus(of("era", "retain"), of("pure", "retain")), {}, all({"era"})});
+               minus(at("era", "retain"), at("pure", "retain")), {}, all({"era"})});
   c.push_back({"C8a", "RMU looks best before the attack: the largest loss on forget stories",
                above(0),
-               least({minus(of("rmu", "forget"), of("era", "forget")),
-                      minus(of("rmu", "forget"), of("pure", "forget"))}), {}, all({"era", "rmu"})});
+               lowest({minus(at("rmu", "forget"), at("era", "forget")),
+                       minus(at("rmu", "forget"), at("pure", "forget"))}), {}, all({"era", "rmu"})});
   c.push_back({"C8b", "and is shallow: the attack takes more than half of its gain",
                {.kind = ClaimKind::above, .threshold = 0.5},
                [=](const SeedValues& v) {
                  return (v("rmu", "forget") - v("rmu", last)) / v("rmu", "unlearned");
                }, {}, all({"rmu"})});
   c.push_back({"C9a", "With all labels filtering is at least as robust as ERA", above(0),
-               minus(of("pure", "robust"), of("era", "robust")), {}, all({"era"})});
-  c.push_back({"C9b", "and as RMU", above(0), minus(of("pure", "robust"), of("rmu", "robust")), {},
+               minus(at("pure", "robust"), at("era", "robust")), {}, all({"era"})});
+  c.push_back({"C9b", "and as RMU", above(0), minus(at("pure", "robust"), at("rmu", "robust")), {},
                all({"rmu"})});
   c.push_back({"C10a", "After the attack ERA has the larger loss on forget stories than RMU",
-               above(0), minus(of("era", last), of("rmu", last)), {}, all({"era", "rmu"})});
+               above(0), minus(at("era", last), at("rmu", last)), {}, all({"era", "rmu"})});
   c.push_back({"C10b", "held against what they started from they are alike, within 0.05",
-               within(-0.05, 0.05), minus(of("era", "robust"), of("rmu", "robust")), {},
+               within(-0.05, 0.05), minus(at("era", "robust"), at("rmu", "robust")), {},
                all({"era", "rmu"})});
   c.push_back({"C10c", "Both together are more robust than each", above(0),
-               least({minus(of("era-rmu", "robust"), of("era", "robust")),
-                      minus(of("era-rmu", "robust"), of("rmu", "robust"))}), {},
+               lowest({minus(at("era-rmu", "robust"), at("era", "robust")),
+                       minus(at("era-rmu", "robust"), at("rmu", "robust"))}), {},
                all({"era", "rmu", "era-rmu"})});
   std::vector<Number> recovered;
   for (const ArmInfo& a : arms())
     for (size_t i = 1; i < attack_sizes.size(); ++i)
-      recovered.push_back(minus(of(a.name, relearned(attack_sizes[i - 1])),
-                                of(a.name, relearned(attack_sizes[i]))));
+      recovered.push_back(minus(at(a.name, relearned(attack_sizes[i - 1])),
+                                at(a.name, relearned(attack_sizes[i]))));
   c.push_back({"C11", "From more stories more is regained, by every model",
-               above(0), least(recovered), {},
+               above(0), lowest(recovered), {},
                recovered.empty() ? "the attack has one size only" : other});
   c.push_back({"C12", "Not only keywords: on other tokens of forget stories ERA's loss is above "
                       "that of filtering", above(0),
-               minus(of("era", "common"), of("pure", "common")), {}, all({"era"})});
+               minus(at("era", "common"), at("pure", "common")), {}, all({"era"})});
   c.push_back({"C13", "Where half of the forget stories have no label, the new neurons still say "
                       "1.3 times as much in forget stories as in others",
-               {.kind = ClaimKind::above, .threshold = 1.3}, of(arm("era", 0.5), "absorption"), {},
+               {.kind = ClaimKind::above, .threshold = 1.3}, at(arm("era", 0.5), "absorption"), {},
                missing({"era"}, {0.5})});
   const auto rates_missing = [&] {
     for (const double r : {0.0})
@@ -171,8 +171,8 @@ std::vector<ClaimSpec> EraUnlearning::claims(const Dataset&) const {
                                      "stories at -0.75 than at 0, and there more than at 1"
                                    : "and so does its tax on the others",
                  above(0),
-                 least({minus(ablation("era", topic), ablation(rate_arm(0), topic)),
-                        minus(ablation(rate_arm(0), topic), ablation("control", topic))}), {},
+                 lowest({minus(ablation("era", topic), ablation(rate_arm(0), topic)),
+                         minus(ablation(rate_arm(0), topic), ablation("control", topic))}), {},
                  rates_missing});
   for (ClaimSpec& claim : c) {
     claim.at_all_settings = claim.id[0] == 'U';

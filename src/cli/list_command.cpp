@@ -123,6 +123,7 @@ void show_claims(const Experiment& e) {
       sweeps = sweeps || !c.variants.empty();
       const std::string text = wrapped(c.text + (c.variants.empty() ? "" : " *"), kIndent + 5);
       say("    {:<5}{}", c.id, std::string_view(text).substr(kIndent + 5));
+      if (!c.formula.empty()) write_out(wrapped(c.formula, kIndent + 5));
     }
   };
   if (e.primary.empty()) {

@@ -1,5 +1,7 @@
 #include "lab/declarations.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -16,7 +18,10 @@ class Recorded {
   explicit Recorded(const SeedRecord& dry) {
     for (const auto& [arm, model] : dry.models) {
       std::set<std::string>& names = metrics_[arm];
-      for (const auto& m : model.metrics) names.insert(m.name);
+      for (const auto& m : model.metrics) {
+        names.insert(m.name);
+        steps_[{arm, m.name}].insert(m.step);
+      }
       all_.insert(names.begin(), names.end());
     }
   }
@@ -38,6 +43,18 @@ class Recorded {
                 suggest(metric, std::vector(names->begin(), names->end())));
   }
 
+  // `base`: what arms end in where the unswept settings ran.
+  void require_read(const std::string& who, const MetricRead& r, const std::string& base) const {
+    const std::string arm = r.arm + (r.variant.empty() ? base : " | " + r.variant);
+    require_metric(who, arm, r.metric);
+    const std::set<int64_t>& steps = steps_.at({arm, r.metric});
+    if (!steps.contains(r.step))
+      fail_user("{} speaks of the metric '{}' for '{}' {}, where it is not recorded; it is {}", who,
+                r.metric, arm,
+                r.step == kFinalStep ? "at the end" : fmt::format("after {} steps", r.step),
+                text_of(steps));
+  }
+
   // A name must be there; "forget*" may speak of what only other settings record.
   void require_ranged(const MetricRange& r) const {
     require(std::isfinite(r.low) && std::isfinite(r.high) && r.low < r.high,
@@ -55,7 +72,15 @@ class Recorded {
   }
 
  private:
+  static std::string text_of(const std::set<int64_t>& steps) {
+    std::vector<std::string> texts;
+    for (const int64_t step : steps)
+      texts.push_back(step == kFinalStep ? "at the end" : fmt::format("after {}", step));
+    return fmt::format("{}", fmt::join(texts, ", "));
+  }
+
   std::map<std::string, std::set<std::string>> metrics_;  // by arm
+  std::map<std::pair<std::string, std::string>, std::set<int64_t>> steps_;  // by arm and metric
   std::set<std::string> all_;
 };
 
@@ -161,12 +186,15 @@ void check_declarations(const Resolved& r, const Experiment& e, const Dataset& d
     require(is_fact(c.claim.kind) || c.claim.kind == ClaimKind::band ||
                 std::isfinite(c.claim.threshold), "{} needs a threshold", who);
     if (!c.why_not_judged.empty()) continue;
+    const std::string base = r.base.empty() ? "" : " | " + r.base;
+    for (const MetricRead& read : c.reads) recorded.require_read(who, read, base);
+    if (!c.reads.empty()) continue;
     c.value(SeedValues(
         [&](const std::string& arm, const std::string& metric, int64_t) {
           recorded.require_metric(who, arm, metric);
           return 0.0;
         },
-        r.base.empty() ? "" : " | " + r.base));
+        base));
   }
   require_once(e.name, "claim", claims);
   if (!r.swept.empty()) return;  // the figure is the lab's own

@@ -36,7 +36,11 @@ struct Slips {
             t.key()),
         {}};
     if (is("nobody")) return;
-    const auto record = [&] { t.record(is("arm") ? "mien" : "mine", m, {{"loss", 0.5}}); };
+    const auto record = [&] {
+      t.record(is("arm") ? "mien" : "mine", m, {{"loss", 0.5}});
+      if (!is("read's end")) return;
+      for (const int64_t step : {0, 5}) t.curve("mine", "curve", step, 0.5);
+    };
     if (!is("outside")) t.part("one", record);
     if (is("outside")) {
       t.part("one", [] {});
@@ -63,6 +67,12 @@ struct Slips {
     std::vector<ClaimSpec> c = {
         {"7", "It is", claim, [=](const SeedValues& v) { return v(arm, metric); }}};
     if (is("claim twice")) c.push_back(c.front());
+    if (is("read's arm")) c.push_back(stated("8", "", of("mein", "loss") > 0));
+    if (is("read's metric")) c.push_back(stated("8", "", of("mine", "los") > 0));
+    if (is("read's step")) c.push_back(stated("8", "", of("mine", "loss").after(3) > 0));
+    if (is("read's end")) c.push_back(stated("8", "", of("mine", "curve") > 0));
+    if (is("unsaid")) c.push_back(stated("8", "", of("mine", "loss") == 1));
+    if (is("numbers")) c.push_back(stated("8", "", Term(2) > 1));
     return c;
   }
   std::vector<FigureRow> figures() const {
@@ -139,6 +149,17 @@ TEST(Declarations, SlipsAreNamedBeforeARun) {
       {"threshold", "claim 7 needs a threshold"},
       {"claim's arm", "claim 7 speaks of the arm 'mein', which is never recorded"},
       {"claim's metric", "claim 7 speaks of the metric 'los', which is never recorded for 'mine'"},
+      {"read's arm", "claim 8 speaks of the arm 'mein', which is never recorded; did you mean"},
+      {"read's metric", "claim 8 speaks of the metric 'los', which is never recorded for 'mine'"},
+      {"read's step",
+       "claim 8 speaks of the metric 'loss' for 'mine' after 3 steps, where it is not recorded; it "
+       "is at the end"},
+      {"read's end",
+       "claim 8 speaks of the metric 'curve' for 'mine' at the end, where it is not recorded; it "
+       "is "
+       "after 0, after 5"},
+      {"unsaid", "claim 8: 'loss of mine = 1' is a fact of a seed; say always("},
+      {"numbers", "claim 8: '2 > 1' speaks of no metric"},
       {"figure's arm", "figure 'fig' speaks of the arm 'min', which is never recorded"},
       {"figure's series", "figure 'fig': its series 'Nobody's' has neither points nor an arm"},
       {"figure's metric", "figure 'fig' speaks of the metric 'lost'"}};

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "lab/options.h"
 #include "lab/quantity.h"
+#include "lab/term.h"
 #include "lab/trial.h"
 #include "store/results.h"
 
@@ -50,6 +51,10 @@ class SeedValues {
   Quantity at_step(int64_t step, const std::string& arm, const std::string& metric) const {
     return {lookup_(arm + base_, metric, step), range(metric)};
   }
+  Quantity operator()(const MetricRead& r) const {
+    const std::string suffix = r.variant.empty() ? base_ : " | " + r.variant;
+    return {lookup_(r.arm + suffix, r.metric, r.step), range(r.metric)};
+  }
   // Of one variant of a sweep, written as typed: "init_distance=0.2".
   Quantity at(const std::string& variant, const std::string& arm, const std::string& metric) const {
     return {lookup_(arm + " | " + variant, metric, kFinalStep), range(metric)};
@@ -73,7 +78,15 @@ struct ClaimSpec {
   // say.
   std::vector<std::string> indifferent_to = {};
   bool at_all_settings = false;  // a fact, or one that says itself where it is judged
+  // Of a claim that is a Statement, see lab/term.h: all that it reads, and how it reads.
+  std::vector<MetricRead> reads = {};
+  std::string formula = {};
 };
+
+// A claim that is a statement about metrics: its value, what it reads, and the variants of sweeps
+// among that. UserError, naming it, for one of no metric at all, and for a fact of which nobody
+// says whether always() or sometimes().
+ClaimSpec stated(const std::string& id, std::string text, const Statement& s);
 
 // Leaves out, with the reason, claims that depend on one of these options.
 void leave_out_changed(std::vector<ClaimSpec>& claims, const std::vector<OptionChange>& changes);

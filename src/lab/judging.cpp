@@ -11,6 +11,7 @@
 #include <tuple>
 
 #include "base/claims.h"
+#include "base/error.h"
 
 namespace omni {
 namespace {
@@ -39,6 +40,22 @@ bool to_number(const std::string& text, double& x) {
 }
 
 }  // namespace
+
+ClaimSpec stated(const std::string& id, std::string text, const Statement& s) {
+  require(
+      !s.lacks_how_often,
+      "claim {}: '{}' is a fact of a seed; say always({}), sometimes({}), or > or < of the mean",
+      id, s.text, s.text, s.text);
+  ClaimSpec c{id, std::move(text), s.claim, {}};
+  c.value = [s](const SeedValues& v) { return s.value([&](const MetricRead& r) { return v(r); }); };
+  c.reads = s.term.reads();
+  c.formula = s.text;
+  require(!c.reads.empty(), "claim {}: '{}' speaks of no metric", id, s.text);
+  for (const MetricRead& r : c.reads)
+    if (!r.variant.empty() && std::ranges::count(c.variants, r.variant) == 0)
+      c.variants.push_back(r.variant);
+  return c;
+}
 
 void leave_out_changed(std::vector<ClaimSpec>& claims, const std::vector<OptionChange>& changes) {
   constexpr size_t kNamed = 4;
@@ -99,7 +116,7 @@ std::vector<ClaimRow> judge_claims(const Resolved& r, const Results& results, co
       c.claim.range = sample.empty() ? q.range : hull(c.claim.range, q.range);
       sample.push_back(q);
     }
-    rows.push_back({c.id, c.text, c.claim, {}});
+    rows.push_back({c.id, c.text, c.claim, {}, c.formula});
     samples.push_back({c.claim, std::move(sample)});
     if (!c.why_not_judged.empty()) rows.back().judgement.note = c.why_not_judged;
   }

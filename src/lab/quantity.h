@@ -1,12 +1,13 @@
 // A number of one seed that a claim speaks of, and where it can lie: what is made of metrics by
-// sums, differences, multiples and the least or largest of several keeps track of its range. What
-// else is made of them is a plain number without one, unless `within` says it.
+// sums, differences, multiples, sizes and the least or largest of several keeps track of its range.
+// What else is made of them is a plain number without one, unless `within` says it.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <span>
 #include <type_traits>
+#include <vector>
 
 #include "base/statistics.h"
 
@@ -49,6 +50,20 @@ struct Quantity {
   template <class T>
   requires std::is_arithmetic_v<T>
   friend Quantity operator*(const Quantity& a, T factor) { return factor * a; }
+  template <class T>
+  requires std::is_arithmetic_v<T>
+  friend Quantity operator/(const Quantity& a, T by) {
+    const auto d = static_cast<double>(by);
+    return {a.value / d, d == 0 ? Range{}
+                                : ends(std::min(a.range.low / d, a.range.high / d),
+                                       std::max(a.range.low / d, a.range.high / d))};
+  }
+
+  friend Quantity abs(const Quantity& a) {
+    const double low = std::abs(a.range.low), high = std::abs(a.range.high);
+    const bool around_zero = a.range.low <= 0 && a.range.high >= 0;
+    return {std::abs(a.value), ends(around_zero ? 0 : std::min(low, high), std::max(low, high))};
+  }
 
   // A share's number of cases ends where it becomes something else.
   static Range ends(double low, double high) { return {low, high, 0}; }
@@ -66,6 +81,15 @@ inline Quantity least_of(std::span<const Quantity> all) {
     found = {std::isnan(found.value) ? kNaN : value, hull(found.range, x.range)};
   }
   return found;
+}
+
+// The largest likewise.
+inline Quantity most_of(std::span<const Quantity> all) {
+  std::vector<Quantity> opposite;
+  for (const Quantity& x : all)
+    opposite.push_back({-x.value, {-x.range.high, -x.range.low, x.range.cases}});
+  const Quantity least = least_of(opposite);
+  return {-least.value, {-least.range.high, -least.range.low, least.range.cases}};
 }
 
 }  // namespace omni

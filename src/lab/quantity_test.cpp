@@ -30,6 +30,28 @@ TEST(Quantity, WhatElseIsMadeOfThemCanLieAnywhere) {
   EXPECT_EQ(within(-0.4, -1, 1).range, (Range{-1, 1}));
 }
 
+TEST(Quantity, PartsAndSizesKeepTrack) {
+  EXPECT_DOUBLE_EQ(kA / 3, 0.3);
+  EXPECT_EQ((kA / 2).range, (Range{0, 0.5}));
+  EXPECT_EQ((kA / -0.5).range, (Range{-2, 0}));
+  EXPECT_FALSE((kA / 0).range.bounded());
+  EXPECT_DOUBLE_EQ(abs(kB - kA), 0.7);
+  EXPECT_EQ(abs(kB - kA).range, (Range{0, 1}));
+  EXPECT_EQ(abs(kA - 3).range, (Range{2, 3}));
+  EXPECT_EQ(abs(kA + 1).range, (Range{1, 2}));
+  EXPECT_FALSE(abs(Quantity(-2.0)).range.bounded());
+  EXPECT_TRUE(std::isnan(abs(Quantity(kNaN)).value));
+}
+
+TEST(Quantity, TheLargestOfSeveralIsMissingIfOneIs) {
+  const std::vector<Quantity> all = {kB, kA, kB - kA};
+  EXPECT_DOUBLE_EQ(most_of(all), 0.9);
+  EXPECT_EQ(most_of(all).range, (Range{-1, 1}));
+  EXPECT_EQ(most_of(std::vector<Quantity>{kA, kB}).range, (Range{0, 1, 500}));
+  EXPECT_TRUE(std::isnan(most_of(std::vector<Quantity>{kA, kNaN}).value));
+  EXPECT_TRUE(std::isnan(most_of({}).value));
+}
+
 TEST(Quantity, TheLeastOfSeveralIsMissingIfOneIs) {
   const std::vector<Quantity> all = {kA, kB, kA - kB};
   EXPECT_DOUBLE_EQ(least_of(all), 0.2);

@@ -73,7 +73,7 @@ void make_hostile_run(const std::filesystem::path& path) {
     Judgement j;
     j.verdict = Verdict::undecided;
     j.note = j.effect_name = text;
-    claims.push_back({text, text, claim, j});
+    claims.push_back({text, text, claim, j, text});
   }
   r.set_arms(arms);
   r.set_claims(claims);

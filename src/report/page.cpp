@@ -103,8 +103,9 @@ std::string claims_table(const std::vector<ClaimRow>& claims, const std::string&
     if (!j.effect_name.empty())
       effect += "<div class=\"note\">" +
                 (j.effect_name == "d_z" ? "d<sub>z</sub>" : escape_html(j.effect_name)) + "</div>";
-    const std::string note =
-        j.note.empty() ? "" : "<div class=\"note\">" + escape_html(j.note) + "</div>";
+    const auto small = [](const std::string& text) {
+      return text.empty() ? "" : "<div class=\"note\">" + escape_html(text) + "</div>";
+    };
     // Of what the run does not have no seed is missing.
     const bool absent = j.verdict == Verdict::not_judged && j.n == 0;
     const std::string n = absent ? "–" : fmt::format("{}", j.n);
@@ -113,12 +114,13 @@ std::string claims_table(const std::vector<ClaimRow>& claims, const std::string&
             ? ""
             : fmt::format("<div class=\"note\">{}&nbsp;left&nbsp;out</div>", j.excluded);
     html += fmt::format(
-        "<tr><td class=\"claim\">{}{}{}</td><td>{}</td><td class=\"number\">{}</td>"
+        "<tr><td class=\"claim\">{}{}{}{}</td><td>{}</td><td class=\"number\">{}</td>"
         "<td class=\"number\">{}</td><td class=\"number\">{}{}{}</td>"
         "<td class=\"number\">{}{}</td><td class=\"number\">{}</td></tr>\n",
-        row.claim.primary ? "<div class=\"mark\">primary</div>" : "", escape_html(row.text), note,
-        chip(j.verdict), escape_html(wanted_text(row.claim)),
-        short_number(j.estimate), short_interval(j.interval), ruler(row), level, n, left_out, effect);
+        row.claim.primary ? "<div class=\"mark\">primary</div>" : "", escape_html(row.text),
+        small(row.formula), small(j.note), chip(j.verdict), escape_html(wanted_text(row.claim)),
+        short_number(j.estimate), short_interval(j.interval), ruler(row), level, n, left_out,
+        effect);
   }
   return html + "</tbody></table></div>\n" + rules_of_judging(claims, alpha);
 }

@@ -61,16 +61,15 @@ void export_run(const fs::path& path, const fs::path& out) {
                              csv_number(x.value));
   std::string claims =
       "id,text,kind,threshold,band_low,band_high,verdict,n,excluded,estimate,low,high,level,"
-      "p_value,effect,effect_name,note,primary,seeds_wanted\n";
-  for (const auto& [id, text, c, j] : results.claims())
-    claims += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n",
-                          csv_cell(id),
-                          csv_cell(text), name_of(c.kind), csv_number(c.threshold),
-                          csv_number(c.low), csv_number(c.high), name_of(j.verdict), j.n,
-                          j.excluded, csv_number(j.estimate), csv_number(j.interval.low),
-                          csv_number(j.interval.high), csv_number(j.level), csv_number(j.p_value),
-                          csv_number(j.effect), csv_cell(j.effect_name), csv_cell(j.note),
-                          c.primary ? 1 : 0, j.seeds_wanted);
+      "p_value,effect,effect_name,note,primary,seeds_wanted,formula\n";
+  for (const auto& [id, text, c, j, formula] : results.claims())
+    claims +=
+        fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", csv_cell(id),
+                    csv_cell(text), name_of(c.kind), csv_number(c.threshold), csv_number(c.low),
+                    csv_number(c.high), name_of(j.verdict), j.n, j.excluded, csv_number(j.estimate),
+                    csv_number(j.interval.low), csv_number(j.interval.high), csv_number(j.level),
+                    csv_number(j.p_value), csv_number(j.effect), csv_cell(j.effect_name),
+                    csv_cell(j.note), c.primary ? 1 : 0, j.seeds_wanted, csv_cell(formula));
   atomic_write(out / "models.csv", results.summary_csv());
   atomic_write(out / "metrics.csv", metrics);
   atomic_write(out / "claims.csv", claims);

@@ -94,6 +94,8 @@ TEST_F(ReportTest, PageHoldsEverythingEscaped) {
   EXPECT_NE(page.find("chip supported"), std::string::npos);
   EXPECT_NE(page.find("chip refuted"), std::string::npos);
   EXPECT_NE(page.find("chip not-judged"), std::string::npos);
+  EXPECT_NE(page.find("<div class=\"note\">accuracy of aux - accuracy of cross &gt; 0.3</div>"),
+            std::string::npos);
   EXPECT_NE(page.find("00112233"), std::string::npos) << "hash of the data";
   EXPECT_NE(page.find("&lt;/pre&gt;&lt;script&gt;"), std::string::npos) << "configuration";
   for (const char* id : {"accuracy", "learning", "sweep", "digits", "samples", "groups",

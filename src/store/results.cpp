@@ -242,7 +242,7 @@ void Results::set_claims(std::span<const ClaimRow> claims) {
     Statement insert = state_->db.prepare(
         "INSERT INTO claims VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
     int position = 0;
-    for (const auto& [id, text, c, j] : claims)
+    for (const auto& [id, text, c, j, formula] : claims)
       insert.run(position++, id, text, name_of(c.kind), c.threshold, c.low, c.high, c.rate,
                  c.difference, c.judged, name_of(j.verdict), j.n, j.excluded, j.estimate,
                  j.interval.low, j.interval.high, j.level, j.p_value, j.effect, j.effect_name,
@@ -251,6 +251,10 @@ void Results::set_claims(std::span<const ClaimRow> claims) {
     for (const ClaimRow& row : claims)
       if (row.judgement.seeds_wanted > 0) wanted[row.id] = row.judgement.seeds_wanted;
     set(run_key::kSeedsWanted, wanted.dump(-1, ' ', false, json::error_handler_t::replace));
+    json formulas = json::object();
+    for (const ClaimRow& row : claims)
+      if (!row.formula.empty()) formulas[row.id] = row.formula;
+    set(run_key::kFormulas, formulas.dump(-1, ' ', false, json::error_handler_t::replace));
   });
 }
 

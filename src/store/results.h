@@ -42,6 +42,7 @@ inline constexpr const char* kAgreeing = "agreeing_builds";   // written by Resu
 inline constexpr const char* kRanges = "metric_ranges";       // written by Results::set_ranges
 inline constexpr const char* kPrimary = "primary_claims";     // written by Results::set_primary
 inline constexpr const char* kSeedsWanted = "seeds_wanted";   // written by Results::set_claims
+inline constexpr const char* kFormulas = "formulas";          // written by Results::set_claims
 inline constexpr const char* kAlpha = "alpha";                // of the claims; 0.05 when absent
 }  // namespace run_key
 
@@ -78,6 +79,7 @@ struct ClaimRow {
   std::string id, text;
   Claim claim;
   Judgement judgement;
+  std::string formula = {};  // "accuracy of aux-only > 0.45"; empty where nobody said it so
 };
 
 struct FigureRow {

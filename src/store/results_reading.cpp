@@ -44,11 +44,13 @@ Statement parts_of(sqlite::Database& db, const char* table, const char* columns,
   return q;
 }
 
-std::map<std::string, int> seeds_wanted(const std::string& stored) {
+// What is stored beside the table of claims, by id.
+template <class T>
+std::map<std::string, T> by_claim(const std::string& stored, const char* what) {
   try {
-    return json::parse(stored.empty() ? "{}" : stored).get<std::map<std::string, int>>();
+    return json::parse(stored.empty() ? "{}" : stored).get<std::map<std::string, T>>();
   } catch (const json::exception& e) {
-    fail_user("the numbers of seeds in the results are damaged: {}", e.what());
+    fail_user("the {} in the results are damaged: {}", what, e.what());
   }
 }
 
@@ -213,7 +215,8 @@ std::vector<ClaimRow> Results::claims() const {
   const std::lock_guard lock(state_->mutex);
   std::vector<ClaimRow> claims;
   const std::vector<std::string> first = primary();
-  const std::map<std::string, int> wanted = seeds_wanted(get(run_key::kSeedsWanted));
+  const auto wanted = by_claim<int>(get(run_key::kSeedsWanted), "numbers of seeds");
+  const auto formulas = by_claim<std::string>(get(run_key::kFormulas), "formulas of claims");
   Statement q = state_->db.prepare(
       "SELECT id, text, kind, threshold, band_low, band_high, rate, difference, judged, verdict, "
       "n, excluded, estimate, low, high, level, p_value, effect, effect_name, note "
@@ -237,6 +240,8 @@ std::vector<ClaimRow> Results::claims() const {
                      q.text(19),
                      wanted.contains(row.id) ? wanted.at(row.id) : 0};
     row.claim.primary = std::ranges::count(first, row.id) > 0;
+    if (const auto formula = formulas.find(row.id); formula != formulas.end())
+      row.formula = formula->second;
   }
   return claims;
 }

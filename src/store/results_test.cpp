@@ -141,6 +141,7 @@ TEST(Results, ClaimsPhasesAndFiguresReadBack) {
   claim.judgement.n = 8;
   claim.judgement.interval = {0.2, 0.3};
   claim.judgement.note = "note";
+  claim.formula = "m of a > 0.1";
   r.set_claims(std::vector{claim});
   const ClaimRow back = r.claims().at(0);
   EXPECT_EQ(back.text, claim.text);
@@ -150,6 +151,7 @@ TEST(Results, ClaimsPhasesAndFiguresReadBack) {
   EXPECT_EQ(back.judgement.verdict, Verdict::supported);
   EXPECT_EQ(back.judgement.interval.high, 0.3);
   EXPECT_EQ(back.judgement.note, "note");
+  EXPECT_EQ(back.formula, "m of a > 0.1");
 
   FigureRow figure{"curve", "Title", "Caption", {}};
   figure.spec.kind = "lines";
