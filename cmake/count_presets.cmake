@@ -2,10 +2,13 @@
 # cost. As a script: counts PROGRAM's presets into OUTPUT.
 #   cmake -D PROGRAM= -D OUTPUT= -P count_presets.cmake
 if(CMAKE_SCRIPT_MODE_FILE)
-  # A program that fails here, or takes long, counts when it is asked.
+  # A program that fails here, or takes long, counts when it is asked. What it says is of pages.
   file(REMOVE ${OUTPUT})
   execute_process(COMMAND ${PROGRAM} list --count ${OUTPUT} TIMEOUT 600
-    RESULT_VARIABLE failed OUTPUT_QUIET ERROR_QUIET)
+    RESULT_VARIABLE failed OUTPUT_QUIET ERROR_VARIABLE said)
+  if(said)
+    message(NOTICE "${said}")
+  endif()
   return()
 endif()
 

@@ -3,7 +3,7 @@
 # are compiled once more with it and stand before the library at the link, which then gives the
 # rest: all of the library under clang and its sanitizers would take some ten times as long.
 set(fuzz_targets configuration arguments seeds idx safetensors ensemble checkpoint manifest
-  figure_spec metric_ranges bpe words text choices hub_config tokenizer_folder hub_index counts
+  figure_spec metric_ranges bpe words pages text choices hub_config tokenizer_folder hub_index counts
   seen_runs)
 set(fuzz_choosing configuration arguments)  # these resolve settings of the catalogue
 
@@ -51,9 +51,9 @@ function(use_clang target sanitizers)
 endfunction()
 
 add_library(omni_fuzz_parsers OBJECT EXCLUDE_FROM_ALL fuzz/fuzzer.cpp fuzz/target.cpp)
-foreach(source base/json base/nearest base/utf8 cli/choice data/idx graph/type lab/arrays
+foreach(source base/json base/nearest base/star base/utf8 cli/choice data/idx graph/type lab/arrays
     lab/checkpoint lab/counts lab/hub_config lab/hub_shards lab/numbers lab/options lab/resolve
-    lab/seen_runs lab/wanted nn/ensemble store/figure_spec store/files store/metric_range store/run_folder
+    lab/seen_runs lab/wanted lab/words lab/words_parser nn/ensemble store/figure_spec store/files store/metric_range store/run_folder
     store/safetensors
     text/added_tokens text/bpe text/bpe_files text/bpe_parts text/byte_letters text/char_tokenizer
     text/choice_items text/lines text/piece_counts text/pieces text/tokenizer text/tokenizer_files

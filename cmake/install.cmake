@@ -15,5 +15,6 @@ configure_package_config_file(cmake/omniscale-config.cmake.in omniscale-config.c
 write_basic_package_version_file(omniscale-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/omniscale-config.cmake
   ${PROJECT_BINARY_DIR}/omniscale-config-version.cmake
-  cmake/dependencies.cmake cmake/experiment.cmake cmake/count_presets.cmake cmake/experiment_main.cpp.in
+  cmake/dependencies.cmake cmake/experiment.cmake cmake/count_presets.cmake cmake/words.cmake
+  cmake/experiment_main.cpp.in
   DESTINATION ${OMNI_PACKAGE_DIR})

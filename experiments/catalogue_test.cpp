@@ -5,10 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "data/catalogue.h"
 #include "experiments/testing.h"
+#include "lab/jobs.h"
+#include "lab/word_use.h"
 #include "lab/worker.h"
 #include "ops/leaf.h"
 
@@ -129,7 +132,7 @@ TEST_P(EveryExperiment, GivesEachSeedItsOwnOrdersAndDraws) {
 
 TEST_P(EveryExperiment, StatesWhichClaimsComeFirstAndHowManySeedsTheyTake) {
   std::set<std::string> ids;
-  for (const ClaimSpec& c : experiment.settings()->claims(data)) ids.insert(c.id);
+  for (const ClaimSpec& c : claims_of(experiment, *experiment.settings(), data)) ids.insert(c.id);
   EXPECT_GE(experiment.primary.size(), 1U);
   EXPECT_LE(experiment.primary.size(), 3U);
   for (const std::string& id : experiment.primary) EXPECT_TRUE(ids.contains(id)) << id;
@@ -146,6 +149,25 @@ TEST_P(EveryExperiment, DeclaresTheRangesOfItsShares) {
         if (m.name.starts_with(share) && !losses.contains(experiment.name + " " + share)) {
           EXPECT_EQ(range_of(experiment.ranges, m.name).high, 1) << m.name;
         }
+}
+
+// Its page and its code speak of the same options, arms, metrics, claims, figures and presets.
+TEST_P(EveryExperiment, SaysEverythingOnce) {
+  if (!experiment.words.there()) GTEST_SKIP() << "it has no page yet";
+  WordUse use;
+  for (const Preset& p : experiment.presets) {
+    RunRequest request;
+    request.preset = p.name;
+    std::optional<Resolved> r;
+    try {
+      r = resolve(experiment, request);
+    } catch (const UserError& error) {
+      GTEST_SKIP() << "data of the user's: " << error.what();
+    }
+    const Dataset blank = blank_dataset(r->variants.front().settings->data());
+    use.add(*r, experiment, blank, dry_run(*r, blank));
+  }
+  EXPECT_NO_THROW(use.require_all_used(experiment.words));
 }
 
 INSTANTIATE_TEST_SUITE_P(Catalogue, EveryExperiment,

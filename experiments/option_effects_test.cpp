@@ -100,20 +100,20 @@ SeedRecord run(const Resolved& r, bool dry) {
 }
 
 // What a seed comes to, as a dry run sees it.
-uint64_t seen(const Resolved& r, const SeedRecord& record) {
+uint64_t seen(const Experiment& e, const Resolved& r, const SeedRecord& record) {
   Hash h;
   for (const auto& [part, form] : record.form) h.add(part), h.add(form.value());
   for (const auto& [arm, metric, step] : record.measured) h.add(arm), h.add(metric), h.add(step);
   for (const auto& [arm, model] : record.models)
     for (const Metric& m : model.metrics) h.add(arm), h.add(m.name), h.add(m.step);
-  for (const ArmInfo& a : all_arms(r)) h.add(a.name), h.add(a.label), h.add(a.description);
+  for (const ArmInfo& a : all_arms(r, e)) h.add(a.name), h.add(a.label), h.add(a.description);
   return h.value();
 }
 
 // What a report says besides.
 uint64_t said(const Experiment& e, const Resolved& r) {
   Hash h;
-  for (const ClaimSpec& c : stated_claims(r, data_of(r)))
+  for (const ClaimSpec& c : stated_claims(r, e, data_of(r)))
     h.add(c.id), h.add(c.text), h.add(c.claim.threshold);
   for (const FigureRow& f : all_figures(r, e))
     h.add(f.id), h.add(f.title), h.add(f.caption), h.add(to_json(f.spec));
@@ -129,7 +129,7 @@ uint64_t shown(const Experiment& e, const Arguments& arguments) {
     ADD_FAILURE() << fmt::format("{} {}: {}", e.name, fmt::join(arguments, " "), error.what());
   }
   Hash h;
-  h.add(seen(r, record)), h.add(said(e, r));
+  h.add(seen(e, r, record)), h.add(said(e, r));
   return h.value();
 }
 
@@ -225,7 +225,7 @@ class Effects {
   // Of one that `base` has no use for.
   void expect_refusal(const Option& o, const Arguments& base) {
     Resolved r = resolved(e_, base);
-    const uint64_t before = seen(r, run(r, true)), told = said(e_, r);
+    const uint64_t before = seen(e_, r, run(r, true)), told = said(e_, r);
     const auto defaults = e_.settings();
     OptionList usual = defaults->options();
     for (const std::string& value : others(o)) {
@@ -236,7 +236,7 @@ class Effects {
       Option& option = options.find(o.name(), where);
       const std::string was = option.text();
       option.set(value, where);
-      EXPECT_EQ(seen(r, run(r, true)), before)
+      EXPECT_EQ(seen(e_, r, run(r, true)), before)
           << where << " has an effect; its declaration says that it has none";
       EXPECT_EQ(said(e_, r), told) << where << " changes what is said";
       option.set(was, where);

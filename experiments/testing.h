@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/test_folder.h"
+#include "lab/judging.h"
 #include "lab/runner.h"
 
 namespace omni::testing {
@@ -38,7 +39,7 @@ inline std::string judged_claims(const Experiment& e, const std::string& preset,
   Dataset d;
   d.name = data;
   std::string ids;
-  for (const ClaimSpec& c : resolved.variants.front().settings->claims(d))
+  for (const ClaimSpec& c : claims_of(e, *resolved.variants.front().settings, d))
     if (c.why_not_judged.empty() && c.claim.judged) ids += c.id + " ";
   return ids;
 }

@@ -264,6 +264,51 @@ put_all("metric_ranges", "bad", {
     "missing": '[{"metric": "a", "low": null, "high": 1, "cases": 0}]',
     "deep": "[" * 9000 + "]" * 9000})
 
+PAGE = """# Sums
+
+```
+./omni run sums
+```
+
+## Question
+
+Do sums tell what **parts** are, as in [this](https://example.org)?
+
+### In formulas
+
+$a + b$
+
+## Conditions
+
+| arm | name | what is done | published |
+|---|---|---|---|
+| `base` | Base | nothing | 0.25 |
+| `fork-*` | Fork at * | from * on, at {lr} | |
+
+## Figures
+
+| figure | title | caption | x axis |
+|:--|---|---|--:|
+| `all` | All \\| some | At a rate of {lr}. |
+
+## Results
+
+| free |
+"""
+put_all("pages", "good", {
+    "whole": PAGE, "windows": PAGE.replace("\n", "\r\n"), "title": "# T",
+    "for-docs": "# T\n## Notes\n- a\n$x$\n## Costs\nx\n### More\n| a |\n",
+    "claims": "# T\n## Claims\n| a | b |\n|-|-|\n| 1a | It is so |\n| 1* | So is * |\n"})
+put_all("pages", "bad", {
+    "empty": "", "no-title": "## Question\nWhy?\n", "titles": "# T\n# U\n",
+    "heading": PAGE.replace("## Question", "## Questions"), "twice": PAGE + PAGE[7:],
+    "row-twice": PAGE.replace("fork-*", "base"), "hidden": PAGE.replace("`base`", "`f*`"),
+    "cells": PAGE.replace("| 0.25 |", "| 0.25 | b |"), "number": PAGE.replace("0.25", "half"),
+    "value": PAGE.replace("{lr}", "{rate}"), "formula": PAGE.replace("**parts**", "$p$"),
+    "table": PAGE.replace("### In formulas", "| a |"), "list": "# T\n## Costs\n- a\n",
+    "control": PAGE.replace("Do sums", "Do\x1b[2J"), "not-utf-8": b"# T\n## Costs\n\xff\n",
+    "brackets": "# T\n## Costs\n" + "[" * 20000 + "](" * 20000 + ")\n## Cost\n"})
+
 GPT2 = {"model_type": "gpt2", "vocab_size": 61, "n_positions": 16, "n_embd": 16, "n_layer": 2,
         "n_head": 4}
 NEO = {"model_type": "gpt_neo", "vocab_size": 61, "max_position_embeddings": 16, "hidden_size": 16,

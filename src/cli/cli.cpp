@@ -90,8 +90,10 @@ int our_fault(const Context& context, const char* what) {
   return kOurFault;
 }
 
-int guarded(const Context& context) {
+// `prepare` fills what is still missing of the context.
+int guarded(const Context& context, const std::function<void()>& prepare) {
   try {
+    prepare();
     const int code = dispatch(context);
     finish_output();
     return code;
@@ -131,11 +133,29 @@ const Experiment& find_experiment(const Context& context, const std::string& nam
 
 }  // namespace cli
 
-int cli_main(int argc, char** argv, std::span<const Experiment> catalogue) {
-  const cli::IgnorePipe ignore_pipe;
+namespace {
+
+cli::Context context_of(int argc, char** argv, std::span<const Experiment> catalogue) {
   cli::Context context{catalogue, cli::program_name(argc > 0 ? argv[0] : nullptr), {}};
   for (int i = 1; i < argc; ++i) context.words.emplace_back(argv[i]);
-  return cli::guarded(context);
+  return context;
+}
+
+}  // namespace
+
+int cli_main(int argc, char** argv, std::span<const Experiment> catalogue) {
+  const cli::IgnorePipe ignore_pipe;
+  return cli::guarded(context_of(argc, argv, catalogue), [] {});
+}
+
+int cli_main(int argc, char** argv, std::vector<Experiment> (*catalogue)()) {
+  const cli::IgnorePipe ignore_pipe;
+  std::vector<Experiment> experiments;
+  cli::Context context = context_of(argc, argv, {});
+  return cli::guarded(context, [&] {
+    experiments = catalogue();
+    context.catalogue = experiments;
+  });
 }
 
 }  // namespace omni

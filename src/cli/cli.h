@@ -3,6 +3,7 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 #include "lab/experiment.h"
 
@@ -15,5 +16,7 @@ namespace omni {
 //   130  ended by Ctrl-C, 143 by SIGTERM, with finished work kept
 // While it runs, SIGPIPE is ignored.
 int cli_main(int argc, char** argv, std::span<const Experiment> catalogue);
+// The same where making the catalogue may throw: pages are read then.
+int cli_main(int argc, char** argv, std::vector<Experiment> (*catalogue)());
 
 }  // namespace omni

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <thread>
 #include <vector>
 
@@ -11,6 +12,8 @@
 #include "base/places.h"
 #include "cli/screen.h"
 #include "data/catalogue.h"
+#include "lab/jobs.h"
+#include "lab/word_use.h"
 #include "store/files.h"
 
 namespace omni::cli {
@@ -82,29 +85,45 @@ void keep_counts(const Counts& counts) {
   forget_old_counts();
 }
 
-Counted count_preset(const Experiment& e, const Preset& p) {
+Counted count_preset(const Experiment& e, const Preset& p, WordUse& use) {
   RunRequest request;
   request.preset = p.name;
   try {
     const Resolved r = resolve(e, request);
-    return {count_of(r, blank_dataset(r.variants.front().settings->data())), ""};
+    const Dataset data = blank_dataset(r.variants.front().settings->data());
+    const SeedRecord dry = dry_run(r, data);
+    if (e.words.there()) use.add(r, e, data, dry);
+    return {counted(dry), ""};
   } catch (const std::exception& error) {  // the others are told all the same
     return {std::nullopt, error.what()};
   }
 }
 
+// What stands for nothing on the page of an experiment, if all of its presets could be looked at.
+void find_unused(const Experiment& e, const Counts& counts, const WordUse& use,
+                 std::vector<std::string>& found) {
+  for (const Preset& p : e.presets)
+    if (!counts.presets.at({e.name, p.name}).count) return;
+  try {
+    use.require_all_used(e.words);
+  } catch (const UserError& error) {
+    found.emplace_back(error.what());
+  }
+}
+
 }  // namespace
 
-Counts count_presets(std::span<const Experiment> catalogue) {
+Counts count_presets(std::span<const Experiment> catalogue, std::vector<std::string>* unused) {
   Counts counts{program_hash(), {}};
   std::vector<std::pair<const Experiment*, const Preset*>> todo;
   for (const Experiment& e : catalogue)
     for (const Preset& p : e.presets) todo.emplace_back(&e, &p);
   std::vector<Counted> found(todo.size());
+  std::vector<WordUse> uses(todo.size());
   std::atomic<size_t> next = 0;
   const auto work = [&] {
     for (size_t i; (i = next++) < todo.size();)
-      found[i] = count_preset(*todo[i].first, *todo[i].second);
+      found[i] = count_preset(*todo[i].first, *todo[i].second, uses[i]);
   };
   std::vector<std::jthread> threads;
   try {
@@ -114,8 +133,14 @@ Counts count_presets(std::span<const Experiment> catalogue) {
   }
   work();
   threads.clear();
-  for (size_t i = 0; i < todo.size(); ++i)
+  std::map<const Experiment*, WordUse> used;
+  for (size_t i = 0; i < todo.size(); ++i) {
+    used[todo[i].first].merge(uses[i]);
     counts.presets[{todo[i].first->name, todo[i].second->name}] = std::move(found[i]);
+  }
+  if (unused)
+    for (const Experiment& e : catalogue)
+      if (e.words.there()) find_unused(e, counts, used[&e], *unused);
   return counts;
 }
 

@@ -4,6 +4,8 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "cli/commands.h"
 #include "lab/counts.h"
@@ -12,8 +14,10 @@
 
 namespace omni::cli {
 
-// Of every preset of the catalogue, by dry runs on all cores: seconds.
-Counts count_presets(std::span<const Experiment> catalogue);
+// Of every preset of the catalogue, by dry runs on all cores: seconds. `unused`: told of each row
+// of an experiment's page that stands for nothing in any of its presets.
+Counts count_presets(std::span<const Experiment> catalogue,
+                     std::vector<std::string>* unused = nullptr);
 
 class Estimates {
  public:

@@ -7,6 +7,7 @@
 #include "cli/estimates.h"
 #include "cli/screen.h"
 #include "data/catalogue.h"
+#include "lab/judging.h"
 #include "store/files.h"
 
 namespace omni::cli {
@@ -22,7 +23,7 @@ std::vector<ClaimSpec> claims_of(const Experiment& e) {
   const auto settings = e.settings();
   Dataset data;
   data.name = usual_data_name(settings->data());
-  return settings->claims(data);
+  return omni::claims_of(e, *settings, data);
 }
 
 std::string seeds_text(const Preset& p) {
@@ -84,7 +85,12 @@ void show_options(const Experiment& e) {
   for (size_t i = 0; i < heads.size(); ++i) {
     const Option& o = options.all()[i];
     const std::string with = o.is_used() ? "" : "; has an effect with " + o.used_with();
-    const std::string text = wrapped(fmt::format("{} ({}{})", o.help(), o.expects(), with), column);
+    std::string help = o.help();
+    if (help.empty() && e.words.there())
+      help = e.words.row(WordTable::options, o.name(), values_of(options))[0];
+    const std::string expects = o.expects() + with;
+    const std::string text =
+        wrapped(help.empty() ? expects : fmt::format("{} ({})", help, expects), column);
     std::string head = std::string(kIndent, ' ') + heads[i];
     if (head.size() + 2 > column)
       say("{}\n{}", head, text);
@@ -143,7 +149,9 @@ void show_claims(const Experiment& e) {
 
 int list_command(const Context& context, const ListArguments& arguments) {
   if (!arguments.count.empty()) {
-    atomic_write(arguments.count, counts_to_json(count_presets(context.catalogue)));
+    std::vector<std::string> unused;
+    atomic_write(arguments.count, counts_to_json(count_presets(context.catalogue, &unused)));
+    for (const std::string& row : unused) tell("!! {}\n", row);
     return 0;
   }
   const std::string& name = arguments.name;
@@ -156,7 +164,7 @@ int list_command(const Context& context, const ListArguments& arguments) {
   section("Question", e.texts.question);
   section("Source", e.texts.source);
   section("Method", e.texts.method);
-  section("What it exploits", e.texts.structure);
+  section("What it rests on", e.texts.structure);
   section("Controls", e.texts.controls);
   section("Where it should fail", e.texts.expected_failure);
   section("Limits", e.texts.limits);

@@ -2,7 +2,4 @@
 #include "cli/cli.h"
 #include "experiments/catalogue.h"
 
-int main(int argc, char** argv) {
-  const std::vector<omni::Experiment> catalogue = omni::catalogue();
-  return omni::cli_main(argc, argv, catalogue);
-}
+int main(int argc, char** argv) { return omni::cli_main(argc, argv, omni::catalogue); }

@@ -117,10 +117,18 @@ void check_primary(const Experiment& e, const Dataset& data) {
   require(e.primary.size() <= 3, "{} has {} primary claims; choose one to three, for they alone are "
           "judged whatever becomes of the others", e.name, e.primary.size());
   std::vector<std::string> ids;
-  for (const ClaimSpec& c : e.settings()->claims(data)) ids.push_back(c.id);
+  for (const ClaimSpec& c : claims_of(e, *e.settings(), data)) ids.push_back(c.id);
   for (const std::string& id : e.primary)
     require(std::ranges::count(ids, id) > 0, "{} names the primary claim '{}', which it does not "
             "state{}", e.name, id, suggest(id, ids));
+}
+
+// What a page says nothing of it is asked for here, so that no run says it too late.
+void require_help(const Settings& s, const Experiment& e) {
+  const auto copy = s.clone();  // which options point into
+  const OptionList options = copy->options();
+  for (const Option& o : options.all())
+    if (o.help().empty()) e.words.row(WordTable::options, o.name(), values_of(options));
 }
 
 void require_once(const std::string& who, const char* what, const std::vector<std::string>& names) {
@@ -154,12 +162,13 @@ void require_recorded(const SeedRecord& record) {
 void check_declarations(const Resolved& r, const Experiment& e, const Dataset& data,
                         const SeedRecord& dry) {
   std::vector<std::string> declared;
-  for (const ArmInfo& a : all_arms(r)) declared.push_back(a.name);
+  for (const ArmInfo& a : all_arms(r, e)) declared.push_back(a.name);
   for (const auto& [arm, model] : dry.models)
     if (std::ranges::count(declared, arm) == 0)
       fail_user("{} records the arm '{}', which it does not declare{}", e.name, arm,
                 suggest(arm, declared));
   require_once(e.name, "arm", declared);
+  require_help(*r.variants.front().settings, e);
   const Recorded recorded(dry);
   for (const std::string& arm : declared)
     if (!dry.models.contains(arm))
@@ -180,7 +189,7 @@ void check_declarations(const Resolved& r, const Experiment& e, const Dataset& d
   for (const MetricRange& range : e.ranges) recorded.require_ranged(range);
 
   std::vector<std::string> claims, figures;
-  for (const ClaimSpec& c : stated_claims(r, data)) {
+  for (const ClaimSpec& c : stated_claims(r, e, data)) {
     claims.push_back(c.id);
     const std::string who = fmt::format("claim {}", c.id);
     require(is_fact(c.claim.kind) || c.claim.kind == ClaimKind::band ||

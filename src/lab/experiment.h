@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/claims.h"
@@ -14,6 +15,7 @@
 #include "lab/quantity.h"
 #include "lab/term.h"
 #include "lab/trial.h"
+#include "lab/words.h"
 #include "store/results.h"
 
 namespace omni {
@@ -193,7 +195,17 @@ struct Experiment {
                                             // first; without any all claims are judged as one family
   std::vector<MetricRange> ranges = {};     // where metrics can lie; anywhere if not said
   std::string seeds_needed = {};            // in words: seeds that decide the primary claims
+  Words words = {};                         // of NAME.md; with_words() gives them
 };
+
+// With the words of its page (lab/words.h), if `words_of` has one for its name with _ for -, which
+// cmake/words.cmake makes. Texts that the code leaves empty, labels and help included, are the
+// page's. UserError for a damaged page, for what it does not say of the table's metric or a preset,
+// and for what both say.
+Experiment with_words(Experiment e, std::string_view (*words_of)(std::string_view stem));
+
+// The options' present values, for {name} in words.
+WordValues values_of(const OptionList& options);
 
 template <class S>
 std::function<std::unique_ptr<Settings>()> settings_of() {

@@ -39,6 +39,41 @@ bool to_number(const std::string& text, double& x) {
   return r.ec == std::errc() && r.ptr == text.data() + text.size();
 }
 
+WordValues values_in(const Settings& s) {
+  const auto copy = s.clone();  // which options point into
+  return values_of(copy->options());
+}
+
+// What the code does not say of arms is the page's, and their order too.
+std::vector<ArmInfo> arms_of(const Experiment& e, const Settings& s) {
+  std::vector<ArmInfo> arms = s.arms();
+  const WordValues values = values_in(s);
+  for (ArmInfo& a : arms) {
+    if (!a.label.empty()) continue;
+    const std::vector<std::string> words = e.words.row(WordTable::conditions, a.name, values);
+    a.label = words[0];
+    a.description = words[1];
+    if (!a.published) a.published = e.words.published(a.name);
+  }
+  std::ranges::stable_sort(
+      arms, {}, [&](const ArmInfo& a) { return e.words.place(WordTable::conditions, a.name); });
+  return arms;
+}
+
+std::vector<FigureRow> figures_of(const Experiment& e, const Settings& s) {
+  std::vector<FigureRow> figures = s.figures();
+  const WordValues values = values_in(s);
+  for (FigureRow& f : figures) {
+    if (!f.title.empty()) continue;
+    const std::vector<std::string> words = e.words.row(WordTable::figures, f.id, values);
+    f.title = words[0];
+    f.caption = words[1];
+    if (f.spec.x_label.empty()) f.spec.x_label = words[2];
+    if (f.spec.y_label.empty()) f.spec.y_label = words[3];
+  }
+  return figures;
+}
+
 }  // namespace
 
 ClaimSpec stated(const std::string& id, std::string text, const Statement& s) {
@@ -79,7 +114,15 @@ void leave_out_changed(std::vector<ClaimSpec>& claims, const std::vector<OptionC
   }
 }
 
-std::vector<ClaimSpec> stated_claims(const Resolved& r, const Dataset& data) {
+std::vector<ClaimSpec> claims_of(const Experiment& e, const Settings& s, const Dataset& data) {
+  std::vector<ClaimSpec> claims = s.claims(data);
+  const WordValues values = values_in(s);
+  for (ClaimSpec& c : claims)
+    if (c.text.empty()) c.text = e.words.row(WordTable::claims, c.id, values)[0];
+  return claims;
+}
+
+std::vector<ClaimSpec> stated_claims(const Resolved& r, const Experiment& e, const Dataset& data) {
   std::set<std::string> labels;
   for (const Variant& v : r.variants) labels.insert(v.label);
   const bool base_ran = r.swept.empty() || !r.base.empty();
@@ -88,7 +131,7 @@ std::vector<ClaimSpec> stated_claims(const Resolved& r, const Dataset& data) {
   // values, wherever it stands.
   auto stating = std::ranges::find(r.variants, r.base, &Variant::label);
   if (stating == r.variants.end()) stating = r.variants.begin();
-  std::vector<ClaimSpec> claims = stating->settings->claims(data);
+  std::vector<ClaimSpec> claims = claims_of(e, *stating->settings, data);
   std::erase_if(claims, [&](const ClaimSpec& c) {
     const bool ran = !c.variants.empty() || base_ran;
     return !ran || !std::ranges::all_of(c.variants,
@@ -97,13 +140,14 @@ std::vector<ClaimSpec> stated_claims(const Resolved& r, const Dataset& data) {
   return claims;
 }
 
-std::vector<ClaimRow> judge_claims(const Resolved& r, const Results& results, const Dataset& data) {
+std::vector<ClaimRow> judge_claims(const Resolved& r, const Experiment& e, const Results& results,
+                                   const Dataset& data) {
   const std::string base = r.base.empty() ? "" : " | " + r.base;
   std::vector<ClaimRow> rows;
   std::vector<std::pair<Claim, std::vector<double>>> samples;
   Values values(results);
   const std::vector<std::string> primary = results.primary();
-  for (ClaimSpec& c : stated_claims(r, data)) {
+  for (ClaimSpec& c : stated_claims(r, e, data)) {
     if (!c.why_not_judged.empty()) c.claim.judged = false;
     c.claim.primary = std::ranges::count(primary, c.id) > 0;
     std::vector<double> sample;
@@ -130,10 +174,10 @@ std::vector<ClaimRow> judge_claims(const Resolved& r, const Results& results, co
   return rows;
 }
 
-std::vector<ArmInfo> all_arms(const Resolved& r) {
+std::vector<ArmInfo> all_arms(const Resolved& r, const Experiment& e) {
   std::vector<ArmInfo> arms;
   for (const Variant& v : r.variants)
-    for (ArmInfo a : v.settings->arms()) {
+    for (ArmInfo a : arms_of(e, *v.settings)) {
       if (!v.label.empty()) {
         a.name += " | " + v.label;
         a.label += ", " + v.label;
@@ -146,7 +190,7 @@ std::vector<ArmInfo> all_arms(const Resolved& r) {
 
 std::vector<FigureRow> all_figures(const Resolved& r, const Experiment& e) {
   const Settings& first = *r.variants.front().settings;
-  if (r.swept.empty()) return first.figures();
+  if (r.swept.empty()) return figures_of(e, first);
   FigureRow f;
   f.id = "sweep";
   f.spec.metric = e.metric;
@@ -157,7 +201,7 @@ std::vector<FigureRow> all_figures(const Resolved& r, const Experiment& e) {
     f.spec.x_label = r.swept[0];
     f.title = fmt::format("{} against {}", e.metric_label, r.swept[0]);
     f.caption = "Means over seeds with 95 % intervals, one line per condition.";
-    for (const ArmInfo& arm : first.arms()) {
+    for (const ArmInfo& arm : arms_of(e, first)) {
       Series line{.label = arm.label};
       for (const Variant& v : r.variants) {
         double x = 0;

@@ -68,7 +68,7 @@ struct Store {
     Resolved r;
     r.variants.push_back({"", std::make_unique<SettingsOf<Pairs>>(std::move(pairs))});
     for (int64_t seed = 0; seed < n; ++seed) r.seeds.push_back(seed);
-    return judge_claims(r, results, {});
+    return judge_claims(r, {}, results, {});
   }
 };
 
@@ -182,7 +182,7 @@ TEST(BoundedClaims, AreJudgedOnIntervalsInsideTheirRange) {
   Resolved r;
   r.variants.push_back({"", std::make_unique<SettingsOf<Pairs>>(Pairs())});
   r.seeds = {0, 1, 2};
-  const Judgement j = judge_claims(r, results, {})[0].judgement;
+  const Judgement j = judge_claims(r, {}, results, {})[0].judgement;
   EXPECT_EQ(j.verdict, Verdict::supported);
   EXPECT_LE(j.interval.high, 1);
   EXPECT_DOUBLE_EQ(j.interval.low, paired_difference(a, b, 0.95, {0, 1}).interval.low);
@@ -202,7 +202,7 @@ TEST(FewSeeds, AreUndecidedWithTheReasonInWords) {
     r.variants.push_back({"", std::make_unique<SettingsOf<Pairs>>(Pairs())});
     for (size_t seed = 0; seed < std::max<size_t>(a.size(), 1); ++seed)
       r.seeds.push_back(static_cast<int64_t>(seed));
-    return judge_claims(r, results, {})[0].judgement;
+    return judge_claims(r, {}, results, {})[0].judgement;
   };
   const std::pair<std::vector<double>, const char*> cases[] = {
       {{}, "No seed gave a value"},

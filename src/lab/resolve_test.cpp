@@ -166,7 +166,7 @@ TEST(Judging, ReadsPairsFromTheStore) {
     record(results, "control", seed, 0.5);
   }
   record(results, "control", 3, 0, ModelStatus::diverged);
-  const auto claims = judge_claims(resolve_with({}), results, {});
+  const auto claims = judge_claims(resolve_with({}), toy(), results, {});
   ASSERT_EQ(claims.size(), 2u);  // the claim about widths needs a sweep
   EXPECT_EQ(claims[0].id, "better");
   EXPECT_EQ(claims[0].judgement.verdict, Verdict::supported);
@@ -185,14 +185,14 @@ TEST(Judging, SpeaksOfVariantsInSweeps) {
       for (const char* arm : {"method", "control"})
         record(results, fmt::format("{} | width={}", arm, width), seed,
                (*arm == 'm' ? 0.8 : 0.5) - (*width == '8' ? 0 : 0.1) + 0.001 * seed);
-  const auto swept = judge_claims(resolve_with({"width=8,16"}), results, {});
+  const auto swept = judge_claims(resolve_with({"width=8,16"}), toy(), results, {});
   ASSERT_EQ(swept.size(), 3u);
   EXPECT_NEAR(swept[0].judgement.estimate, 0.3, 1e-9);  // of the usual width
   EXPECT_NEAR(swept[1].judgement.estimate, -0.1, 1e-9);
   EXPECT_EQ(swept[1].judgement.verdict, Verdict::refuted);
-  EXPECT_TRUE(judge_claims(resolve_with({"width=16,32"}), results, {}).empty());
+  EXPECT_TRUE(judge_claims(resolve_with({"width=16,32"}), toy(), results, {}).empty());
   // The usual width states the claims, in whatever order widths are typed.
-  EXPECT_EQ(judge_claims(resolve_with({"width=16,8"}), results, {})[2].judgement.note,
+  EXPECT_EQ(judge_claims(resolve_with({"width=16,8"}), toy(), results, {})[2].judgement.note,
             "too few models");
 }
 
@@ -200,8 +200,8 @@ TEST(Judging, NamesArmsAndDrawsSweeps) {
   const Resolved plain = resolve_with({}), swept = resolve_with({"width=8,16"}),
                  words = resolve_with({"kind=plain,fancy"}),
                  both = resolve_with({"width=8,16", "lr=0.1,0.2"});
-  EXPECT_EQ(all_arms(plain).size(), 2u);
-  const auto arms = all_arms(swept);
+  EXPECT_EQ(all_arms(plain, toy()).size(), 2u);
+  const auto arms = all_arms(swept, toy());
   ASSERT_EQ(arms.size(), 4u);
   EXPECT_EQ(arms[2].name, "method | width=16");
   EXPECT_EQ(arms[0].published, 0.9);
@@ -384,7 +384,7 @@ std::string silent(const std::vector<std::string>& arguments) {
   RunRequest request;
   for (const std::string& a : arguments) request.assignments.push_back(parse_assignment(a));
   std::string all;
-  for (const ClaimSpec& c : stated_claims(resolve(e, request), {}))
+  for (const ClaimSpec& c : stated_claims(resolve(e, request), e, {}))
     if (!c.why_not_judged.empty()) all += (all.empty() ? "" : "; ") + c.id + " " + c.why_not_judged;
   return all;
 }

@@ -40,7 +40,7 @@ void store_texts(Results& results, const Experiment& e, const Resolved& r, const
   results.transaction([&] {
     for (const auto& [key, text] : texts) results.set(key, *text);
     if (!data.note.empty()) results.set(run_key::kStandIn, data.note);
-    results.set_arms(all_arms(r));
+    results.set_arms(all_arms(r, e));
     results.set_ranges(e.ranges);
     results.set_primary(e.primary);
     results.set_figures(all_figures(r, e));
@@ -296,7 +296,7 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
       request.precision == Precision::f32 && outcome.status == RunStatus::finished)
     outcome.slowness = pace.slowness();
   if (outcome.status == RunStatus::finished) {
-    outcome.claims = judge_claims(r, results, data);
+    outcome.claims = judge_claims(r, e, results, data);
     results.set_claims(outcome.claims);
   }
   results.checkpoint();

@@ -94,6 +94,7 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
                           const std::atomic<bool>& stop);
 
 // From what is stored.
-std::vector<ClaimRow> judge_claims(const Resolved& r, const Results& results, const Dataset& data);
+std::vector<ClaimRow> judge_claims(const Resolved& r, const Experiment& e, const Results& results,
+                                   const Dataset& data);
 
 }  // namespace omni

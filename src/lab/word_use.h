@@ -1,0 +1,29 @@
+// What the presets of an experiment use of its page (lab/words.h): a row that none of them uses
+// stands for nothing in the code.
+#pragma once
+
+#include <array>
+#include <set>
+#include <string>
+
+#include "lab/runner.h"
+#include "lab/words.h"
+#include "lab/worker.h"
+
+namespace omni {
+
+class WordUse {
+ public:
+  // What one preset uses, by a dry run of it.
+  void add(const Resolved& r, const Experiment& e, const Dataset& data, const SeedRecord& dry);
+  void merge(const WordUse& other);
+  // UserError with file and line for the first row that none used. Of all presets, that is.
+  void require_all_used(const Words& words) const;
+
+ private:
+  std::set<std::string>& of(WordTable table) { return used_[static_cast<size_t>(table)]; }
+
+  std::array<std::set<std::string>, kWordTables> used_;
+};
+
+}  // namespace omni
