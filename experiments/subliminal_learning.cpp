@@ -407,16 +407,16 @@ Experiment subliminal_learning() {
                      "gradient step, the experiment takes hundreds with Adam."},
       .metric = "accuracy",
       .metric_label = "test accuracy",
+      .primary = {"1b"},
+      .ranges = {{"accuracy", 0, 1, 1000}},
+      .seeds_needed = "The difference of 1b has a spread of 0.105 on MNIST (100 seeds): 9 seeds "
+                      "decide it in nine of ten runs, quick has 10.",
       .presets = {{"quick", "the full protocol on few models; two or three minutes on two cores",
                    {}, 10},
                   {"paper", "the published protocol: 100 models", {}, 100},
                   {"smoke", "seconds: tiny networks on few images, to see that everything runs",
                    {{"train", "2000"}, {"width", "32"}, {"epochs", "1"}, {"batch", "256"}}, 2}},
       .settings = settings_of<SubliminalLearning>(),
-      .primary = {"1b"},
-      .ranges = {{"accuracy", 0, 1, 1000}},
-      .seeds_needed = "The difference of 1b has a spread of 0.105 on MNIST (100 seeds): 9 seeds "
-                      "decide it in nine of ten runs, quick has 10.",
   };
 }
 

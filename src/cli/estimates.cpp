@@ -13,6 +13,7 @@
 #include "cli/screen.h"
 #include "data/catalogue.h"
 #include "lab/jobs.h"
+#include "lab/judging.h"
 #include "lab/word_use.h"
 #include "store/files.h"
 
@@ -93,7 +94,7 @@ Counted count_preset(const Experiment& e, const Preset& p, WordUse& use) {
     const Dataset data = blank_dataset(r.variants.front().settings->data());
     const SeedRecord dry = dry_run(r, data);
     if (e.words.there()) use.add(r, e, data, dry);
-    return {counted(dry), ""};
+    return {counted(dry), "", readable_claims(r, e, data, dry)};
   } catch (const std::exception& error) {  // the others are told all the same
     return {std::nullopt, error.what()};
   }
@@ -172,6 +173,15 @@ Estimates::Estimates(const Context& context)
 
 const Counted& Estimates::counted(const Experiment& e, const Preset& p) const {
   return counts_.presets.at({e.name, p.name});
+}
+
+PresetClaims known_claims(const Experiment& e) {
+  Counts counts = read_counts(beside_program());
+  if (!user_cache().empty()) merge(counts, read_counts(in_cache()));
+  PresetClaims known;
+  for (const auto& [names, counted] : counts.presets)
+    if (names.first == e.name && counted.claims) known[names.second] = *counted.claims;
+  return known;
 }
 
 std::optional<double> Estimates::seconds(const Experiment& e, const Preset& p) const {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "lab/cost.h"
 
@@ -16,6 +17,8 @@ namespace omni {
 struct Counted {
   std::optional<Count> count;
   std::string why_not;
+  // Ids of the claims of which it records all that they read, where that is known.
+  std::optional<std::vector<std::string>> claims = {};
 };
 
 // Of one program.

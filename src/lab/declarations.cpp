@@ -160,7 +160,9 @@ void require_recorded(const SeedRecord& record) {
 }
 
 void check_declarations(const Resolved& r, const Experiment& e, const Dataset& data,
-                        const SeedRecord& dry) {
+                        const SeedRecord& dry, const Recording* known) {
+  const Recording own = recording_of(dry);
+  const Recording* recording = known ? known : &own;
   std::vector<std::string> declared;
   for (const ArmInfo& a : all_arms(r, e)) declared.push_back(a.name);
   for (const auto& [arm, model] : dry.models)
@@ -189,7 +191,7 @@ void check_declarations(const Resolved& r, const Experiment& e, const Dataset& d
   for (const MetricRange& range : e.ranges) recorded.require_ranged(range);
 
   std::vector<std::string> claims, figures;
-  for (const ClaimSpec& c : stated_claims(r, e, data)) {
+  for (const ClaimSpec& c : stated_claims(r, e, data, recording)) {
     claims.push_back(c.id);
     const std::string who = fmt::format("claim {}", c.id);
     require(is_fact(c.claim.kind) || c.claim.kind == ClaimKind::band ||

@@ -2,6 +2,7 @@
 // arms and metrics are found before anything is trained.
 #pragma once
 
+#include "lab/judging.h"
 #include "lab/runner.h"
 #include "lab/worker.h"
 
@@ -16,6 +17,6 @@ void require_recorded(const SeedRecord& record);
 // claim without the threshold that its kind needs, or of an arm or metric that is never recorded;
 // for a figure of such; and for pictures and texts of no figure of their kind.
 void check_declarations(const Resolved& r, const Experiment& e, const Dataset& data,
-                        const SeedRecord& dry);
+                        const SeedRecord& dry, const Recording* recording = nullptr);
 
 }  // namespace omni

@@ -11,6 +11,7 @@
 
 #include "base/claims.h"
 #include "base/error.h"
+#include "lab/claim_list.h"
 #include "lab/options.h"
 #include "lab/quantity.h"
 #include "lab/term.h"
@@ -120,6 +121,8 @@ class Settings {
   virtual std::vector<ArmInfo> arms() const = 0;
   virtual void run(Trial& trial) const = 0;
   virtual std::vector<ClaimSpec> claims(const Dataset& data) const = 0;
+  // The same where they are statements; false if they are not.
+  virtual bool state(Claims& claim) const = 0;
   virtual std::vector<FigureRow> figures() const = 0;
 };
 
@@ -127,6 +130,7 @@ class Settings {
 //   void visit(auto&& option);                        // options, see OptionList
 //   std::vector<ArmInfo> arms() const;  void run(Trial&) const;
 //   std::vector<ClaimSpec> claims(const Dataset&) const;  std::vector<FigureRow> figures() const;
+//   or void claims(Claims& claim) const;              // see lab/claim_list.h
 // and, where wanted, void check() const, std::string data (an option like others), and
 //   std::vector<S> calibrated() const;                // settings that claims were calibrated at
 // the defaults, unless said. Claims are judged where every option is as in one of these, or its
@@ -155,9 +159,21 @@ class SettingsOf final : public Settings {
   std::vector<ArmInfo> arms() const override { return s_.arms(); }
   void run(Trial& t) const override { s_.run(t); }
   std::vector<ClaimSpec> claims(const Dataset& d) const override {
-    std::vector<ClaimSpec> list = s_.claims(d);
-    leave_out_changed(list, changes());
-    return list;
+    if constexpr (requires { s_.claims(d); }) {
+      std::vector<ClaimSpec> list = s_.claims(d);
+      leave_out_changed(list, changes());
+      return list;
+    } else {
+      return {};
+    }
+  }
+  bool state(Claims& claim) const override {
+    if constexpr (requires { s_.claims(claim); }) {
+      s_.claims(claim);
+      return true;
+    } else {
+      return false;
+    }
   }
   std::vector<FigureRow> figures() const override { return s_.figures(); }
 
@@ -185,16 +201,20 @@ struct ExperimentTexts {
 };
 
 struct Experiment {
-  std::string name;            // "subliminal-learning"
+  std::string name;  // "subliminal-learning", of subliminal_learning.md
   std::string title;
   ExperimentTexts texts;
-  std::string metric, metric_label;   // of the table of arms
-  std::vector<Preset> presets;
-  std::function<std::unique_ptr<Settings>()> settings;
+  std::string metric, metric_label;         // of the table of arms
   std::vector<std::string> primary = {};    // ids of the one to three claims that it is about, judged
                                             // first; without any all claims are judged as one family
   std::vector<MetricRange> ranges = {};     // where metrics can lie; anywhere if not said
   std::string seeds_needed = {};            // in words: seeds that decide the primary claims
+  // Of claims that are statements: the data set that thresholds were set on ("": any), and settings
+  // that they were calibrated at, as changes of the defaults ("train=60000 epochs>=100").
+  std::string judged_on = {};
+  std::vector<std::string> calibrated = {""};
+  std::vector<Preset> presets;
+  std::function<std::unique_ptr<Settings>()> settings = {};
   Words words = {};                         // of NAME.md; with_words() gives them
 };
 
@@ -210,6 +230,13 @@ WordValues values_of(const OptionList& options);
 template <class S>
 std::function<std::unique_ptr<Settings>()> settings_of() {
   return [] { return std::make_unique<SettingsOf<S>>(); };
+}
+
+// The same experiment with settings of S.
+template <class S>
+Experiment experiment(Experiment e) {
+  e.settings = settings_of<S>();
+  return e;
 }
 
 }  // namespace omni

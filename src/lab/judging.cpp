@@ -114,40 +114,37 @@ void leave_out_changed(std::vector<ClaimSpec>& claims, const std::vector<OptionC
   }
 }
 
-std::vector<ClaimSpec> claims_of(const Experiment& e, const Settings& s, const Dataset& data) {
-  std::vector<ClaimSpec> claims = s.claims(data);
-  const WordValues values = values_in(s);
-  for (ClaimSpec& c : claims)
-    if (c.text.empty()) c.text = e.words.row(WordTable::claims, c.id, values)[0];
-  return claims;
+Recording recording_of(const SeedRecord& dry) {
+  Recording recording;
+  for (const auto& [arm, model] : dry.models)
+    for (const Metric& m : model.metrics) recording.metrics[arm].emplace(m.name, m.step);
+  return recording;
 }
 
-std::vector<ClaimSpec> stated_claims(const Resolved& r, const Experiment& e, const Dataset& data) {
-  std::set<std::string> labels;
-  for (const Variant& v : r.variants) labels.insert(v.label);
-  const bool base_ran = r.swept.empty() || !r.base.empty();
+bool can_speak(const Resolved& r, const ClaimSpec& c) {
+  if (c.variants.empty()) return r.swept.empty() || !r.base.empty();
+  return std::ranges::all_of(c.variants, [&](const std::string& label) {
+    return std::ranges::find(r.variants, label, &Variant::label) != r.variants.end();
+  });
+}
 
+std::vector<ClaimSpec> stated_claims(const Resolved& r, const Experiment& e, const Dataset& data,
+                                     const Recording* recording) {
   // Claims are stated by the settings they speak of: in a sweep, by the variant with the unswept
   // values, wherever it stands.
   auto stating = std::ranges::find(r.variants, r.base, &Variant::label);
   if (stating == r.variants.end()) stating = r.variants.begin();
-  std::vector<ClaimSpec> claims = claims_of(e, *stating->settings, data);
-  std::erase_if(claims, [&](const ClaimSpec& c) {
-    const bool ran = !c.variants.empty() || base_ran;
-    return !ran || !std::ranges::all_of(c.variants,
-                                        [&](const std::string& v) { return labels.contains(v); });
-  });
-  return claims;
+  return claims_of(e, *stating->settings, data, &r, recording);
 }
 
 std::vector<ClaimRow> judge_claims(const Resolved& r, const Experiment& e, const Results& results,
-                                   const Dataset& data) {
+                                   const Dataset& data, const Recording* recording) {
   const std::string base = r.base.empty() ? "" : " | " + r.base;
   std::vector<ClaimRow> rows;
   std::vector<std::pair<Claim, std::vector<double>>> samples;
   Values values(results);
   const std::vector<std::string> primary = results.primary();
-  for (ClaimSpec& c : stated_claims(r, e, data)) {
+  for (ClaimSpec& c : stated_claims(r, e, data, recording)) {
     if (!c.why_not_judged.empty()) c.claim.judged = false;
     c.claim.primary = std::ranges::count(primary, c.id) > 0;
     std::vector<double> sample;

@@ -1,21 +1,43 @@
 // What the store and the report are told about a run beside its measurements.
 #pragma once
 
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "lab/runner.h"
+#include "lab/worker.h"
 
 namespace omni {
 
 // Arms of all variants, named "arm | variant" in a sweep.
 std::vector<ArmInfo> all_arms(const Resolved& r, const Experiment& e);
 
-// The claims that the run's variants allow to speak of, as the unswept settings state them.
-std::vector<ClaimSpec> stated_claims(const Resolved& r, const Experiment& e, const Dataset& data);
+// What a run records, by a dry run of it: by arms with their variants.
+struct Recording {
+  RecordedMetrics metrics;
+  // What presets record is asked for only where something is missing; may be empty.
+  std::function<const PresetClaims&()> presets = {};
+};
+Recording recording_of(const SeedRecord& dry);
+
+// The claims that the run's variants allow to speak of, as the unswept settings state them. With
+// what the run records, statements that read something else are left out with the reason. UserError
+// where no preset records it either.
+std::vector<ClaimSpec> stated_claims(const Resolved& r, const Experiment& e, const Dataset& data,
+                                     const Recording* recording = nullptr);
 
 // The claims of these settings. What is said of a claim, an arm or a figure is the page's
-// (lab/words.h) where the code says nothing.
-std::vector<ClaimSpec> claims_of(const Experiment& e, const Settings& s, const Dataset& data);
+// (lab/words.h) where the code says nothing. `r`: only those of which its variants allow to speak;
+// `recording`: as above, with `r`.
+std::vector<ClaimSpec> claims_of(const Experiment& e, const Settings& s, const Dataset& data,
+                                 const Resolved* r = nullptr, const Recording* recording = nullptr);
+// Whether the variants that ran allow to speak of a claim.
+bool can_speak(const Resolved& r, const ClaimSpec& c);
+
+// Ids of the claims that these settings state and of which they record all that is read.
+std::vector<std::string> readable_claims(const Resolved& r, const Experiment& e,
+                                         const Dataset& data, const SeedRecord& dry);
 
 // The experiment's figures; in a sweep, the metric against the swept option instead.
 std::vector<FigureRow> all_figures(const Resolved& r, const Experiment& e);

@@ -35,13 +35,6 @@ std::vector<std::string> split(std::string_view text, char at) {
   }
 }
 
-// What stands between blanks.
-std::vector<std::string> words_of(std::string_view text) {
-  std::vector<std::string> words = split(text, ' ');
-  std::erase(words, "");
-  return words;
-}
-
 bool parse_item(std::string_view part, std::vector<double>& out) {
   return parse_number(part, out.emplace_back());
 }
@@ -269,7 +262,7 @@ void OptionList::add(Option option) {
 }
 
 size_t OptionList::choose(std::string_view names) {
-  choices_.push_back({words_of(names)});
+  choices_.push_back({words_between_blanks(names)});
   return choices_.size() - 1;
 }
 
@@ -311,6 +304,12 @@ Option& OptionList::find(std::string_view name, std::string_view where) {
     if (o.name() == name) return o;
   const std::vector<std::string> known = names();
   fail_user("{}: there is no option '{}'{}", where, name, suggest(name, known));
+}
+
+std::vector<std::string> words_between_blanks(std::string_view text) {
+  std::vector<std::string> words = split(text, ' ');
+  std::erase(words, "");
+  return words;
 }
 
 bool has_part(std::string_view text, std::string_view part) {

@@ -188,6 +188,9 @@ std::vector<OptionChange> changes_of(S now, S usual) {
   return changes_of(a, b);
 }
 
+// What stands between blanks: "rates shots".
+std::vector<std::string> words_between_blanks(std::string_view text);
+
 // Whether a text such as "maxent+rmu" has that part; and such a text with one more.
 bool has_part(std::string_view text, std::string_view part);
 std::string with_part(std::string_view text, std::string_view part);

@@ -78,6 +78,22 @@ class Pace {
   double typical_s_ = 0, core_s_ = 0;
 };
 
+// Of presets whose data are the user's nothing is known.
+PresetClaims preset_claims(const Experiment& e) {
+  PresetClaims claims;
+  for (const Preset& p : e.presets) {
+    RunRequest request;
+    request.preset = p.name;
+    try {
+      const Resolved r = resolve(e, request);
+      const Dataset data = blank_dataset(r.variants.front().settings->data());
+      claims[p.name] = readable_claims(r, e, data, dry_run(r, data));
+    } catch (const UserError&) {
+    }
+  }
+  return claims;
+}
+
 std::string program_of(const RunRequest& request) {
   return request.program.empty() ? program_hash() : request.program;
 }
@@ -137,7 +153,13 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
   manifest.threads = threads;
   reading.emplace(&inputs);
   const SeedRecord dry = dry_run(r, data, &inputs);
-  check_declarations(r, e, data, dry);
+  Recording recording = recording_of(dry);
+  PresetClaims of_presets = request.preset_claims;
+  recording.presets = [&]() -> const PresetClaims& {
+    if (of_presets.empty()) of_presets = preset_claims(e);
+    return of_presets;
+  };
+  check_declarations(r, e, data, dry, &recording);
   reading.reset();
   const Division division = divide(dry);
   const std::vector<PartForm> forms = forms_of(dry, division);
@@ -296,7 +318,7 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
       request.precision == Precision::f32 && outcome.status == RunStatus::finished)
     outcome.slowness = pace.slowness();
   if (outcome.status == RunStatus::finished) {
-    outcome.claims = judge_claims(r, e, results, data);
+    outcome.claims = judge_claims(r, e, results, data, &recording);
     results.set_claims(outcome.claims);
   }
   results.checkpoint();

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +16,12 @@
 #include "store/run_folder.h"
 
 namespace omni {
+
+// Ids of the claims of which a preset records all that they read, by preset. Of those that are
+// absent nothing is known.
+using PresetClaims = std::map<std::string, std::vector<std::string>>;
+
+struct Recording;  // lab/judging.h
 
 struct RunRequest {
   std::string preset;                         // empty: the experiment's first
@@ -31,6 +38,7 @@ struct RunRequest {
   bool anew = false;                          // a run that `out` holds is set aside
   bool mixed_builds = false;                  // goes on where another build gave other results
   std::string program = {};                   // empty: program_hash(); for tests
+  PresetClaims preset_claims = {};            // empty: found by dry runs where they are needed
 };
 
 // Told how a run goes; called from several threads, one at a time.
@@ -95,6 +103,6 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
 
 // From what is stored.
 std::vector<ClaimRow> judge_claims(const Resolved& r, const Experiment& e, const Results& results,
-                                   const Dataset& data);
+                                   const Dataset& data, const Recording* recording = nullptr);
 
 }  // namespace omni

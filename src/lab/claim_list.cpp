@@ -1,0 +1,285 @@
+// States claims and says which of them are judged at these settings.
+#include "lab/claim_list.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "base/error.h"
+#include "base/nearest.h"
+#include "lab/judging.h"
+#include "lab/wanted.h"
+
+namespace omni {
+namespace {
+
+using Changes = std::vector<OptionChange>;
+
+// How options differ from the defaults with these changes. "epochs>=100" is met by any that is so.
+Changes changes_from(const Experiment& e, OptionList& now, const std::string& text) {
+  const std::string where = fmt::format("settings at which claims of {} were calibrated", e.name);
+  const auto usual = e.settings();
+  OptionList options = usual->options();
+  for (const Wanted& w : parse_wanted(text, where)) {
+    Option& option = options.find(w.key, where);
+    option.set(w.value, where);
+    if (w.at_least && differs(now, fmt::format("{}>={}", w.key, w.value), where).empty())
+      option.set(now.find(w.key, where).text(), where);
+  }
+  return changes_of(now, options);
+}
+
+struct Nearest {
+  size_t setting = 0;
+  Changes changes;
+};
+
+Nearest nearest_of(const Experiment& e, OptionList& now, const std::vector<std::string>& settings) {
+  require(!settings.empty(), "{} names no settings at which claims were calibrated", e.name);
+  std::optional<Nearest> best;
+  for (size_t i = 0; i < settings.size(); ++i) {
+    Changes changes = changes_from(e, now, settings[i]);
+    if (!best || changes.size() < best->changes.size()) best = {i, std::move(changes)};
+  }
+  return std::move(*best);
+}
+
+std::string steps_text(const std::set<std::pair<std::string, int64_t>>& metrics,
+                       const std::string& metric) {
+  std::string text;
+  for (const auto& [name, step] : metrics)
+    if (name == metric)
+      text += (text.empty() ? "" : ", ") +
+              (step == kFinalStep ? "at the end" : fmt::format("after {}", step));
+  return text;
+}
+
+// What a read finds missing: "no arm 'setting-2'"; empty if it is recorded.
+std::string missing(const MetricRead& r, const std::string& arm, const RecordedMetrics& recorded,
+                    bool with_nearest) {
+  std::vector<std::string> known;
+  const std::string& called = r.variant.empty() ? r.arm : arm;
+  const auto it = recorded.find(arm);
+  if (it == recorded.end()) {
+    for (const auto& [name, metrics] : recorded) known.push_back(name);
+    return fmt::format("no arm '{}'{}", called, with_nearest ? suggest(arm, known) : "");
+  }
+  if (it->second.contains({r.metric, r.step})) return "";
+  const std::string steps = steps_text(it->second, r.metric);
+  if (!steps.empty())
+    return fmt::format("'{}' of '{}' {} and not {}", r.metric, called, steps,
+                       r.step == kFinalStep ? "at the end" : fmt::format("after {}", r.step));
+  for (const auto& [name, step] : it->second)
+    if (std::ranges::count(known, name) == 0) known.push_back(name);
+  return fmt::format("no metric '{}' of '{}'{}", r.metric, called,
+                     with_nearest ? suggest(r.metric, known) : "");
+}
+
+}  // namespace
+
+struct Claims::Context {
+  const Experiment& e;
+  const Settings& settings;
+  const Dataset& data;
+  std::unique_ptr<Settings> copy;  // which options point into
+  OptionList options;
+  WordValues values;
+  struct Stated {
+    ClaimSpec claim;
+    Statement statement;
+    std::shared_ptr<const Conditions> conditions;
+  };
+  std::vector<Stated> all = {};
+  std::optional<Nearest> found = {};
+
+  // Of the experiment's settings; found where it is asked for.
+  const Nearest& nearest() {
+    if (!found) found = nearest_of(e, options, e.calibrated);
+    return *found;
+  }
+};
+
+struct Claims::Conditions {
+  bool anywhere = false;
+  std::vector<std::string> indifferent_to = {};
+  std::string needs = {};
+  std::optional<Changes> changes = {};  // from settings of its own
+  WordValues values = {};
+};
+
+void Claims::operator()(const std::string& id, const Statement& s) const {
+  WordValues values = context_->values;
+  for (const auto& [name, text] : conditions_->values) values[name] = text;
+  (*this)(id, s, context_->e.words.row(WordTable::claims, id, values)[0]);
+}
+
+void Claims::operator()(const std::string& id, const Statement& s, std::string text) const {
+  for (const Context::Stated& other : context_->all)
+    require(other.claim.id != id, "{} declares the claim '{}' twice", context_->e.name, id);
+  context_->all.push_back({stated(id, std::move(text), s), s, conditions_});
+}
+
+namespace {
+
+template <class Conditions, class Change>
+std::shared_ptr<const Conditions> changed(const Conditions& from, const Change& change) {
+  auto copy = std::make_shared<Conditions>(from);
+  change(*copy);
+  return copy;
+}
+
+}  // namespace
+
+Claims Claims::at_any(std::string_view options) const {
+  return {context_, changed(*conditions_, [&](Conditions& c) {
+            const std::string where =
+                fmt::format("claims of {} at any {}", context_->e.name, options);
+            for (const std::string& name : words_between_blanks(options))
+              c.indifferent_to.push_back(context_->options.find(name, where).name());
+          })};
+}
+
+Claims Claims::at_any() const {
+  return {context_, changed(*conditions_, [](Conditions& c) { c.anywhere = true; })};
+}
+
+Claims Claims::needs(const std::string& options) const {
+  const std::string where = fmt::format("claims of {} that need {}", context_->e.name, options);
+  const std::string different = differs(context_->options, options, where);
+  return {context_, changed(*conditions_, [&](Conditions& c) {
+            if (c.needs.empty()) c.needs = different;
+          })};
+}
+
+Claims Claims::calibrated(const std::vector<std::string>& settings) const {
+  return {context_, changed(*conditions_, [&](Conditions& c) {
+            c.changes = nearest_of(context_->e, context_->options, settings).changes;
+          })};
+}
+
+Claims Claims::with(const std::string& name, const std::string& text) const {
+  return {context_, changed(*conditions_, [&](Conditions& c) { c.values[name] = text; })};
+}
+Claims Claims::with(const std::string& name, double number) const {
+  return with(name, fmt::format("{}", number));
+}
+
+size_t Claims::setting() const { return context_->nearest().setting; }
+
+// Hands out the list and finds for each claim the first reason not to judge it.
+class ClaimMaker {
+ public:
+  ClaimMaker(const Experiment& e, const Settings& s, const Dataset& data) {
+    auto copy = s.clone();
+    OptionList options = copy->options();
+    WordValues values = values_of(options);
+    context_ = std::make_shared<Claims::Context>(
+        Claims::Context{e, s, data, std::move(copy), std::move(options), std::move(values)});
+  }
+
+  // False if the settings state none in this way.
+  bool state() {
+    Claims claims(context_, std::make_shared<Claims::Conditions>());
+    return context_->settings.state(claims);
+  }
+
+  std::vector<ClaimSpec> claims(const Resolved* r, const Recording* recording) const {
+    std::vector<ClaimSpec> list;
+    for (const Claims::Context::Stated& stated : context_->all) {
+      ClaimSpec c = stated.claim;
+      if (r && !can_speak(*r, c)) continue;
+      c.why_not_judged = elsewhere(*stated.conditions);
+      if (recording) find_reads(c, stated.statement, *r, *recording);
+      if (stated.conditions->anywhere) {
+        c.at_all_settings = true;
+      } else {
+        c.indifferent_to = stated.conditions->indifferent_to;
+        std::vector<ClaimSpec> one = {std::move(c)};
+        leave_out_changed(one, stated.conditions->changes.value_or(context_->nearest().changes));
+        c = std::move(one[0]);
+      }
+      list.push_back(std::move(c));
+    }
+    return list;
+  }
+
+ private:
+  std::string elsewhere(const Claims::Conditions& conditions) const {
+    const std::string &wanted = context_->e.judged_on, &used = context_->data.name;
+    if (!conditions.anywhere && !wanted.empty() && used != wanted)
+      return fmt::format("thresholds were set on {}; this run used {}", wanted, used);
+    return conditions.needs.empty() ? "" : "this run has " + conditions.needs;
+  }
+
+  // Spells out a *, and says what is missing if something is.
+  void find_reads(ClaimSpec& c, const Statement& statement, const Resolved& r,
+                  const Recording& recording) const {
+    const std::string base = r.base.empty() ? "" : " | " + r.base;
+    RecordedMetrics at_base;
+    for (const auto& [arm, metrics] : recording.metrics)
+      if (arm.ends_with(base)) at_base[arm.substr(0, arm.size() - base.size())] = metrics;
+    Statement spelled = statement;
+    spelled.term = spelled.term.spelled_out(at_base);
+    const ClaimSpec full = stated(c.id, c.text, spelled);
+    c.value = full.value;
+    c.reads = full.reads;
+    for (const MetricRead& read : c.reads) {
+      const std::string arm = read.arm + (read.variant.empty() ? base : " | " + read.variant);
+      const std::string what = missing(read, arm, recording.metrics, false);
+      if (what.empty()) continue;
+      const std::string hint = elsewhere_recorded(c.id, read, arm, recording);
+      if (c.why_not_judged.empty()) c.why_not_judged = "this run records " + what + hint;
+      return;
+    }
+  }
+
+  // "; see --preset middle". UserError if no preset has it.
+  std::string elsewhere_recorded(const std::string& id, const MetricRead& read,
+                                 const std::string& arm, const Recording& recording) const {
+    if (!recording.presets) return "";
+    const PresetClaims& presets = recording.presets();
+    bool all_known = true;
+    for (const Preset& p : context_->e.presets) {
+      const auto known = presets.find(p.name);
+      all_known = all_known && known != presets.end();
+      if (known != presets.end() && std::ranges::count(known->second, id) > 0)
+        return "; see --preset " + p.name;
+    }
+    if (all_known)
+      fail_user("claim {} cannot be judged in any preset: this run records {}", id,
+                missing(read, arm, recording.metrics, true));
+    return "";
+  }
+
+  std::shared_ptr<Claims::Context> context_;
+};
+
+std::vector<ClaimSpec> claims_of(const Experiment& e, const Settings& s, const Dataset& data,
+                                 const Resolved* r, const Recording* recording) {
+  ClaimMaker maker(e, s, data);
+  if (maker.state()) return maker.claims(r, recording);
+  std::vector<ClaimSpec> claims = s.claims(data);
+  if (r) std::erase_if(claims, [&](const ClaimSpec& c) { return !can_speak(*r, c); });
+  const auto copy = s.clone();  // which options point into
+  const WordValues values = values_of(copy->options());
+  for (ClaimSpec& c : claims)
+    if (c.text.empty()) c.text = e.words.row(WordTable::claims, c.id, values)[0];
+  return claims;
+}
+
+std::vector<std::string> readable_claims(const Resolved& r, const Experiment& e,
+                                         const Dataset& data, const SeedRecord& dry) {
+  const Recording recording = recording_of(dry);
+  std::vector<std::string> ids;
+  for (const ClaimSpec& c : stated_claims(r, e, data, &recording))
+    if (std::ranges::all_of(c.reads, [&](const MetricRead& read) {
+          return missing(read, read.arm, recording.metrics, false).empty();
+        }))
+      ids.push_back(c.id);
+  return ids;
+}
+
+}  // namespace omni
