@@ -115,7 +115,7 @@ uint64_t said(const Experiment& e, const Resolved& r) {
   Hash h;
   for (const ClaimSpec& c : stated_claims(r, e, data_of(r)))
     h.add(c.id), h.add(c.text), h.add(c.claim.threshold);
-  for (const FigureRow& f : all_figures(r, e))
+  for (const FigureRow& f : all_figures(r, e, data_of(r)))
     h.add(f.id), h.add(f.title), h.add(f.caption), h.add(to_json(f.spec));
   return h.value();
 }

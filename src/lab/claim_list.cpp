@@ -270,6 +270,13 @@ std::vector<ClaimSpec> claims_of(const Experiment& e, const Settings& s, const D
   return claims;
 }
 
+bool as_calibrated(const Experiment& e, const Settings& s, const Dataset& data) {
+  if (!e.judged_on.empty() && data.name != e.judged_on) return false;
+  const auto copy = s.clone();  // which options point into
+  OptionList options = copy->options();
+  return nearest_of(e, options, e.calibrated).changes.empty();
+}
+
 std::vector<std::string> readable_claims(const Resolved& r, const Experiment& e,
                                          const Dataset& data, const SeedRecord& dry) {
   const Recording recording = recording_of(dry);

@@ -209,13 +209,14 @@ void check_declarations(const Resolved& r, const Experiment& e, const Dataset& d
   }
   require_once(e.name, "claim", claims);
   if (!r.swept.empty()) return;  // the figure is the lab's own
-  for (const FigureRow& f : all_figures(r, e)) {
+  const std::vector<FigureRow> shown = all_figures(r, e, data, recording);
+  for (const FigureRow& f : shown) {
     figures.push_back(f.id);
     check_figure(f, recorded);
   }
   require_once(e.name, "figure", figures);
-  check_places("picture", dry.images, "images", all_figures(r, e));
-  check_places("text", dry.texts, "texts", all_figures(r, e));
+  check_places("picture", dry.images, "images", shown);
+  check_places("text", dry.texts, "texts", shown);
 }
 
 }  // namespace omni

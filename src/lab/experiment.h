@@ -12,6 +12,7 @@
 #include "base/claims.h"
 #include "base/error.h"
 #include "lab/claim_list.h"
+#include "lab/figure_list.h"
 #include "lab/options.h"
 #include "lab/quantity.h"
 #include "lab/term.h"
@@ -124,6 +125,8 @@ class Settings {
   // The same where they are statements; false if they are not.
   virtual bool state(Claims& claim) const = 0;
   virtual std::vector<FigureRow> figures() const = 0;
+  // The same where they are built; false if they are not.
+  virtual bool draw(Figures& figure) const = 0;
 };
 
 // Makes Settings of a plain struct S with members
@@ -131,6 +134,7 @@ class Settings {
 //   std::vector<ArmInfo> arms() const;  void run(Trial&) const;
 //   std::vector<ClaimSpec> claims(const Dataset&) const;  std::vector<FigureRow> figures() const;
 //   or void claims(Claims& claim) const;              // see lab/claim_list.h
+//   and void figures(Figures& figure) const;          // see lab/figure_list.h
 // and, where wanted, void check() const, std::string data (an option like others), and
 //   std::vector<S> calibrated() const;                // settings that claims were calibrated at
 // the defaults, unless said. Claims are judged where every option is as in one of these, or its
@@ -175,7 +179,20 @@ class SettingsOf final : public Settings {
       return false;
     }
   }
-  std::vector<FigureRow> figures() const override { return s_.figures(); }
+  std::vector<FigureRow> figures() const override {
+    if constexpr (requires { s_.figures(); })
+      return s_.figures();
+    else
+      return {};
+  }
+  bool draw(Figures& figure) const override {
+    if constexpr (requires { s_.figures(figure); }) {
+      s_.figures(figure);
+      return true;
+    } else {
+      return false;
+    }
+  }
 
  private:
   // From the nearest of the settings that claims were calibrated at.

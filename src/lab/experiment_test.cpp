@@ -165,7 +165,7 @@ TEST(WithWords, TheCodesGapsAreFilled) {
   EXPECT_EQ(claims[0].formula, "acc of base > 0.3");
   EXPECT_EQ(claims[1].text, "own");
 
-  const std::vector<FigureRow> figures = all_figures(r, e);
+  const std::vector<FigureRow> figures = all_figures(r, e, {});
   EXPECT_EQ(figures[0].title, "Accuracy");
   EXPECT_EQ(figures[0].caption, "At 8 units.");
   EXPECT_EQ(figures[0].spec.y_label, "share");
@@ -177,7 +177,7 @@ TEST(WithWords, WithoutAPageThingsAreCalledByTheirNames) {
   EXPECT_FALSE(e.words.there());
   EXPECT_EQ(stated_claims(resolved(e), e, {})[0].text, "1");
   EXPECT_EQ(all_arms(resolved(e), e)[0].label, "fork-2");
-  EXPECT_EQ(all_figures(resolved(e), e)[0].title, "acc");
+  EXPECT_EQ(all_figures(resolved(e), e, {})[0].title, "acc");
 }
 
 TEST(WithWords, WhatIsSaidTwiceOrNotAtAllIsNamed) {

@@ -60,7 +60,16 @@ std::vector<ArmInfo> arms_of(const Experiment& e, const Settings& s) {
   return arms;
 }
 
-std::vector<FigureRow> figures_of(const Experiment& e, const Settings& s) {
+std::vector<FigureRow> figures_of(const Experiment& e, const Settings& s, const Dataset& data,
+                                  const Recording* recording) {
+  FigureSource source{e.words, values_in(s), arms_of(e, s)};
+  if (recording) {
+    source.recorded = &recording->metrics;
+    source.pictured = &recording->pictured;
+  }
+  if (as_calibrated(e, s, data)) source.published_metric = e.metric;
+  Figures built(std::move(source));
+  if (s.draw(built)) return built.all();
   std::vector<FigureRow> figures = s.figures();
   const WordValues values = values_in(s);
   for (FigureRow& f : figures) {
@@ -118,6 +127,8 @@ Recording recording_of(const SeedRecord& dry) {
   Recording recording;
   for (const auto& [arm, model] : dry.models)
     for (const Metric& m : model.metrics) recording.metrics[arm].emplace(m.name, m.step);
+  for (const RecordedImage& image : dry.images) recording.pictured.insert(image.figure);
+  for (const RecordedText& text : dry.texts) recording.pictured.insert(text.figure);
   return recording;
 }
 
@@ -185,9 +196,10 @@ std::vector<ArmInfo> all_arms(const Resolved& r, const Experiment& e) {
   return arms;
 }
 
-std::vector<FigureRow> all_figures(const Resolved& r, const Experiment& e) {
+std::vector<FigureRow> all_figures(const Resolved& r, const Experiment& e, const Dataset& data,
+                                   const Recording* recording) {
   const Settings& first = *r.variants.front().settings;
-  if (r.swept.empty()) return figures_of(e, first);
+  if (r.swept.empty()) return figures_of(e, first, data, recording);
   FigureRow f;
   f.id = "sweep";
   f.spec.metric = e.metric;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ std::vector<ArmInfo> all_arms(const Resolved& r, const Experiment& e);
 // What a run records, by a dry run of it: by arms with their variants.
 struct Recording {
   RecordedMetrics metrics;
+  std::set<std::string> pictured;  // figures that have pictures or texts
   // What presets record is asked for only where something is missing; may be empty.
   std::function<const PresetClaims&()> presets = {};
 };
@@ -32,6 +34,9 @@ std::vector<ClaimSpec> stated_claims(const Resolved& r, const Experiment& e, con
 // `recording`: as above, with `r`.
 std::vector<ClaimSpec> claims_of(const Experiment& e, const Settings& s, const Dataset& data,
                                  const Resolved* r = nullptr, const Recording* recording = nullptr);
+// Whether options and data are those at which claims that are statements were calibrated, or differ
+// harmlessly: then the source's values may stand beside the run's.
+bool as_calibrated(const Experiment& e, const Settings& s, const Dataset& data);
 // Whether the variants that ran allow to speak of a claim.
 bool can_speak(const Resolved& r, const ClaimSpec& c);
 
@@ -40,6 +45,8 @@ std::vector<std::string> readable_claims(const Resolved& r, const Experiment& e,
                                          const Dataset& data, const SeedRecord& dry);
 
 // The experiment's figures; in a sweep, the metric against the swept option instead.
-std::vector<FigureRow> all_figures(const Resolved& r, const Experiment& e);
+// `recording`: what those that name no arms show.
+std::vector<FigureRow> all_figures(const Resolved& r, const Experiment& e, const Dataset& data,
+                                   const Recording* recording = nullptr);
 
 }  // namespace omni

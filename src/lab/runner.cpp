@@ -27,7 +27,8 @@ double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-void store_texts(Results& results, const Experiment& e, const Resolved& r, const Dataset& data) {
+void store_texts(Results& results, const Experiment& e, const Resolved& r, const Dataset& data,
+                 const Recording& recording) {
   const ExperimentTexts& t = e.texts;
   const std::pair<const char*, const std::string*> texts[] = {
       {run_key::kTitle, &e.title},         {run_key::kQuestion, &t.question},
@@ -43,7 +44,7 @@ void store_texts(Results& results, const Experiment& e, const Resolved& r, const
     results.set_arms(all_arms(r, e));
     results.set_ranges(e.ranges);
     results.set_primary(e.primary);
-    results.set_figures(all_figures(r, e));
+    results.set_figures(all_figures(r, e, data, &recording));
   });
 }
 
@@ -178,7 +179,7 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
   if (const std::string said = earlier.forget_changed(); !said.empty()) watcher.note(said);
   const std::vector<Origin> repeated =
       request.mixed_builds ? std::vector<Origin>() : earlier.to_repeat();
-  store_texts(results, e, r, data);
+  store_texts(results, e, r, data, recording);
 
   std::deque<Job> todo = unfinished_jobs(results, r, division);
   std::error_code ignored;

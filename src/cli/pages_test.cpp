@@ -1,0 +1,176 @@
+// An experiment whose words stand on a page, through the whole command line: what `list` and the
+// report say of it, and how a damaged page ends every command.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/test_folder.h"
+#include "cli/cli.h"
+#include "nn/layers.h"
+#include "store/files.h"
+#include "store/results.h"
+
+namespace omni {
+namespace {
+
+std::string never = "third";  // the arm of the second claim
+
+struct Paged {
+  double lr = 0.1;
+  int64_t width = 8;
+  bool third = false;
+
+  void visit(auto&& option) {
+    option("lr", lr, between(0, 1));
+    option("width", width, between(1, 64));
+    option("third", third, "one more step", harmless("it adds an arm"));
+  }
+  std::vector<ArmInfo> arms() const {
+    std::vector<ArmInfo> all = {{"first", "", "", {}}, {"second", "", "", {}}};
+    if (third) all.push_back({"third", "", "", {}});
+    return all;
+  }
+  void run(Trial& t) const {
+    const Trained m{
+        t.init(
+            [](Net& net) {
+              mlp(net, input(net.graph(), "x", {DType::f32, {1, 3}, 0}, Role::data), {2});
+            },
+            t.key()),
+        {}};
+    t.record("first", m, {{"height", 1}});
+    t.record("second", m, {{"height", 0.5}});
+    if (third) t.record("third", m, {{"height", 0.25}});
+  }
+  void claims(Claims& claim) const {
+    claim("1", of("first", "height") - of("second", "height") > 0.25);
+    claim("2", of(never, "height") > 0);
+  }
+  void figures(Figures& figure) const { figure.bars("height").from_zero(); }
+};
+
+std::string page(
+    const std::string& claims = "| 1 | The first is higher |\n| 2 | There is a third |\n") {
+  return "# A page of steps\n\n## Question\n\nWhich is *higher*?\n\n## Costs\n\nNone at all.\n\n"
+         "## Options\n\n| option | what it is |\n|---|---|\n| `lr` | rate of climbing |\n"
+         "| `width` | of the steps |\n\n"
+         "## Conditions\n\n| arm | name | what is done | published |\n|---|---|---|---|\n"
+         "| `second` | The second step | nothing | 0.4 |\n| `first` | The first step | a rise |\n"
+         "| `third` | The third step | a fall |\n\n"
+         "## Metrics\n\n| metric | what it is |\n|---|---|\n| `height` | height in metres |\n\n"
+         "## Claims\n\n| claim | what is claimed |\n|---|---|\n" +
+         claims +
+         "\n## Figures\n\n| figure | title | caption |\n|---|---|---|\n"
+         "| `height` | How high | At a rate of {lr}. |\n\n"
+         "## Presets\n\n| preset | what it is |\n|---|---|\n| quick | a blink |\n| smoke | less "
+         "|\n";
+}
+
+std::string text;
+std::string_view words_of_page(std::string_view stem) {
+  return stem == "paged" ? std::string_view(text) : std::string_view();
+}
+
+std::vector<Experiment> paged_catalogue() {
+  return {
+      with_words(experiment<Paged>({.name = "paged",
+                                    .metric = "height",
+                                    .primary = {"1"},
+                                    .presets = {{"quick", 3}, {"smoke", 2, "width=4 third=true"}}}),
+                 words_of_page)};
+}
+
+struct Output {
+  int code;
+  std::string out, err;
+};
+
+class Pages : public testing::Test {
+ protected:
+  void SetUp() override {
+    before_ = std::filesystem::current_path();
+    std::filesystem::current_path(folder_.path());
+    setenv("XDG_CACHE_HOME", (folder_.path() / "cache").c_str(), 1);
+    text = page();
+  }
+  void TearDown() override { std::filesystem::current_path(before_); }
+
+  static Output omni(std::vector<std::string> words) {
+    words.insert(words.begin(), "omniscale");
+    std::vector<char*> argv;
+    for (std::string& w : words) argv.push_back(w.data());
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    const int code = cli_main(static_cast<int>(argv.size()), argv.data(), paged_catalogue);
+    std::fflush(stdout);
+    return {code, testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr()};
+  }
+
+  TestFolder folder_;
+  std::filesystem::path before_;
+};
+
+TEST_F(Pages, AreWhatListSays) {
+  const Output o = omni({"list", "paged"});
+  EXPECT_EQ(o.code, 0) << o.err;
+  for (const char* words :
+       {"paged: A page of steps", "Which is *higher*?", "rate of climbing (a number",
+        "quick (the default, 3 seeds): a blink", "The first is higher",
+        "height of first - height of second > 0.25", "There is a third"})
+    EXPECT_NE(o.out.find(words), std::string::npos) << words << "\n" << o.out;
+}
+
+TEST_F(Pages, AreWhatTheReportSays) {
+  const Output o = omni({"run", "paged", "--out", "run"});
+  EXPECT_EQ(o.code, 0) << o.err;
+  const std::string html = read_file("run/report.html");
+  for (const char* words :
+       {"A page of steps", "Which is *higher*?", "None at all.", "The second step", "a rise",
+        "height in metres", "The first is higher", "height of first - height of second &gt; 0.25",
+        "this run records no arm &#39;third&#39;; see --preset smoke", "How high",
+        "At a rate of 0.1."})
+    EXPECT_NE(html.find(words), std::string::npos) << words;
+  const Results results("run/results.sqlite", Access::read);
+  ASSERT_EQ(results.arms().size(), 2u);
+  EXPECT_EQ(results.arms()[0].label, "The second step") << "the page's order";
+  EXPECT_EQ(results.arms()[0].published, 0.4);
+  EXPECT_EQ(results.figures().at(0).spec.reference.at("second"), 0.4);
+}
+
+TEST_F(Pages, WhatNoPresetRecordsEndsARunBeforeItBegins) {
+  never = "fourth";
+  const Output o = omni({"run", "paged", "--out", "run"});
+  never = "third";
+  EXPECT_EQ(o.code, 2);
+  EXPECT_NE(o.err.find("claim 2 cannot be judged in any preset: this run records no arm 'fourth'"),
+            std::string::npos)
+      << o.err;
+  EXPECT_FALSE(std::filesystem::exists("run"));
+}
+
+TEST_F(Pages, DamagedOnesEndEveryCommandWithTheirLine) {
+  text = page() + "## Claim\n";
+  const auto line = std::count(text.begin(), text.end(), '\n');
+  for (const char* command : {"list", "run", "--version"}) {
+    const Output o = omni({command});
+    EXPECT_EQ(o.code, 2) << command;
+    EXPECT_EQ(o.err, fmt::format("omni: error: paged.md:{}: there is no heading ## Claim; did you "
+                                 "mean ## Claims?\n",
+                                 line));
+  }
+}
+
+TEST_F(Pages, RowsThatStandForNothingAreToldWithTheCounts) {
+  text = page("| 1 | The first is higher |\n| 2 | There is a third |\n| 3 | And more |\n");
+  const Output o = omni({"list", "--count", "counts.json"});
+  EXPECT_EQ(o.code, 0) << o.err;
+  EXPECT_NE(o.err.find("there is no claim '3' in the code"), std::string::npos) << o.err;
+}
+
+}  // namespace
+}  // namespace omni
