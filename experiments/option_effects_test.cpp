@@ -106,16 +106,17 @@ uint64_t seen(const Experiment& e, const Resolved& r, const SeedRecord& record) 
   for (const auto& [arm, metric, step] : record.measured) h.add(arm), h.add(metric), h.add(step);
   for (const auto& [arm, model] : record.models)
     for (const Metric& m : model.metrics) h.add(arm), h.add(m.name), h.add(m.step);
-  for (const ArmInfo& a : all_arms(r, e)) h.add(a.name), h.add(a.label), h.add(a.description);
+  for (const ArmInfo& a : all_arms(r, e, recording_of(record)))
+    h.add(a.name), h.add(a.label), h.add(a.description);
   return h.value();
 }
 
 // What a report says besides.
-uint64_t said(const Experiment& e, const Resolved& r) {
+uint64_t said(const Experiment& e, const Resolved& r, const SeedRecord& record) {
   Hash h;
   for (const ClaimSpec& c : stated_claims(r, e, data_of(r)))
     h.add(c.id), h.add(c.text), h.add(c.claim.threshold);
-  for (const FigureRow& f : all_figures(r, e, data_of(r)))
+  for (const FigureRow& f : all_figures(r, e, data_of(r), recording_of(record)))
     h.add(f.id), h.add(f.title), h.add(f.caption), h.add(to_json(f.spec));
   return h.value();
 }
@@ -129,7 +130,7 @@ uint64_t shown(const Experiment& e, const Arguments& arguments) {
     ADD_FAILURE() << fmt::format("{} {}: {}", e.name, fmt::join(arguments, " "), error.what());
   }
   Hash h;
-  h.add(seen(e, r, record)), h.add(said(e, r));
+  h.add(seen(e, r, record)), h.add(said(e, r, record));
   return h.value();
 }
 
@@ -225,7 +226,8 @@ class Effects {
   // Of one that `base` has no use for.
   void expect_refusal(const Option& o, const Arguments& base) {
     Resolved r = resolved(e_, base);
-    const uint64_t before = seen(e_, r, run(r, true)), told = said(e_, r);
+    const SeedRecord record = run(r, true);
+    const uint64_t before = seen(e_, r, record), told = said(e_, r, record);
     const auto defaults = e_.settings();
     OptionList usual = defaults->options();
     for (const std::string& value : others(o)) {
@@ -236,9 +238,10 @@ class Effects {
       Option& option = options.find(o.name(), where);
       const std::string was = option.text();
       option.set(value, where);
-      EXPECT_EQ(seen(e_, r, run(r, true)), before)
+      const SeedRecord now = run(r, true);
+      EXPECT_EQ(seen(e_, r, now), before)
           << where << " has an effect; its declaration says that it has none";
-      EXPECT_EQ(said(e_, r), told) << where << " changes what is said";
+      EXPECT_EQ(said(e_, r, now), told) << where << " changes what is said";
       option.set(was, where);
       const auto why = refusal(e_, base + Arguments{o.name() + "=" + value});
       ASSERT_TRUE(why) << where << " is not refused";

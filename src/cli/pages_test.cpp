@@ -30,11 +30,6 @@ struct Paged {
     option("width", width, between(1, 64));
     option("third", third, "one more step", harmless("it adds an arm"));
   }
-  std::vector<ArmInfo> arms() const {
-    std::vector<ArmInfo> all = {{"first", "", "", {}}, {"second", "", "", {}}};
-    if (third) all.push_back({"third", "", "", {}});
-    return all;
-  }
   void run(Trial& t) const {
     const Trained m{
         t.init(

@@ -11,6 +11,8 @@
 #include "cli/progress.h"
 #include "cli/screen.h"
 #include "cli/summary.h"
+#include "data/catalogue.h"
+#include "lab/jobs.h"
 #include "report/report.h"
 #include "store/files.h"
 #include "store/run_folder.h"
@@ -61,15 +63,20 @@ std::string plural(size_t n, const char* what) {
   return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
 }
 
-std::string announcement(const Experiment& e, const RunRequest& request,
-                         const Resolved& resolved) {
-  size_t arms = 0;
-  for (const Variant& v : resolved.variants) arms += v.settings->arms().size();
+// Of all variants.
+size_t conditions(const Resolved& resolved) {
+  size_t declared = 0;
+  for (const Variant& v : resolved.variants) declared += v.settings->arms().size();
+  if (declared > 0) return declared;
+  return dry_run(resolved, blank_dataset(resolved.variants.front().settings->data())).arms.size();
+}
+
+std::string announcement(const Experiment& e, const RunRequest& request, const Resolved& resolved) {
   const std::string data = resolved.variants.front().settings->data();
   const int threads = request.threads > 0 ? request.threads : available_cores();
   std::string text = fmt::format(
       "{}, preset {}: {} x {}{}, {}, {}\n", e.name, resolved.preset,
-      plural(resolved.seeds.size(), "seed"), plural(arms, "condition"),
+      plural(resolved.seeds.size(), "seed"), plural(conditions(resolved), "condition"),
       data.empty() ? "" : ", data " + data, request.precision == Precision::bf16 ? "bf16" : "f32",
       plural(static_cast<size_t>(threads), "thread"));
   text += sweep_text(resolved, request);

@@ -164,7 +164,7 @@ void check_declarations(const Resolved& r, const Experiment& e, const Dataset& d
   const Recording own = recording_of(dry);
   const Recording* recording = known ? known : &own;
   std::vector<std::string> declared;
-  for (const ArmInfo& a : all_arms(r, e)) declared.push_back(a.name);
+  for (const ArmInfo& a : all_arms(r, e, *recording)) declared.push_back(a.name);
   for (const auto& [arm, model] : dry.models)
     if (std::ranges::count(declared, arm) == 0)
       fail_user("{} records the arm '{}', which it does not declare{}", e.name, arm,
@@ -209,7 +209,7 @@ void check_declarations(const Resolved& r, const Experiment& e, const Dataset& d
   }
   require_once(e.name, "claim", claims);
   if (!r.swept.empty()) return;  // the figure is the lab's own
-  const std::vector<FigureRow> shown = all_figures(r, e, data, recording);
+  const std::vector<FigureRow> shown = all_figures(r, e, data, *recording);
   for (const FigureRow& f : shown) {
     figures.push_back(f.id);
     check_figure(f, recorded);

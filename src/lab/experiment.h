@@ -119,7 +119,7 @@ class Settings {
   virtual std::unique_ptr<Settings> clone() const = 0;
   virtual void check() const = 0;                      // what single options cannot tell; UserError
   virtual std::string data() const = 0;                // data set's name, or "" for none
-  virtual std::vector<ArmInfo> arms() const = 0;
+  virtual std::vector<ArmInfo> arms() const = 0;       // none: what a dry run records
   virtual void run(Trial& trial) const = 0;
   virtual std::vector<ClaimSpec> claims(const Dataset& data) const = 0;
   // The same where they are statements; false if they are not.
@@ -131,11 +131,12 @@ class Settings {
 
 // Makes Settings of a plain struct S with members
 //   void visit(auto&& option);                        // options, see OptionList
-//   std::vector<ArmInfo> arms() const;  void run(Trial&) const;
+//   void run(Trial& t) const;                         // one seed; what it records are the arms
 //   std::vector<ClaimSpec> claims(const Dataset&) const;  std::vector<FigureRow> figures() const;
 //   or void claims(Claims& claim) const;              // see lab/claim_list.h
 //   and void figures(Figures& figure) const;          // see lab/figure_list.h
-// and, where wanted, void check() const, std::string data (an option like others), and
+// and, where wanted, void check() const, std::string data (an option like others),
+//   std::vector<ArmInfo> arms() const;                // labels, where there is no page
 //   std::vector<S> calibrated() const;                // settings that claims were calibrated at
 // the defaults, unless said. Claims are judged where every option is as in one of these, or its
 // change is declared harmless.
@@ -160,7 +161,12 @@ class SettingsOf final : public Settings {
     if constexpr (requires { s_.data; }) return s_.data;
     return "";
   }
-  std::vector<ArmInfo> arms() const override { return s_.arms(); }
+  std::vector<ArmInfo> arms() const override {
+    if constexpr (requires { s_.arms(); })
+      return s_.arms();
+    else
+      return {};
+  }
   void run(Trial& t) const override { s_.run(t); }
   std::vector<ClaimSpec> claims(const Dataset& d) const override {
     if constexpr (requires { s_.claims(d); }) {

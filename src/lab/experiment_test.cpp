@@ -151,7 +151,7 @@ TEST(WithWords, TheCodesGapsAreFilled) {
   EXPECT_EQ(e.presets[0].what, "a second");
 
   const Resolved r = resolved(e);
-  const std::vector<ArmInfo> arms = all_arms(r, e);
+  const std::vector<ArmInfo> arms = all_arms(r, e, {});
   ASSERT_EQ(arms.size(), 3u);
   EXPECT_EQ(arms[0].name + "|" + arms[0].label, "base|Base at 0.2");
   EXPECT_EQ(arms[0].description, "nothing");
@@ -165,7 +165,7 @@ TEST(WithWords, TheCodesGapsAreFilled) {
   EXPECT_EQ(claims[0].formula, "acc of base > 0.3");
   EXPECT_EQ(claims[1].text, "own");
 
-  const std::vector<FigureRow> figures = all_figures(r, e, {});
+  const std::vector<FigureRow> figures = all_figures(r, e, {}, {});
   EXPECT_EQ(figures[0].title, "Accuracy");
   EXPECT_EQ(figures[0].caption, "At 8 units.");
   EXPECT_EQ(figures[0].spec.y_label, "share");
@@ -176,8 +176,35 @@ TEST(WithWords, WithoutAPageThingsAreCalledByTheirNames) {
   const Experiment e = with("");
   EXPECT_FALSE(e.words.there());
   EXPECT_EQ(stated_claims(resolved(e), e, {})[0].text, "1");
-  EXPECT_EQ(all_arms(resolved(e), e)[0].label, "fork-2");
-  EXPECT_EQ(all_figures(resolved(e), e, {})[0].title, "acc");
+  EXPECT_EQ(all_arms(resolved(e), e, {})[0].label, "fork-2");
+  EXPECT_EQ(all_figures(resolved(e), e, {}, {})[0].title, "acc");
+}
+
+// Without arms(), a page or labels.
+struct Bare {
+  double lr = 0.1;
+
+  void visit(auto&& option) { option("lr", lr, "a rate", between(0, 1)); }
+  void run(Trial& t) const {
+    const Trained m{t.init({{"w", {2}, init::zeros()}}, t.key())};
+    for (const char* arm : {"second", "first"}) t.record(arm, m, {{"acc", 0.5}});
+  }
+};
+
+TEST(WithWords, ArmsAreWhatIsRecordedInItsOrder) {
+  const Experiment e =
+      experiment<Bare>({.name = "bare", .metric = "acc", .presets = {{"quick", 2}}});
+  const auto names = [&](const char* word) {
+    const Resolved r = resolved(e, word);
+    std::string text;
+    for (const ArmInfo& a : all_arms(r, e, recording_of(dry_run(r, {}))))
+      text += a.name + " = " + a.label + "; ";
+    return text;
+  };
+  EXPECT_EQ(names("lr=0.2"), "second = second; first = first; ");
+  EXPECT_EQ(names("lr=0.1,0.2"),
+            "second | lr=0.1 = second, lr=0.1; first | lr=0.1 = first, lr=0.1; "
+            "second | lr=0.2 = second, lr=0.2; first | lr=0.2 = first, lr=0.2; ");
 }
 
 TEST(WithWords, WhatIsSaidTwiceOrNotAtAllIsNamed) {

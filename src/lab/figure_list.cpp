@@ -30,9 +30,9 @@ std::vector<std::string> fitting(const std::string& pattern,
 // The metrics that a pattern stands for; a name stands for itself, be it recorded or not.
 std::vector<std::string> metrics_like(const FigureSource& source, const std::string& pattern,
                                       const std::string& arm = "") {
-  if (!has_star(pattern) || !source.recorded) return {pattern};
+  if (!has_star(pattern)) return {pattern};
   std::set<std::string> names;
-  for (const auto& [name, metrics] : *source.recorded)
+  for (const auto& [name, metrics] : source.recorded)
     if (arm.empty() || arm == name)
       for (const auto& [metric, step] : metrics) names.insert(metric);
   return fitting(pattern, {names.begin(), names.end()});
@@ -43,9 +43,8 @@ std::vector<std::string> metrics_like(const FigureSource& source, const std::str
 // --- What figures are made of ---
 
 bool FigureSource::has(const std::string& arm, const std::string& metric, bool final) const {
-  if (!recorded) return true;
-  const auto it = recorded->find(arm);
-  return it != recorded->end() && std::ranges::any_of(it->second, [&](const auto& m) {
+  const auto it = recorded.find(arm);
+  return it != recorded.end() && std::ranges::any_of(it->second, [&](const auto& m) {
            return m.first == metric && (m.second == kFinalStep) == final;
          });
 }
@@ -235,7 +234,7 @@ FigureBuilder Figures::scatter(const std::string& id, const std::string& x_metri
 
 FigureBuilder Figures::pictures(const std::string& id, const char* kind, int columns) {
   FigureBuilder b = add(id, {.kind = kind, .columns = columns});
-  b.entry_.left_out = source_.pictured && !source_.pictured->contains(id);
+  b.entry_.left_out = !source_.pictured.contains(id);
   return b;
 }
 FigureBuilder Figures::images(const std::string& id, int columns) {

@@ -21,9 +21,8 @@ struct FigureSource {
   WordValues values;
   std::vector<ArmInfo> arms;  // in the order in which they are shown
   // What a dry run has recorded: of figures without arms those that have the metric are shown.
-  // Absent: nothing is known, and all have everything.
-  const RecordedMetrics* recorded = nullptr;
-  const std::set<std::string>* pictured = nullptr;  // figures with pictures or texts
+  const RecordedMetrics& recorded;
+  const std::set<std::string>& pictured;  // figures with pictures or texts
   // Whose published values bars show; empty: none, as the settings are not those of the source.
   std::string published_metric = {};
 

@@ -52,8 +52,8 @@ struct Bench {
                     {"fork-0.5", "Fork 0.5", "", {}},
                     {"fork-0.25", "Fork 0.25", "", 0.5},
                     {"fork-x", "Fork x", "", {}}},
-                   &kRecorded,
-                   &kPictured,
+                   kRecorded,
+                   kPictured,
                    "acc"}};
   FigureRow row(size_t i = 0) const { return figures.all().at(i); }
   FigureSpec spec(size_t i = 0) const { return row(i).spec; }
@@ -225,7 +225,7 @@ TEST(Figures, OfAnExperimentAreHeldAgainstItsDryRun) {
     set.name = data;
     check_declarations(r, e, set, dry);
     const Recording recording = recording_of(dry);
-    return all_figures(r, e, set, &recording);
+    return all_figures(r, e, set, recording);
   };
   const std::vector<FigureRow> all = figures("slip=none");
   ASSERT_EQ(all.size(), 3u);

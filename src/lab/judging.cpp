@@ -44,10 +44,15 @@ WordValues values_in(const Settings& s) {
   return values_of(copy->options());
 }
 
-// What the code does not say of arms is the page's, and their order too.
-std::vector<ArmInfo> arms_of(const Experiment& e, const Settings& s) {
-  std::vector<ArmInfo> arms = s.arms();
-  const WordValues values = values_in(s);
+// Of one variant. What the code does not say of arms is the page's, and their order too.
+std::vector<ArmInfo> arms_of(const Experiment& e, const Variant& v, const Recording& recording) {
+  std::vector<ArmInfo> arms = v.settings->arms();
+  const std::string end = v.label.empty() ? "" : " | " + v.label;
+  if (arms.empty())
+    for (const std::string& name : recording.arms)
+      if (name.ends_with(end))
+        arms.push_back({name.substr(0, name.size() - end.size()), "", "", {}});
+  const WordValues values = values_in(*v.settings);
   for (ArmInfo& a : arms) {
     if (!a.label.empty()) continue;
     const std::vector<std::string> words = e.words.row(WordTable::conditions, a.name, values);
@@ -60,13 +65,11 @@ std::vector<ArmInfo> arms_of(const Experiment& e, const Settings& s) {
   return arms;
 }
 
-std::vector<FigureRow> figures_of(const Experiment& e, const Settings& s, const Dataset& data,
-                                  const Recording* recording) {
-  FigureSource source{e.words, values_in(s), arms_of(e, s)};
-  if (recording) {
-    source.recorded = &recording->metrics;
-    source.pictured = &recording->pictured;
-  }
+std::vector<FigureRow> figures_of(const Experiment& e, const Variant& v, const Dataset& data,
+                                  const Recording& recording) {
+  const Settings& s = *v.settings;
+  FigureSource source{e.words, values_in(s), arms_of(e, v, recording), recording.metrics,
+                      recording.pictured};
   if (as_calibrated(e, s, data)) source.published_metric = e.metric;
   Figures built(std::move(source));
   if (s.draw(built)) return built.all();
@@ -125,6 +128,7 @@ void leave_out_changed(std::vector<ClaimSpec>& claims, const std::vector<OptionC
 
 Recording recording_of(const SeedRecord& dry) {
   Recording recording;
+  recording.arms = dry.arms;
   for (const auto& [arm, model] : dry.models)
     for (const Metric& m : model.metrics) recording.metrics[arm].emplace(m.name, m.step);
   for (const RecordedImage& image : dry.images) recording.pictured.insert(image.figure);
@@ -182,10 +186,10 @@ std::vector<ClaimRow> judge_claims(const Resolved& r, const Experiment& e, const
   return rows;
 }
 
-std::vector<ArmInfo> all_arms(const Resolved& r, const Experiment& e) {
+std::vector<ArmInfo> all_arms(const Resolved& r, const Experiment& e, const Recording& recording) {
   std::vector<ArmInfo> arms;
   for (const Variant& v : r.variants)
-    for (ArmInfo a : arms_of(e, *v.settings)) {
+    for (ArmInfo a : arms_of(e, v, recording)) {
       if (!v.label.empty()) {
         a.name += " | " + v.label;
         a.label += ", " + v.label;
@@ -197,8 +201,8 @@ std::vector<ArmInfo> all_arms(const Resolved& r, const Experiment& e) {
 }
 
 std::vector<FigureRow> all_figures(const Resolved& r, const Experiment& e, const Dataset& data,
-                                   const Recording* recording) {
-  const Settings& first = *r.variants.front().settings;
+                                   const Recording& recording) {
+  const Variant& first = r.variants.front();
   if (r.swept.empty()) return figures_of(e, first, data, recording);
   FigureRow f;
   f.id = "sweep";
@@ -210,7 +214,7 @@ std::vector<FigureRow> all_figures(const Resolved& r, const Experiment& e, const
     f.spec.x_label = r.swept[0];
     f.title = fmt::format("{} against {}", e.metric_label, r.swept[0]);
     f.caption = "Means over seeds with 95 % intervals, one line per condition.";
-    for (const ArmInfo& arm : arms_of(e, first)) {
+    for (const ArmInfo& arm : arms_of(e, first, recording)) {
       Series line{.label = arm.label};
       for (const Variant& v : r.variants) {
         double x = 0;

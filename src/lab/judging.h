@@ -11,17 +11,18 @@
 
 namespace omni {
 
-// Arms of all variants, named "arm | variant" in a sweep.
-std::vector<ArmInfo> all_arms(const Resolved& r, const Experiment& e);
-
 // What a run records, by a dry run of it: by arms with their variants.
 struct Recording {
   RecordedMetrics metrics;
+  std::vector<std::string> arms;   // in the order in which they are recorded
   std::set<std::string> pictured;  // figures that have pictures or texts
   // What presets record is asked for only where something is missing; may be empty.
   std::function<const PresetClaims&()> presets = {};
 };
 Recording recording_of(const SeedRecord& dry);
+
+// Arms of all variants, named "arm | variant" in a sweep.
+std::vector<ArmInfo> all_arms(const Resolved& r, const Experiment& e, const Recording& recording);
 
 // The claims that the run's variants allow to speak of, as the unswept settings state them. With
 // what the run records, statements that read something else are left out with the reason. UserError
@@ -45,8 +46,7 @@ std::vector<std::string> readable_claims(const Resolved& r, const Experiment& e,
                                          const Dataset& data, const SeedRecord& dry);
 
 // The experiment's figures; in a sweep, the metric against the swept option instead.
-// `recording`: what those that name no arms show.
 std::vector<FigureRow> all_figures(const Resolved& r, const Experiment& e, const Dataset& data,
-                                   const Recording* recording = nullptr);
+                                   const Recording& recording);
 
 }  // namespace omni

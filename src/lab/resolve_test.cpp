@@ -200,19 +200,19 @@ TEST(Judging, NamesArmsAndDrawsSweeps) {
   const Resolved plain = resolve_with({}), swept = resolve_with({"width=8,16"}),
                  words = resolve_with({"kind=plain,fancy"}),
                  both = resolve_with({"width=8,16", "lr=0.1,0.2"});
-  EXPECT_EQ(all_arms(plain, toy()).size(), 2u);
-  const auto arms = all_arms(swept, toy());
+  EXPECT_EQ(all_arms(plain, toy(), {}).size(), 2u);
+  const auto arms = all_arms(swept, toy(), {});
   ASSERT_EQ(arms.size(), 4u);
   EXPECT_EQ(arms[2].name, "method | width=16");
   EXPECT_EQ(arms[0].published, 0.9);
   EXPECT_FALSE(arms[2].published);  // published for the usual width
-  EXPECT_EQ(all_figures(plain, toy(), {})[0].id, "scores");
-  const FigureRow line = all_figures(swept, toy(), {}).at(0);
+  EXPECT_EQ(all_figures(plain, toy(), {}, {})[0].id, "scores");
+  const FigureRow line = all_figures(swept, toy(), {}, {}).at(0);
   EXPECT_EQ(line.spec.kind, "lines");
   ASSERT_EQ(line.spec.series.size(), 2u);
   EXPECT_EQ(line.spec.series[0].points.size(), 2u);
-  EXPECT_TRUE(all_figures(words, toy(), {}).at(0).spec.series.empty());
-  EXPECT_TRUE(all_figures(both, toy(), {}).at(0).spec.series.empty());
+  EXPECT_TRUE(all_figures(words, toy(), {}, {}).at(0).spec.series.empty());
+  EXPECT_TRUE(all_figures(both, toy(), {}, {}).at(0).spec.series.empty());
 }
 
 std::string refusal(std::vector<std::string> arguments) {

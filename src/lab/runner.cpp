@@ -41,10 +41,10 @@ void store_texts(Results& results, const Experiment& e, const Resolved& r, const
   results.transaction([&] {
     for (const auto& [key, text] : texts) results.set(key, *text);
     if (!data.note.empty()) results.set(run_key::kStandIn, data.note);
-    results.set_arms(all_arms(r, e));
+    results.set_arms(all_arms(r, e, recording));
     results.set_ranges(e.ranges);
     results.set_primary(e.primary);
-    results.set_figures(all_figures(r, e, data, &recording));
+    results.set_figures(all_figures(r, e, data, recording));
   });
 }
 

@@ -161,6 +161,7 @@ void Trial::record(const std::string& arm, const Trained& model,
   r.seed = seed_;
   require(record_.part_of.emplace(r.arm, in_part_.value_or("")).second,
           "arm '{}' is recorded twice in one seed", arm);
+  record_.arms.push_back(r.arm);
   for (const auto& [name, value] : metrics) measure(arm, name, kFinalStep, value);
   if (dry()) {
     see(record_, in_part_, r.arm);

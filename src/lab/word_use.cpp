@@ -20,8 +20,7 @@ void WordUse::add(const Resolved& r, const Experiment& e, const Dataset& data,
   }
   for (const ClaimSpec& c : claims_of(e, settings, data)) of(WordTable::claims).insert(c.id);
   const Recording recording = recording_of(dry);
-  for (const FigureRow& f : all_figures(r, e, data, &recording))
-    of(WordTable::figures).insert(f.id);
+  for (const FigureRow& f : all_figures(r, e, data, recording)) of(WordTable::figures).insert(f.id);
   of(WordTable::presets).insert(r.preset);
 }
 

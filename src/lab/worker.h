@@ -63,6 +63,7 @@ struct RecordedText {
 struct SeedRecord {
   int64_t seed = 0;
   std::map<std::string, ModelResult> models;  // by arm
+  std::vector<std::string> arms = {};         // as they were recorded
   std::vector<RecordedImage> images = {};
   std::vector<RecordedText> texts = {};
   double model_epochs = 0;                          // counted by dry runs, as is
