@@ -143,8 +143,8 @@ void EraUnlearning::add_labels(Trial& t, const Seed& seed, double share) const {
   add_weights(t, seed, arm("labels", share), counted, rate);
   t.add_table("train." + arm("labels", share),
               std::vector<float>(counted.forget.begin(), counted.forget.end()), {rows.count()});
-  add_subset(t, arm("rest", share) + ".train", rows_with(counted, false));
-  add_subset(t, arm("known", share) + ".train", std::move(known));
+  t.add_subset(arm("rest", share) + ".train", rows_with(counted, false));
+  t.add_subset(arm("known", share) + ".train", std::move(known));
 }
 
 // What multiplies the gradient of the original neurons at each token, w + rate (1 - w): the array

@@ -48,7 +48,6 @@ const Snapshot* find(const Trained& trunk, int64_t step) {
 }  // namespace
 
 void PathDependence::check() const {
-  ImageTask::check();
   require(!forks.empty() && std::ranges::is_sorted(forks, std::ranges::less_equal{}),
           "forks: shares of training must ascend, such as forks=0,0.1,0.5");
   require((vary != "labels" && vary != "dropout") || strength < 1,

@@ -124,7 +124,7 @@ struct SubliminalLanguage : LanguageTraining {
     t.add_tables(tables_of(rows, split));
     std::vector<int32_t> all;
     for (int64_t i = 0; i < rows.count(); ++i) all.push_back(static_cast<int32_t>(i));
-    add_subset(t, "all." + split, std::move(all));
+    t.add_subset("all." + split, std::move(all));
   }
 
   // --- One seed ---

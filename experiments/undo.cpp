@@ -58,7 +58,6 @@ struct Undo : ImageTask, UndoStudy {
   }
 
   void check() const {
-    ImageTask::check();
     check_study();
     for (const int64_t c : retain)
       require(std::ranges::find(forget, c) == forget.end(),

@@ -84,7 +84,6 @@ struct UnlearningRelearning : ImageTask {
   }
 
   void check() const {
-    ImageTask::check();
     require(!retain.empty() && !forget.empty(), "retain and forget need a class each");
     for (const int64_t c : retain)
       require(std::ranges::find(forget, c) == forget.end(),

@@ -92,7 +92,7 @@ std::vector<PhaseGraph> phase_graphs(const Resolved& r, const Dataset& data, int
     PhaseGraph phase{variant.empty() ? p.name : p.name + " | " + variant,
                      std::make_unique<Graph>(), {}};
     const DataTable tables = cut(worker->tables());
-    Step step(*phase.graph, std::min({rows, p.batch, p.samples}), tables);
+    Step step(*phase.graph, std::min({rows, p.batch, p.samples}), tables, p.on);
     p.build(step);
     phase.inputs = fresh_inputs(*phase.graph, p, tables, seed);
     phases.push_back(std::move(phase));

@@ -13,7 +13,26 @@ namespace {
 
 const std::vector<std::string> kSplits = {"train", "test"};
 
+// Bytes become numbers in [-1, 1].
+Value scaled(Value x) { return x.type().dtype == DType::u8 ? x * (1 / 127.5) - 1.0 : x; }
+
 }  // namespace
+
+Value ImageData::pixels(Step& s) { return flatten(scaled(s.samples("x"))); }
+
+int64_t ImageData::features(const Trial& t) {
+  int64_t n = 1;
+  for (const int64_t d : t.data().shape) n *= d;
+  return n;
+}
+
+Trained ImageData::init(Trial& t, Key key, const std::function<void(Net&, Value pixels)>& define) {
+  return {t.init(
+      [&](Net& net) {
+        define(net, input(net.graph(), "x", {DType::f32, {1, features(t)}, 0}, Role::data));
+      },
+      key)};
+}
 
 std::function<bool(int32_t)> one_of_classes(std::vector<int64_t> classes) {
   return [classes = std::move(classes)](int32_t label) {
@@ -49,7 +68,7 @@ int64_t ImageTask::add_subset(Trial& t, const std::string& name, const Subset& w
           "for other classes",
           name, most, split, t.data().name, split);
   const auto count = static_cast<int64_t>(picks.size());
-  t.add_table(name, std::move(picks), Shape{count});
+  t.add_subset(name, std::move(picks));
   return count;
 }
 
@@ -58,8 +77,7 @@ Value ImageTask::images(Step& s, const std::string& subset) const {
 }
 
 Value ImageTask::images(Step& s, const std::string& subset, Value positions) const {
-  const Value raw = subset_rows(s, subset, "x", positions);
-  const Value x = raw.type().dtype == DType::u8 ? raw * (1 / 127.5) - 1.0 : raw;
+  const Value x = scaled(subset_rows(s, subset, "x", positions));
   if (arch == "mlp") return flatten(x);
   require(x.type().shape.rank() == 3,
           "arch=cnn: a convolutional network needs images, and a sample of this data set has "
@@ -95,19 +113,14 @@ Ensemble ImageTask::init(Trial& t, Key key, int64_t outputs) const {
 
 Ensemble ImageTask::init(Trial& t, Key key,
                          const std::function<void(Net&, Value images)>& define) const {
-  std::vector<int64_t> dims = {1};
-  if (arch == "cnn") {
-    require(t.data().shape.size() == 2,
-            "arch=cnn: a convolutional network needs images; {} has none", t.data().name);
-    dims.insert(dims.end(), {t.data().shape[0], t.data().shape[1], 1});
-  } else {
-    int64_t features = 1;
-    for (const int64_t d : t.data().shape) features *= d;
-    dims.push_back(features);
-  }
+  if (arch == "mlp") return std::move(ImageData::init(t, key, define).model);
+  const std::vector<int64_t>& sides = t.data().shape;
+  require(sides.size() == 2, "arch=cnn: a convolutional network needs images; {} has none",
+          t.data().name);
   return t.init(
       [&](Net& net) {
-        define(net, input(net.graph(), "x", {DType::f32, Shape(dims), 0}, Role::data));
+        define(net,
+               input(net.graph(), "x", {DType::f32, {1, sides[0], sides[1], 1}, 0}, Role::data));
       },
       key);
 }

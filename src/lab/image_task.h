@@ -1,6 +1,6 @@
-// Classifying images: data, network and sizes as options that experiments share. An experiment
-// derives from ImageTask, lists the options by ImageTask::visit(option) and calls
-// ImageTask::check().
+// Classifying images: data, network and sizes as groups of options that experiments share. An
+// experiment derives from the group that it wants and lists its options in its visit():
+// ImageTask::visit(option), or some of them, ImageData::visit(option.only("data train")).
 #pragma once
 
 #include <cstdint>
@@ -27,9 +27,10 @@ struct Subset {
 // Whether a label is one of these classes: {.keep = one_of_classes({0, 1})}.
 std::function<bool(int32_t)> one_of_classes(std::vector<int64_t> classes);
 
-struct ImageTask {
-  std::string data = "auto", arch = "mlp";
-  int64_t train = 60000, test = 10000, width = 256, depth = 2, last_width = 0, channels = 16;
+// The data set and how much of it is used.
+struct ImageData {
+  std::string data = "auto";
+  int64_t train = 60000, test = 10000;
 
   void visit(auto&& option) {
     option("data", data, "data set",
@@ -37,6 +38,24 @@ struct ImageTask {
            harmless("claims look at the data that the run had"));
     option("train", train, "the first so many training samples are used", between(1, 60000));
     option("test", test, "the first so many test samples are used", between(1, 10000));
+  }
+
+  // Samples of a step over a subset as rows of numbers, [batch, features]: bytes become
+  // x / 127.5 - 1, f32 data stay as they are. Labels are i32 [batch].
+  static Value pixels(Step& s);
+  static Value labels(Step& s) { return s.samples("y"); }
+  static int64_t features(const Trial& t);  // numbers of a sample
+  // Fresh weights of the network that `define` emits for rows of pixels.
+  static Trained init(Trial& t, Key key, const std::function<void(Net&, Value pixels)>& define);
+};
+
+// The network, beside the data.
+struct ImageTask : ImageData {
+  std::string arch = "mlp";
+  int64_t width = 256, depth = 2, last_width = 0, channels = 16;
+
+  void visit(auto&& option) {
+    ImageData::visit(option);
     option("arch", arch, "network: mlp, or cnn (two convolutions, for images)",
            one_of({"mlp", "cnn"}));
     const Used of_mlp = used_if(arch == "mlp", "arch=mlp");
@@ -48,6 +67,7 @@ struct ImageTask {
            between(0, 8192), of_mlp, of_hidden);
     option("channels", channels, "of a cnn's first convolution; the second has twice as many",
            between(1, 512), used_if(arch == "cnn", "arch=cnn"));
+    option.check([this] { check(); });
   }
   // UserError for a cnn on signals.
   void check() const;

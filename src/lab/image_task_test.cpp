@@ -6,9 +6,11 @@
 #include <set>
 
 #include "lab/worker.h"
+#include "nn/layers.h"
 #include "nn/losses.h"
 #include "nn/optimizers.h"
 #include "ops/elementwise.h"
+#include "ops/reduce.h"
 
 namespace omni {
 namespace {
@@ -179,6 +181,37 @@ TEST(ImageTask, AConvolutionNeedsImages) {
   EXPECT_THROW(task.check(), UserError);
   task.arch = "mlp";
   EXPECT_NO_THROW(task.check());
+}
+
+TEST(ImageTask, ItsOptionsBringTheCheckAlong) {
+  ImageTask task;
+  task.arch = "cnn", task.data = "mnist1d";
+  OptionList all, some;
+  task.visit(all);
+  EXPECT_THROW(all.check(), UserError);
+  task.ImageData::visit(some.only("data train"));
+  some.check();
+  EXPECT_EQ(some.names(), (std::vector<std::string>{"data", "train"}));
+}
+
+TEST(ImageData, SamplesOfASubsetAreRowsOfPixels) {
+  Bench b;
+  b.task.add_subset(b.trial, "zero.test", {.keep = one_of_classes({0})});
+  const Trained m = ImageData::init(b.trial, Key::of(1), [](Net& net, Value x) {
+    EXPECT_EQ(x.type().shape, (Shape{1, kSide * kSide}));
+    linear(net, "out", x, 2);
+  });
+  const auto measure = [&](const std::function<Value(Step&)>& what) {
+    return b.trial.measure(m, "zero.test", [&](Step& s, Net& net) {
+      return sum(what(s)) + 0.0 * sum(linear(net, "out", ImageData::pixels(s), 2));
+    });
+  };
+  const auto rows = static_cast<double>(rows_of(b.trial, "zero.test"));
+  EXPECT_EQ(ImageData::features(b.trial), kSide * kSide);
+  EXPECT_EQ(measure([](Step& s) { return ImageData::pixels(s); }),
+            rows * (kSide - (kSide * kSide - kSide)))
+      << "a row of ink is 1, the others -1";
+  EXPECT_EQ(measure([](Step& s) { return convert(ImageData::labels(s), DType::f32); }), 0);
 }
 
 TEST(ImageTask, RunsDry) {

@@ -49,9 +49,9 @@ void add_subsets(Trial& t, const TokenRows& rows, const std::string& split) {
     all.push_back(row);
     (rows.forget[static_cast<size_t>(i)] != 0 ? lost : kept).push_back(row);
   }
-  add_subset(t, "all." + split, std::move(all));
-  add_subset(t, "retain." + split, std::move(kept));
-  add_subset(t, "forget." + split, std::move(lost));
+  t.add_subset("all." + split, std::move(all));
+  t.add_subset("retain." + split, std::move(kept));
+  t.add_subset("forget." + split, std::move(lost));
 }
 
 }  // namespace

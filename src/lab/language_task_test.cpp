@@ -221,13 +221,13 @@ TEST(LanguageTask, RefusesWhatCannotBe) {
   refused([](LanguageTask& t) { t.length = 129; });  // longer than the context
 }
 
-TEST(Subset, NamesEndInASplit) {
+TEST(Subset, NamesOfStoriesEndInASplit) {
   EXPECT_EQ(split_of("forget.train", {"train", "test"}), "train");
   EXPECT_THROW(split_of("forget", {"train", "test"}), UserError);
   EXPECT_THROW(split_of("forget.all", {"train", "test"}), UserError);
   TaskBench b;
   EXPECT_THROW(rows_of(b.trial, "nothing.train"), UserError);
-  EXPECT_THROW(add_subset(b.trial, "none.train", {}), UserError);
+  EXPECT_THROW(b.trial.add_subset("none.train", {}), UserError);
 }
 
 }  // namespace

@@ -5,7 +5,10 @@
 
 #include "base/nearest.h"
 #include "base/sha256.h"
+#include "lab/subset.h"
+#include "ops/elementwise.h"
 #include "ops/gather.h"
+#include "ops/leaf.h"
 
 namespace omni {
 namespace {
@@ -64,5 +67,15 @@ void Step::check_hooks() const {
 }
 
 Value Step::rows(const std::string& name) { return gather(table(name), index()); }
+
+Value Step::samples(const std::string& what) {
+  require(!subset_.empty(),
+          "samples(\"{}\") are of a subset, and this graph runs over rows of tables: use "
+          "rows(\"train.{}\")",
+          what, what);
+  return subset_rows(*this, subset_, what);
+}
+
+Value Step::once() { return convert(constant(graph_, 0), DType::i32); }
 
 }  // namespace omni

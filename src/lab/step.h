@@ -4,6 +4,8 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "data/dataset.h"
 #include "graph/graph.h"
@@ -31,7 +33,9 @@ DataTable tables_of(const Dataset& d);
 // Handed to the function that emits a phase's graph.
 class Step {
  public:
-  Step(Graph& g, int64_t batch, const DataTable& data) : graph_(g), batch_(batch), data_(data) {}
+  // `subset`: what its samples are of (lab/subset.h); "" where they are rows of tables.
+  Step(Graph& g, int64_t batch, const DataTable& data, std::string subset = "")
+      : graph_(g), batch_(batch), data_(data), subset_(std::move(subset)) {}
 
   Graph& graph() { return graph_; }
   int64_t batch() const { return batch_; }      // rows of this graph; the last batch may be short
@@ -45,6 +49,10 @@ class Step {
   Value scalar(const std::string& name);        // f32: a number given with the phase
   Value table(const std::string& name);         // a whole array of the data table
   Value rows(const std::string& name);          // its rows of this batch: gather(table, index)
+  // The array `what` of this batch's samples: samples("x") are rows of "train.x" where the subset
+  // is "few.train". UserError where there is no subset.
+  Value samples(const std::string& what);
+  Value once();  // i32: what ops/random.h takes as the step, for draws that a sample keeps for ever
 
   // UserError if a net that was made here and has ended had a hook on a name that it did not emit.
   void check_hooks() const;
@@ -53,6 +61,7 @@ class Step {
   Graph& graph_;
   int64_t batch_;
   const DataTable& data_;
+  std::string subset_;
   std::vector<std::string> unmet_hooks_;
 };
 

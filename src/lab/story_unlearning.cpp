@@ -47,8 +47,8 @@ Corpus StoryUnlearning::prepare(Trial& t) const {
   require(std::ssize(kept) > coherence_batch,
           "coherence_batch={}: there are only {} retain stories to learn from", coherence_batch,
           kept.size());
-  add_subset(t, kRepair, {kept.begin(), kept.begin() + coherence_batch});
-  add_subset(t, kRepairTest, {kept.begin() + coherence_batch, kept.end()});
+  t.add_subset(kRepair, {kept.begin(), kept.begin() + coherence_batch});
+  t.add_subset(kRepairTest, {kept.begin() + coherence_batch, kept.end()});
 
   const std::vector<int32_t> lost = rows_with(c.validation, true);
   require(std::ssize(lost) > most_stories(),
@@ -58,8 +58,8 @@ Corpus StoryUnlearning::prepare(Trial& t) const {
     const std::vector<int32_t> drawn = picked(lost, t.key().fold("attack").fold(r),
                                               most_stories() + attack_test);
     for (const int64_t n : attack_sizes)
-      add_subset(t, trained_on(r, n), {drawn.begin(), drawn.begin() + n});
-    add_subset(t, tested_on(r), {drawn.begin() + most_stories(), drawn.end()});
+      t.add_subset(trained_on(r, n), {drawn.begin(), drawn.begin() + n});
+    t.add_subset(tested_on(r), {drawn.begin() + most_stories(), drawn.end()});
   }
   return c;
 }

@@ -17,6 +17,7 @@ std::string ending(const std::string& subset) { return subset.substr(subset.rfin
 }  // namespace
 
 std::string split_of(const std::string& subset, const std::vector<std::string>& splits) {
+  require(!splits.empty(), "subset '{}': there are no data that it could be of", subset);
   const bool known = subset.find('.') != std::string::npos &&
                      std::ranges::find(splits, ending(subset)) != splits.end();
   require(known, "subset '{}': its name must end in .{}, such as forget.{}", subset,
@@ -30,15 +31,10 @@ int64_t rows_of(const Trial& t, const std::string& subset) {
     std::vector<std::string> known;
     for (const auto& [name, table] : t.tables())
       if (table.type.dtype == DType::i32 && table.type.shape.rank() == 1) known.push_back(name);
-    fail_user("there is no subset '{}', which add_subset makes{}", subset, suggest(subset, known));
+    fail_user("there is no subset '{}', which add_subset() makes{}", subset,
+              suggest(subset, known));
   }
   return it->second.type.shape[0];
-}
-
-void add_subset(Trial& t, const std::string& name, std::vector<int32_t> rows) {
-  require(!rows.empty(), "subset '{}': there are no rows in it", name);
-  const auto count = static_cast<int64_t>(rows.size());
-  t.add_table(name, std::move(rows), Shape{count});
 }
 
 Value subset_rows(Step& s, const std::string& subset, const std::string& what, Value positions) {

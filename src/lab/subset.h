@@ -1,8 +1,10 @@
 // Subsets of a split: tables of row numbers such as "forget.train", through which a phase reads the
-// arrays of that split ("train.x", "train.y").
+// arrays of that split ("train.x", "train.y"). Trial::add_subset() makes them.
 #pragma once
 
 #include <cstdint>
+#include <iterator>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -16,8 +18,14 @@ std::string split_of(const std::string& subset, const std::vector<std::string>& 
 // How many rows a subset has: of its table along the first axis. UserError if there is none.
 int64_t rows_of(const Trial& t, const std::string& subset);
 
-// Makes a subset of these rows of its split. UserError if there are none.
-void add_subset(Trial& t, const std::string& name, std::vector<int32_t> rows);
+// Positions of the values that `keep` takes, ascending, at most so many.
+std::vector<int32_t> rows_where(const auto& values, const auto& keep,
+                                int64_t most = std::numeric_limits<int32_t>::max()) {
+  std::vector<int32_t> rows;
+  for (size_t i = 0; i < values.size() && std::ssize(rows) < most; ++i)
+    if (keep(values[i])) rows.push_back(static_cast<int32_t>(i));
+  return rows;
+}
 
 // Rows of the array "<split>.<what>" at these positions (i32 [..]) of the subset; without positions
 // at those of this batch.

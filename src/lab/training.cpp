@@ -64,6 +64,7 @@ TrainingRun::TrainingRun(Worker& worker, const Training& p, OnDivergence on_dive
   require(p.samples >= 1 && p.batch >= 1 && p.epochs >= 0 && p.steps >= 0,
           "phase {}: samples and batch must be at least 1, epochs and steps at least 0", p.name);
   require(p.epochs == 0 || p.steps == 0, "phase {}: state either epochs or steps, not both", p.name);
+  require(!p.draws, "phase {}: without a loss its draws are `random`", p.name);
   require(p.start || p.from, "phase {}: state where it starts", p.name);
   batch_ = std::min(p.batch, p.samples);
   full_ = p.samples / batch_;
@@ -73,12 +74,12 @@ TrainingRun::TrainingRun(Worker& worker, const Training& p, OnDivergence on_dive
   require(first() <= steps_, "phase {}: it continues from step {}, after its last step {}", p.name,
           first(), steps_);
 
-  Step step(*graph_, batch_, worker.tables());
+  Step step(*graph_, batch_, worker.tables(), p.on);
   p.build(step);
   step.check_hooks();
   require(has_result(*graph_, "loss"), "phase {}: its graph has no result called 'loss'", p.name);
   if (rest_ > 0) {
-    Step last(*last_graph_, rest_, worker.tables());
+    Step last(*last_graph_, rest_, worker.tables(), p.on);
     p.build(last);
     last.check_hooks();
   }

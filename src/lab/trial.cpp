@@ -6,8 +6,10 @@
 #include "lab/arrays.h"
 #include "lab/evaluation.h"
 #include "lab/soundness.h"
+#include "lab/subset.h"
 #include "lab/training.h"
 #include "lab/worker.h"
+#include "nn/optimizers.h"
 #include "store/files.h"
 #include "store/png.h"
 
@@ -48,6 +50,19 @@ void Trial::put_table(const std::string& name, DataArray array) {
 }
 void Trial::add_tables(const DataTable& tables) {
   for (const auto& [name, array] : tables) worker_.tables().insert_or_assign(name, array);
+}
+void Trial::add_subset(const std::string& name, std::vector<int32_t> rows) {
+  std::vector<std::string> splits;
+  for (const auto& [table, array] : tables())
+    if (table.ends_with(".x")) splits.push_back(table.substr(0, table.size() - 2));
+  const std::string split = split_of(name, splits);
+  require(!rows.empty(), "subset '{}': there are no rows in it", name);
+  const int64_t count = tables().at(split + ".x").type.shape[0];
+  for (const int32_t row : rows)
+    require(row >= 0 && row < count, "subset '{}': it has row {}, and {} has rows 0 to {}", name,
+            row, split, count - 1);
+  const auto size = static_cast<int64_t>(rows.size());
+  add_table(name, std::move(rows), Shape{size});
 }
 bool Trial::dry() const { return worker_.options().dry; }
 
@@ -108,6 +123,34 @@ Trained Trial::train(const Training& p) {
   return out;
 }
 
+Trained Trial::train(const std::string& name, const Trained& start, const Training& how,
+                     const ScalarOf& loss, const Reads& reads) {
+  Training p = how;
+  require(p.name.empty() && !p.start && p.frozen.empty() && !p.build && p.samples == 0 &&
+              p.order == Key() && p.random == Key(),
+          "phase {}: leave name, start, frozen, build, samples, order and random to train(name, "
+          "start, how, loss)",
+          name);
+  p.name = name;
+  p.start = &start.model;
+  for (const auto& [set, trained] : reads) p.frozen[set] = &trained->model;
+  p.samples = rows_of(*this, p.on);
+  p.order = key().fold(name).fold("order");
+  p.random = p.draws.value_or(key().fold(name).fold("random"));
+  p.draws.reset();
+  p.build = [&](Step& s) {
+    Net net = s.net(p.set);
+    const Value value = loss(s, net);
+    s.graph().result("loss", value);
+    apply(Adam{}, net, value, s.lr());
+  };
+  Trained out = train(p);
+  if (!out.diverged_at) out.diverged_at = start.diverged_at;
+  for (const auto& [set, trained] : reads)
+    if (!out.diverged_at) out.diverged_at = trained->diverged_at;
+  return out;
+}
+
 void Trial::part(const std::string& name, const std::function<void()>& work) {
   require(!in_part_, "part '{}': parts cannot be nested", name);
   require(parts_.insert(name).second, "part '{}' is there twice: each needs a name of its own",
@@ -124,10 +167,26 @@ void Trial::part(const std::string& name, const std::function<void()>& work) {
 
 Measured Trial::evaluate(const StepBuilder& build, int64_t rows, const FrozenSets& sets,
                          const std::map<std::string, double>& scalars) {
+  return run(build, "", rows, sets, scalars);
+}
+
+double Trial::measure(const Trained& m, const std::string& on, const ScalarOf& what) {
+  const StepBuilder build = [&](Step& s) {
+    Net net = s.net("model");
+    const Value value = what(s, net);
+    require(value.type().shape.count() == 1,
+            "measure: what is measured over '{}' is {}, and no scalar", on, value.type());
+    s.graph().result("value", value);
+  };
+  return run(build, on, rows_of(*this, on), {{"model", &m.model}}, {}).at("value")[0];
+}
+
+Measured Trial::run(const StepBuilder& build, const std::string& subset, int64_t rows,
+                    const FrozenSets& sets, const std::map<std::string, double>& scalars) {
   require(rows >= 1, "evaluate: there are no rows to evaluate");
   const auto owned = std::make_shared<Graph>();
   Graph& graph = *owned;
-  Step step(graph, rows, tables());
+  Step step(graph, rows, tables(), subset);
   build(step);
   step.check_hooks();
   Evaluation e{build, rows, {}, scalars, key().fold("evaluate")};
@@ -162,7 +221,7 @@ void Trial::record(const std::string& arm, const Trained& model,
   require(record_.part_of.emplace(r.arm, in_part_.value_or("")).second,
           "arm '{}' is recorded twice in one seed", arm);
   record_.arms.push_back(r.arm);
-  for (const auto& [name, value] : metrics) measure(arm, name, kFinalStep, value);
+  for (const auto& [name, value] : metrics) put_value(arm, name, kFinalStep, value);
   if (dry()) {
     see(record_, in_part_, r.arm);
     return;
@@ -197,10 +256,11 @@ void Trial::text(const std::string& figure, int64_t place, const std::string& te
 
 void Trial::curve(const std::string& arm, const std::string& metric, int64_t step, double value) {
   require(step != kFinalStep, "arm '{}': the curve of '{}' has no step {}", arm, metric, step);
-  measure(arm, metric, step, value);
+  put_value(arm, metric, step, value);
 }
 
-void Trial::measure(const std::string& arm, const std::string& metric, int64_t step, double value) {
+void Trial::put_value(const std::string& arm, const std::string& metric, int64_t step,
+                      double value) {
   require(record_.measured.emplace(arm_name(arm), metric, step).second,
           "arm '{}' has two values of the metric '{}' {}", arm, metric,
           step == kFinalStep ? "at the end" : fmt::format("at step {}", step));

@@ -24,10 +24,30 @@ namespace omni {
 class Worker;
 struct SeedRecord;
 
+struct Trained;
+
 // Emits the graph of one step for step.batch() rows.
 using StepBuilder = std::function<void(Step&)>;
+// Emits a model on `net` and gives a scalar of it: a loss, a score.
+using ScalarOf = std::function<Value(Step&, Net& net)>;
 // The sets a phase reads besides the one it trains, such as {"teacher", &teacher}.
 using FrozenSets = std::map<std::string, const Ensemble*>;
+using Reads = std::map<std::string, const Trained*>;
+
+// A learning rate: a number, or a function of (step, steps) whose step counts from 0.
+class Rate {
+ public:
+  Rate() = default;  // none: UserError where a graph reads one
+  Rate(double number) : at_([number](int64_t, int64_t) { return number; }) {}  // NOLINT: it is one
+  template <class F>
+  requires std::is_invocable_r_v<double, F, int64_t, int64_t> Rate(F at)
+      : at_(std::move(at)) {}  // NOLINT
+  explicit operator bool() const { return static_cast<bool>(at_); }
+  double operator()(int64_t step, int64_t steps) const { return at_(step, steps); }
+
+ private:
+  std::function<double(int64_t, int64_t)> at_;
+};
 
 // Where a training stands after some steps: what a fork continues from.
 struct Snapshot {
@@ -52,7 +72,8 @@ struct StopRule {
   int64_t usual_steps = 0;  // about when that happens, for estimates of time; 0: not known
 };
 
-// A phase that trains one set of parameters.
+// A phase that trains one set of parameters. Where Trial::train() is given a loss it makes name,
+// start, frozen, build, samples, order and random itself.
 struct Training {
   std::string name;               // "teacher"; appears in progress and errors
   std::string set = "model";      // the set that is trained
@@ -60,11 +81,13 @@ struct Training {
   FrozenSets frozen;
   StepBuilder build;    // must emit updates of `set` and a scalar result "loss" made of it
   int64_t samples = 0;  // numbers 0..samples-1 are visited once per epoch, shuffled
+  std::string on;       // the subset that they are of; "": rows of tables
   int64_t batch = 0;    // the last batch of an epoch may be short
   int64_t epochs = 0, steps = 0;  // how long: one of the two; steps may end within an epoch
   Key order;                      // of the shuffles; another order per epoch
   Key random;                     // of random values in the graph
-  std::function<double(int64_t step, int64_t steps)> lr;  // step counts from 0; what s.lr() reads
+  Rate lr;                        // what s.lr() reads
+  std::optional<Key> draws;       // with a loss, of `random` where other phases share it
   std::map<std::string, double> scalars;
   std::optional<Probe> probe;
   std::optional<StopRule> stop;  // ends the phase at the first probe that fulfils it
@@ -88,6 +111,7 @@ struct Trained {
   std::vector<Probed> probed = {};      // by step
   std::vector<Snapshot> kept = {};      // by step; those that were reached
 
+  operator ModelView() const { return model[0]; }  // NOLINT: a trained model is one
   Trained clone() const;
   const Snapshot& at(int64_t step) const;   // UserError unless it was kept
 };
@@ -122,6 +146,9 @@ class Trial {
     if constexpr (fits) put_table(name, data_array(name, std::move(values), shape));
   }
   void add_tables(const DataTable& tables);
+  // Makes a subset of these rows of the split that its name ends in: "few.train". UserError if
+  // there are none, and for rows that the split has not.
+  void add_subset(const std::string& name, std::vector<int32_t> rows);
 
   // A fresh model of these parameters, or of those that `define` emits, initialised from `key`.
   Ensemble init(std::vector<ParameterSpec> parameters, Key key);
@@ -129,6 +156,13 @@ class Trial {
 
   // Runs a training phase, or finds it again, or continues it from its last checkpoint.
   Trained train(const Training& phase);
+  // The phase in which `start` minimises `loss` on the set "model" by Adam, over the subset
+  // `how.on`, with the sets of `reads` beside it: {{"teacher", &teacher}}. Its order and random
+  // values are of key().fold(name), but for `how.draws`. Where `start` or one of `reads` has
+  // diverged, the result counts as diverged. UserError if `how` says itself what this makes. `loss`
+  // is not called after this has returned.
+  Trained train(const std::string& name, const Trained& start, const Training& how,
+                const ScalarOf& loss, const Reads& reads = {});
 
   // Work that shares nothing costly with the rest of the seed: other workers may take other parts
   // of the same seed. An experiment that has parts records inside them only, at least an arm in
@@ -140,6 +174,8 @@ class Trial {
   // sets and scalars that the graph does not read.
   Measured evaluate(const StepBuilder& build, int64_t rows, const FrozenSets& sets,
                     const std::map<std::string, double>& scalars = {});
+  // A scalar of one model, the set "model", over a subset.
+  double measure(const Trained& m, const std::string& on, const ScalarOf& what);
 
   // Records the model of one arm: metrics by name, a fingerprint of its weights, its status.
   // UserError for an arm that is there already.
@@ -163,7 +199,9 @@ class Trial {
  private:
   void put_table(const std::string& name, DataArray array);
   std::string arm_name(const std::string& arm) const;
-  void measure(const std::string& arm, const std::string& metric, int64_t step, double value);
+  void put_value(const std::string& arm, const std::string& metric, int64_t step, double value);
+  Measured run(const StepBuilder& build, const std::string& subset, int64_t rows,
+               const FrozenSets& sets, const std::map<std::string, double>& scalars);
 
   Worker& worker_;
   int64_t seed_;

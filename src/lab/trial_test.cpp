@@ -461,8 +461,7 @@ TEST(Trial, RefusesPhasesWhosePartsWouldSilentlyDoNothingOrToOthers) {
        [](Training& p, const Ensemble&) {
          p.build = with(p, [](Step& s) { s.graph().result("t", s.scalar("temperature") * 2.0); });
        }},
-      {"the phase gives none (lr): it would be 0",
-       [](Training& p, const Ensemble&) { p.lr = nullptr; }},
+      {"the phase gives none (lr): it would be 0", [](Training& p, const Ensemble&) { p.lr = {}; }},
       {"and its graph does not read them; use s.lr()",
        [](Training& p, const Ensemble&) {
          p.build = [](Step& s) {

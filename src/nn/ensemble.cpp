@@ -118,6 +118,17 @@ std::span<float> Ensemble::array(std::string_view name, int64_t model) {
   return array(find(name), model);
 }
 
+std::span<const float> Ensemble::rows(std::string_view name, int64_t model, int64_t from,
+                                      int64_t to) const {
+  const size_t spec = find(name);
+  const Shape& shape = specs_[spec].shape;
+  require(shape.rank() > 0 && 0 <= from && from <= to && to <= shape[0],
+          "parameter '{}' is {} and has no rows {}..{}", name, shape, from, to);
+  const int64_t row = shape.count() / shape[0];
+  return array(spec, model)
+      .subspan(static_cast<size_t>(from * row), static_cast<size_t>((to - from) * row));
+}
+
 ModelView Ensemble::operator[](int64_t model) const {
   check(model >= 0 && model < models_, "model {} of {}", model, models_);
   return {this, model};
@@ -164,6 +175,7 @@ void Ensemble::interpolate(int64_t to, ModelView a, ModelView b, double t) {
 }
 
 void Ensemble::perturb(int64_t model, Key key, double scale, Noise noise) {
+  if (scale == 0) return;
   std::vector<float> draws;
   for (size_t s = 0; s < specs_.size(); ++s) {
     const auto values = array(s, model);
@@ -210,6 +222,10 @@ double displacement_cosine(ModelView a, ModelView a_from, ModelView b, ModelView
     }
   }
   return ab / (std::sqrt(aa) * std::sqrt(bb));
+}
+
+bool same_bits(std::span<const float> a, std::span<const float> b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
 }
 
 uint64_t weights_hash(ModelView a) {

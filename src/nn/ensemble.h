@@ -40,6 +40,8 @@ class Ensemble {
   // The same by position in specs(), for loops over all.
   std::span<float> array(size_t spec, int64_t model);
   std::span<const float> array(size_t spec, int64_t model) const;
+  // Rows from..to-1 of it along its first axis. UserError unless it has them.
+  std::span<const float> rows(std::string_view name, int64_t model, int64_t from, int64_t to) const;
   ModelView operator[](int64_t model) const;
 
   // Every parameter from key.fold(name): the bits depend on (key, name, spec) alone.
@@ -56,7 +58,7 @@ class Ensemble {
   void interpolate(int64_t to, ModelView a, ModelView b, double t);
 
   // Adds scale * N(0, 1), keyed by (key, name): scale as it is, or times each tensor's own standard
-  // deviation (around its mean, dividing by the count).
+  // deviation (around its mean, dividing by the count). A scale of 0 leaves every bit.
   enum class Noise { absolute, relative };
   void perturb(int64_t model, Key key, double scale, Noise noise = Noise::absolute);
 
@@ -81,6 +83,9 @@ double distance(ModelView a, ModelView b);
 double cosine(ModelView a, ModelView b);
 // Of two displacements: the cosine between a - a_from and b - b_from.
 double displacement_cosine(ModelView a, ModelView a_from, ModelView b, ModelView b_from);
+
+// Equal lengths and bits: NaNs may be equal, and zeros of two signs are not.
+bool same_bits(std::span<const float> a, std::span<const float> b);
 
 // A fingerprint of all names and weights' bytes, in order of names: equal bits give equal hashes.
 uint64_t weights_hash(ModelView a);

@@ -38,6 +38,25 @@ TEST(Ensemble, ArraysAreAlignedAndApart) {
   EXPECT_EQ(e.array("a.bias", 1)[2], 11);
 }
 
+TEST(Ensemble, RowsAreOfTheFirstAxis) {
+  Ensemble e = make(2);
+  const auto whole = e.array("b.weight", 1);
+  for (size_t i = 0; i < whole.size(); ++i) whole[i] = static_cast<float>(i);
+  EXPECT_TRUE(std::ranges::equal(e.rows("b.weight", 1, 1, 3), whole.subspan(5)));
+  EXPECT_TRUE(e.rows("b.weight", 1, 2, 2).empty());
+  EXPECT_EQ(e.rows("a.bias", 0, 1, 3).size(), 2u);
+  EXPECT_THROW(e.rows("b.weight", 1, 1, 4), UserError);
+  EXPECT_THROW(e.rows("b.weight", 1, 2, 1), UserError);
+}
+
+TEST(Ensemble, SameBitsAreMoreThanEqualNumbers) {
+  const float zeros[] = {0.0f, 1.0f}, minus[] = {-0.0f, 1.0f}, nan[] = {NAN, 1.0f};
+  EXPECT_TRUE(same_bits(zeros, zeros));
+  EXPECT_FALSE(same_bits(zeros, minus));
+  EXPECT_TRUE(same_bits(nan, nan));
+  EXPECT_FALSE(same_bits(zeros, std::span(zeros).first(1)));
+}
+
 TEST(Ensemble, AModelDependsOnItsKeyAlone) {
   const Ensemble many = make(5), alone = [] {
     Ensemble e(small_specs(), 1);
@@ -121,6 +140,14 @@ TEST(Ensemble, PerturbsByScale) {
   e.perturb(1, Key::of(1), 0.5, Ensemble::Noise::relative);
   EXPECT_NEAR(distance(e[0], e[1]), 0.5 * 0.1 * 100, 0.2);
   EXPECT_EQ(e.array("b", 1)[7], 0);  // a tensor of zeros has no spread to scale by
+}
+
+TEST(Ensemble, PerturbedByNothingItKeepsItsBits) {
+  Ensemble e = make(1);
+  e.array("a.bias", 0)[0] = -0.0f;
+  const Ensemble before = e.clone();
+  e.perturb(0, Key::of(5), 0, Ensemble::Noise::relative);
+  EXPECT_EQ(weights_hash(e[0]), weights_hash(before[0]));
 }
 
 TEST(Ensemble, ParametersOfOneShapeGetDrawsOfTheirOwn) {
