@@ -1,0 +1,17 @@
+// What an experiment is written with.
+#pragma once
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "lab/experiment.h"
+#include "lab/image_task.h"
+#include "nn/layers.h"
+#include "nn/losses.h"
+#include "nn/optimizers.h"
+#include "ops/elementwise.h"
+#include "ops/gather.h"
+#include "ops/matmul.h"
+#include "ops/random.h"
+#include "ops/reduce.h"
+#include "ops/shape_ops.h"
