@@ -8,6 +8,7 @@
 #include "lab/image_task.h"
 #include "nn/layers.h"
 #include "nn/losses.h"
+#include "nn/noise.h"
 #include "nn/optimizers.h"
 #include "ops/elementwise.h"
 #include "ops/gather.h"

@@ -1,5 +1,6 @@
 // Subsets of a split: tables of row numbers such as "forget.train", through which a phase reads the
-// arrays of that split ("train.x", "train.y"). Trial::add_subset() makes them.
+// arrays of that split ("train.x", "train.y"). Trial::add_subset() makes them. A name without a dot
+// is a whole split: "train".
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,7 @@ namespace omni {
 // "train" of "forget.train". UserError unless it is one of `splits`.
 std::string split_of(const std::string& subset, const std::vector<std::string>& splits);
 
-// How many rows a subset has: of its table along the first axis. UserError if there is none.
+// How many rows a subset has. UserError if there is none.
 int64_t rows_of(const Trial& t, const std::string& subset);
 
 // Positions of the values that `keep` takes, ascending, at most so many.

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
 #include <numeric>
 
@@ -10,6 +11,7 @@
 #include "lab/test_support.h"
 #include "ops/elementwise.h"
 #include "ops/random.h"
+#include "ops/reduce.h"
 
 namespace omni {
 namespace {
@@ -108,6 +110,67 @@ TEST(Subset, DrawsAreOfThePhaseUnlessTheyAreShared) {
   EXPECT_NE(hash("one"), own);
 }
 
+TEST(Subset, AKeyIsSharedByPhases) {
+  Bench b;
+  Training how = kHow;
+  how.key = b.trial->key();
+  const uint64_t shared = weights_hash(b.trial->train("one", b.start, how, toy_loss));
+  EXPECT_EQ(weights_hash(b.trial->train("two", b.start, how, toy_loss)), shared);
+  Training whole = toy_training(*b.trial, b.start.model);
+  whole.order = b.trial->key().fold("order");
+  EXPECT_EQ(weights_hash(b.trial->train(whole)), shared);
+}
+
+TEST(Subset, ASplitIsOneOfAllItsRows) {
+  Bench b;
+  EXPECT_EQ(rows_of(*b.trial, "train"), kToyTrain);
+  Training how = kHow;
+  const uint64_t of_table = weights_hash(b.trial->train("toy", b.start, how, toy_loss));
+  how.on = "train";
+  EXPECT_EQ(weights_hash(b.trial->train("toy", b.start, how, toy_loss)), of_table);
+  const auto two = [](Step& s) {
+    EXPECT_EQ(random_positions(s, "train", "more").dim(0), kToyTest);
+    Net a = s.net("a"), net = s.net("b");
+    s.graph().result("own", accuracy(toy_logits(a, s.samples("x")), s.samples("y")));
+    s.graph().result("sum", mean(toy_logits(a, s.samples("x")) + toy_logits(net, s.samples("x"))));
+  };
+  const Measured seen = b.trial->evaluate("test", {{"a", &b.start}, {"b", &b.start}}, two);
+  EXPECT_EQ(seen.at("own")[0], toy_accuracy(*b.trial, b.start.model));
+  EXPECT_EQ(seen.at("sum").size(), 1u);
+  how.on = "trian";
+  EXPECT_EQ(error_of([&] { b.trial->train("toy", b.start, how, toy_loss); }),
+            "there is no subset 'trian', which add_subset() makes; did you mean \"train\"?");
+}
+
+TEST(Subset, AProbeLooksAtAScalarOverOne) {
+  EXPECT_EQ(halvings(20), (std::vector<int64_t>{20, 10, 5, 2, 1}));
+  Bench b;
+  const auto score = [](Step& s, Net& net) {
+    return accuracy(toy_logits(net, s.samples("x")), s.samples("y"));
+  };
+  Training how = kHow;
+  how.probe = look("score", "test", score, halvings(20));
+  Trained m = b.trial->train("toy", b.start, how, toy_loss);
+  ASSERT_EQ(m.probed.size(), 5u);
+  EXPECT_EQ(m.last("score"), toy_accuracy(*b.trial, m.model));
+  b.trial->record("toy", m, {{"late", m.last("score")}});
+  b.trial->curves("toy", m);
+  const auto& metrics = b.record.models.at("toy").metrics;
+  ASSERT_EQ(metrics.size(), 6u);
+  EXPECT_EQ(metrics.back().name, "score");
+  EXPECT_EQ(metrics.back().step, 20);
+  EXPECT_EQ(metrics.back().value, m.last("score"));
+  EXPECT_EQ(error_of([&] { m.last("scor"); }),
+            "there is no 'scor' among what was probed; did you mean \"score\"?");
+  EXPECT_EQ(error_of([&] { b.start.last("score"); }),
+            "'score' was not probed: the phase has no probe");
+  m.diverged_at = 3;
+  EXPECT_TRUE(std::isnan(m.last("score")));
+  how.probe->on = "tests";
+  EXPECT_EQ(error_of([&] { b.trial->train("toy", b.start, how, toy_loss); }),
+            "there is no subset 'tests', which add_subset() makes; did you mean \"test\"?");
+}
+
 TEST(Subset, WhatADivergedModelWasReadByHasDiverged) {
   Bench b;
   Trained wild = b.start.clone();
@@ -132,15 +195,17 @@ TEST(Subset, WhatWouldBeLostIsRefused) {
   EXPECT_EQ(said([](Training& p) { p.name = "x"; }).find(made), 0u);
   EXPECT_EQ(said([](Training& p) { p.samples = 9; }).find(made), 0u);
   EXPECT_EQ(said([](Training& p) { p.random = Key::of(1); }).find(made), 0u);
-  EXPECT_EQ(said([](Training& p) { p.on = "al.train"; }),
-            "there is no subset 'al.train', which add_subset() makes; did you mean \"all.train\"?");
+  EXPECT_EQ(
+      said([](Training& p) { p.on = "al.train"; }),
+      "there is no subset 'al.train', which add_subset() makes; did you mean \"all.train\" or "
+      "\"train\"?");
   EXPECT_EQ(
       said([](Training& p) { p.lr = {}; }).find("phase toy: its graph reads the learning rate"),
       0u);
   Training whole = toy_training(*b.trial, b.start.model);
   whole.draws = Key::of(1);
   EXPECT_EQ(error_of([&] { b.trial->train(whole); }),
-            "phase toy: without a loss its draws are `random`");
+            "phase toy: without a loss its keys are `order` and `random`");
   whole.draws.reset();
   whole.build = [](Step& s) { s.samples("x"); };
   EXPECT_EQ(error_of([&] { b.trial->train(whole); }).find("samples(\"x\") are of a subset"), 0u);

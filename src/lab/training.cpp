@@ -64,7 +64,7 @@ TrainingRun::TrainingRun(Worker& worker, const Training& p, OnDivergence on_dive
   require(p.samples >= 1 && p.batch >= 1 && p.epochs >= 0 && p.steps >= 0,
           "phase {}: samples and batch must be at least 1, epochs and steps at least 0", p.name);
   require(p.epochs == 0 || p.steps == 0, "phase {}: state either epochs or steps, not both", p.name);
-  require(!p.draws, "phase {}: without a loss its draws are `random`", p.name);
+  require(!p.key && !p.draws, "phase {}: without a loss its keys are `order` and `random`", p.name);
   require(p.start || p.from, "phase {}: state where it starts", p.name);
   batch_ = std::min(p.batch, p.samples);
   full_ = p.samples / batch_;
@@ -92,7 +92,7 @@ TrainingRun::TrainingRun(Worker& worker, const Training& p, OnDivergence on_dive
 void TrainingRun::build_probe() {
   const Training& p = p_;
   require(p.probe->rows >= 1, "phase {}: its probe has no rows", p.name);
-  Step probe(*probe_graph_, p.probe->rows, worker_.tables());
+  Step probe(*probe_graph_, p.probe->rows, worker_.tables(), p.probe->on);
   p.probe->build(probe);
   probe.check_hooks();
   for (const Output& o : probe_graph_->outputs()) {

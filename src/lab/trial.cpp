@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/nearest.h"
+#include "base/statistics.h"
 #include "graph/inspect.h"
 #include "lab/arrays.h"
 #include "lab/evaluation.h"
@@ -98,6 +100,34 @@ Trained Trained::clone() const {
   return out;
 }
 
+double Trained::last(const std::string& result) const {
+  if (diverged_at) return kNaN;
+  require(!probed.empty(), "'{}' was not probed: the phase has no probe", result);
+  const std::map<std::string, double>& values = probed.back().values;
+  if (const auto it = values.find(result); it != values.end()) return it->second;
+  std::vector<std::string> known;
+  for (const auto& [name, value] : values) known.push_back(name);
+  fail_user("there is no '{}' among what was probed{}", result, suggest(result, known));
+}
+
+Probe look(const std::string& result, const std::string& on, const ScalarOf& what,
+           std::vector<int64_t> at) {
+  Probe p;
+  p.at = std::move(at);
+  p.on = on;
+  p.build = [result, what](Step& s) {
+    Net net = s.net("model");
+    s.graph().result(result, what(s, net));
+  };
+  return p;
+}
+
+std::vector<int64_t> halvings(int64_t n) {
+  std::vector<int64_t> all;
+  for (; n >= 1; n /= 2) all.push_back(n);
+  return all;
+}
+
 const Snapshot& Trained::at(int64_t step) const {
   const auto it = std::ranges::find(kept, step, &Snapshot::step);
   require(it != kept.end(), "no snapshot was kept after step {}: list it in keep_at", step);
@@ -135,9 +165,12 @@ Trained Trial::train(const std::string& name, const Trained& start, const Traini
   p.start = &start.model;
   for (const auto& [set, trained] : reads) p.frozen[set] = &trained->model;
   p.samples = rows_of(*this, p.on);
-  p.order = key().fold(name).fold("order");
-  p.random = p.draws.value_or(key().fold(name).fold("random"));
+  const Key own = p.key.value_or(key().fold(name));
+  p.order = own.fold("order");
+  p.random = p.draws.value_or(own.fold("random"));
+  p.key.reset();
   p.draws.reset();
+  if (p.probe && !p.probe->on.empty()) p.probe->rows = rows_of(*this, p.probe->on);
   p.build = [&](Step& s) {
     Net net = s.net(p.set);
     const Value value = loss(s, net);
@@ -168,6 +201,12 @@ void Trial::part(const std::string& name, const std::function<void()>& work) {
 Measured Trial::evaluate(const StepBuilder& build, int64_t rows, const FrozenSets& sets,
                          const std::map<std::string, double>& scalars) {
   return run(build, "", rows, sets, scalars);
+}
+
+Measured Trial::evaluate(const std::string& on, const Reads& sets, const StepBuilder& build) {
+  FrozenSets weights;
+  for (const auto& [set, trained] : sets) weights[set] = &trained->model;
+  return run(build, on, rows_of(*this, on), weights, {});
 }
 
 double Trial::measure(const Trained& m, const std::string& on, const ScalarOf& what) {
@@ -257,6 +296,11 @@ void Trial::text(const std::string& figure, int64_t place, const std::string& te
 void Trial::curve(const std::string& arm, const std::string& metric, int64_t step, double value) {
   require(step != kFinalStep, "arm '{}': the curve of '{}' has no step {}", arm, metric, step);
   put_value(arm, metric, step, value);
+}
+
+void Trial::curves(const std::string& arm, const Trained& model) {
+  for (const Probed& seen : model.probed)
+    for (const auto& [metric, value] : seen.values) curve(arm, metric, seen.step, value);
 }
 
 void Trial::put_value(const std::string& arm, const std::string& metric, int64_t step,

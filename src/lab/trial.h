@@ -63,7 +63,14 @@ struct Probe {
   int64_t rows = 0;
   std::vector<int64_t> at = {};  // after these steps; 0 is before the first
   int64_t every = 0;             // and after every so many; 0: only `at`
+  std::string on = {};           // the subset that its rows are of; "": rows of tables
 };
+// A scalar of the set "model" over a subset, called `result`, after these steps. With a loss,
+// Trial::train() fills in `rows`.
+Probe look(const std::string& result, const std::string& on, const ScalarOf& what,
+           std::vector<int64_t> at);
+// n, n / 2, n / 4, ... 1, rounded down.
+std::vector<int64_t> halvings(int64_t n);
 
 // "Until the probe's `result` is at least that much."
 struct StopRule {
@@ -87,7 +94,9 @@ struct Training {
   Key order;                      // of the shuffles; another order per epoch
   Key random;                     // of random values in the graph
   Rate lr;                        // what s.lr() reads
-  std::optional<Key> draws;       // with a loss, of `random` where other phases share it
+  // With a loss: what order and random values are folded from where phases share them; absent: the
+  // trial's key and the phase's name. `draws`: that of random values alone.
+  std::optional<Key> key, draws;
   std::map<std::string, double> scalars;
   std::optional<Probe> probe;
   std::optional<StopRule> stop;  // ends the phase at the first probe that fulfils it
@@ -114,6 +123,9 @@ struct Trained {
   operator ModelView() const { return model[0]; }  // NOLINT: a trained model is one
   Trained clone() const;
   const Snapshot& at(int64_t step) const;   // UserError unless it was kept
+  // What was probed last; NaN, which counts as missing, once it has diverged. UserError for what
+  // its probe does not give.
+  double last(const std::string& result) const;
 };
 
 // Scalar and per-row results of an evaluation by name.
@@ -158,7 +170,7 @@ class Trial {
   Trained train(const Training& phase);
   // The phase in which `start` minimises `loss` on the set "model" by Adam, over the subset
   // `how.on`, with the sets of `reads` beside it: {{"teacher", &teacher}}. Its order and random
-  // values are of key().fold(name), but for `how.draws`. Where `start` or one of `reads` has
+  // values are of key().fold(name), but for `how.key` and `how.draws`. Where `start` or one of `reads` has
   // diverged, the result counts as diverged. UserError if `how` says itself what this makes. `loss`
   // is not called after this has returned.
   Trained train(const std::string& name, const Trained& start, const Training& how,
@@ -174,6 +186,8 @@ class Trial {
   // sets and scalars that the graph does not read.
   Measured evaluate(const StepBuilder& build, int64_t rows, const FrozenSets& sets,
                     const std::map<std::string, double>& scalars = {});
+  // The same over a subset.
+  Measured evaluate(const std::string& on, const Reads& sets, const StepBuilder& build);
   // A scalar of one model, the set "model", over a subset.
   double measure(const Trained& m, const std::string& on, const ScalarOf& what);
 
@@ -183,6 +197,7 @@ class Trial {
   // A value along training: shown as a curve of an arm that is recorded, before or after. UserError
   // for a metric that has a value at this step already.
   void curve(const std::string& arm, const std::string& metric, int64_t step, double value);
+  void curves(const std::string& arm, const Trained& model);  // all that was probed, by its names
 
   // A picture for the figure `figure` of kind "images": `place` counts along its rows from 0. The
   // report shows those of the first seed. Greys in [0, 1], row by row. UserError unless they fill
