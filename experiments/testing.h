@@ -1,11 +1,14 @@
 // What tests of experiments share: a run of the smoke preset in a folder of its own.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <string>
 #include <vector>
 
 #include "base/test_folder.h"
+#include "data/catalogue.h"
+#include "lab/jobs.h"
 #include "lab/judging.h"
 #include "lab/runner.h"
 
@@ -38,8 +41,15 @@ inline std::string judged_claims(const Experiment& e, const std::string& preset,
   const Resolved resolved = resolve(e, r);
   Dataset d;
   d.name = data;
+  std::vector<ClaimSpec> claims = stated_claims(resolved, e, d);
+  // Statements are judged where what they read is recorded.
+  if (std::ranges::any_of(claims, [](const ClaimSpec& c) { return !c.reads.empty(); })) {
+    const Dataset blank = blank_dataset(resolved.variants.front().settings->data());
+    const Recording recording = recording_of(dry_run(resolved, blank));
+    claims = stated_claims(resolved, e, d, &recording);
+  }
   std::string ids;
-  for (const ClaimSpec& c : claims_of(e, *resolved.variants.front().settings, d))
+  for (const ClaimSpec& c : claims)
     if (c.why_not_judged.empty() && c.claim.judged) ids += c.id + " ";
   return ids;
 }

@@ -1,5 +1,7 @@
 #include "lab/image_task.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <map>
 
@@ -77,7 +79,13 @@ Value ImageTask::images(Step& s, const std::string& subset) const {
 }
 
 Value ImageTask::images(Step& s, const std::string& subset, Value positions) const {
-  const Value x = scaled(subset_rows(s, subset, "x", positions));
+  return shaped(subset_rows(s, subset, "x", positions));
+}
+
+Value ImageTask::images(Step& s) const { return shaped(s.samples("x")); }
+
+Value ImageTask::shaped(Value samples) const {
+  const Value x = scaled(samples);
   if (arch == "mlp") return flatten(x);
   require(x.type().shape.rank() == 3,
           "arch=cnn: a convolutional network needs images, and a sample of this data set has "
@@ -161,6 +169,24 @@ std::vector<float> ImageTask::logits_on(Trial& t, const Ensemble& model, const s
       },
       rows_of(t, subset), {{"model", &model}});
   return std::move(m.at("logits"));
+}
+
+void ForgetClasses::check_classes() const {
+  require(!retain.empty() && !forget.empty(), "retain and forget need a class each");
+  for (const int64_t c : retain)
+    require(std::ranges::find(forget, c) == forget.end(),
+            "retain={} and forget={}: class {} is in both", fmt::join(retain, ","),
+            fmt::join(forget, ","), c);
+}
+
+void ForgetClasses::add_topics(Trial& t, const ImageTask& task) const {
+  const auto keep = one_of_classes(retain), lose = one_of_classes(forget);
+  const auto either = [&](int32_t label) { return keep(label) || lose(label); };
+  task.add_subset(t, "all.train", {.keep = either});
+  for (const std::string split : {".train", ".test"}) {
+    task.add_subset(t, "retain" + split, {.keep = keep});
+    task.add_subset(t, "forget" + split, {.keep = lose});
+  }
 }
 
 }  // namespace omni

@@ -78,11 +78,13 @@ struct ImageTask : ImageData {
   // it has. UserError if there are none.
   int64_t add_subset(Trial& t, const std::string& name, const Subset& which = {}) const;
 
-  // Images of this batch's positions in a subset, or of those given (i32 [rows]), as the network
-  // takes them: [rows, features] for an mlp, [rows, height, width, 1] for a cnn. Bytes become
+  // Images of this batch, of its positions in another subset, or of those given (i32 [rows]), as the
+  // network takes them: [rows, features] for an mlp, [rows, height, width, 1] for a cnn. Bytes become
   // x / 127.5 - 1, f32 data stay as they are.
+  Value images(Step& s) const;
   Value images(Step& s, const std::string& subset) const;
   Value images(Step& s, const std::string& subset, Value positions) const;
+  using ImageData::labels;
   Value labels(Step& s, const std::string& subset) const;  // i32 [rows]
   Value labels(Step& s, const std::string& subset, Value positions) const;
 
@@ -107,6 +109,27 @@ struct ImageTask : ImageData {
   // Row by row, [samples of the subset, outputs]. Zeros in a dry run.
   std::vector<float> logits_on(Trial& t, const Ensemble& model, const std::string& subset,
                                int64_t outputs = 10) const;
+
+ private:
+  Value shaped(Value samples) const;
+};
+
+// Classes that are kept and classes that are to be forgotten.
+struct ForgetClasses {
+  std::vector<int64_t> retain = {0, 1, 2, 3, 4}, forget = {5, 6, 7, 8, 9};
+
+  void visit(auto&& option) {
+    option("retain", retain, "classes to keep", between(0, 9));
+    option("forget", forget, "classes to forget", between(0, 9));
+    option.check([this] { check_classes(); });  // none of either, or one in both
+  }
+
+  // Makes the subsets all.train (of both), retain.train, forget.train, retain.test and forget.test
+  // of what the task uses of its data.
+  void add_topics(Trial& t, const ImageTask& task) const;
+
+ private:
+  void check_classes() const;
 };
 
 }  // namespace omni

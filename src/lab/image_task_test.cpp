@@ -194,6 +194,43 @@ TEST(ImageTask, ItsOptionsBringTheCheckAlong) {
   EXPECT_EQ(some.names(), (std::vector<std::string>{"data", "train"}));
 }
 
+TEST(ImageTask, ImagesOfThePhasesSubset) {
+  for (const char* arch : {"mlp", "cnn"}) {
+    Bench b;
+    b.task.arch = arch;
+    b.task.add_subset(b.trial, "zero.test", {.keep = one_of_classes({0})});
+    const Trained m{b.task.init(b.trial, Key::of(1))};
+    const double score = b.trial.measure(m, "zero.test", [&](Step& s, Net& net) {
+      return accuracy(b.task.logits(net, b.task.images(s)), b.task.labels(s));
+    });
+    EXPECT_EQ(score, b.task.accuracy_on(b.trial, m.model, "zero.test")) << arch;
+  }
+}
+
+TEST(ForgetClasses, MakeTheSubsetsOfBothTopics) {
+  Bench b;
+  ForgetClasses classes;
+  classes.retain = {0}, classes.forget = {1};
+  OptionList list;
+  classes.visit(list);
+  list.check();
+  classes.add_topics(b.trial, b.task);
+  EXPECT_EQ(rows_of(b.trial, "all.train"),
+            rows_of(b.trial, "retain.train") + rows_of(b.trial, "forget.train"));
+  for (const int32_t i : b.picks("forget.train")) EXPECT_EQ(b.trial.data().train.y[i], 1);
+  EXPECT_GT(rows_of(b.trial, "retain.test"), 0);
+  EXPECT_GT(rows_of(b.trial, "forget.test"), 0);
+  classes.forget = {2, 0};
+  try {
+    list.check();
+    ADD_FAILURE();
+  } catch (const UserError& e) {
+    EXPECT_STREQ(e.what(), "retain=0 and forget=2,0: class 0 is in both");
+  }
+  classes.forget = {};
+  EXPECT_THROW(list.check(), UserError);
+}
+
 TEST(ImageData, SamplesOfASubsetAreRowsOfPixels) {
   Bench b;
   b.task.add_subset(b.trial, "zero.test", {.keep = one_of_classes({0})});

@@ -89,4 +89,26 @@ void record_curve(Trial& t, const std::string& arm, const std::string& metric, c
   for (const Relearned::Point& p : r.worst) t.curve(arm, metric, p.step, p.worst);
 }
 
+void AttackOptions::check_attack() const {
+  require(!attack_at.empty() && std::ranges::is_sorted(attack_at) && attack_at.back() > 0,
+          "attack_at: the steps must ascend and end above 0");
+  require(std::ranges::find(attack_at, early) != attack_at.end(),
+          "early={}: it must be one of the steps in attack_at", early);
+  require(!rates.empty() && std::ranges::is_sorted(rates), "rates: they must ascend");
+}
+
+Relearned AttackOptions::attack(Trial& t, const std::string& arm, const Trained& model,
+                                RelearningAttack a, std::map<std::string, double>& metrics,
+                                const std::string& ending) const {
+  a.batch = attack_batch;
+  a.steps = attack_at.back();
+  a.rates = rates;
+  a.at = attack_at;
+  Relearned found = relearn(t, model.model, a);
+  record_curve(t, arm, "relearned" + ending, found);
+  metrics["regained" + ending] = found.at(early).worst;
+  metrics["best_rate_inside" + ending] = found.inside_share();
+  return found;
+}
+
 }  // namespace omni

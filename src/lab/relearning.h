@@ -3,9 +3,12 @@
 // counts at every step is the worst case over rates.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "lab/options.h"
 #include "lab/trial.h"
 
 namespace omni {
@@ -52,5 +55,32 @@ Relearned relearn(Trial& t, const Ensemble& model, const RelearningAttack& attac
 
 // Keeps the worst case as a curve of the arm: metric over step.
 void record_curve(Trial& t, const std::string& arm, const std::string& metric, const Relearned& r);
+
+// The attacker as options, and what is recorded of it.
+struct AttackOptions {
+  std::vector<int64_t> attack_at = {0, 5, 10, 20, 40, 80, 160};
+  int64_t early = 20, attack_batch = 64;
+  std::vector<double> rates = {3e-4, 1e-3, 3e-3, 1e-2};
+
+  void visit(auto&& option) {
+    option("attack_at", attack_at, "the attack is measured after these steps and ends at the last",
+           between(0, 100000), harmless_if_including("claims name their steps"));
+    option("early", early, "the one of these steps that heads the table of conditions",
+           between(0, 100000), harmless("it heads a table, and claims name their steps"));
+    // Never harmless: with more to choose from the attacker is another one.
+    option("rates", rates, "learning rates that the attacker may choose from", between(0, 10));
+    option("attack_batch", attack_batch, "images per step of the attack", between(1, 60000));
+    option.check([this] { check_attack(); });  // what does not ascend; an `early` not measured
+  }
+
+  // Attacks an arm's model; of `a` it fills in steps, rates and batch. Keeps the curve
+  // "relearned<ending>" and adds to the arm's metrics what is "regained<ending>" after `early` steps
+  // and "best_rate_inside<ending>".
+  Relearned attack(Trial& t, const std::string& arm, const Trained& model, RelearningAttack a,
+                   std::map<std::string, double>& metrics, const std::string& ending = "") const;
+
+ private:
+  void check_attack() const;
+};
 
 }  // namespace omni

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error.h"
 #include "lab/test_support.h"
 #include "ops/elementwise.h"
 #include "ops/reduce.h"
@@ -135,6 +136,53 @@ TEST(Relearning, RefusesAttacksThatMeasureNothing) {
     spoil(a);
     EXPECT_THROW(relearn(b.trial, model, a), UserError);
   }
+}
+
+// The attacker as options.
+struct Attacker : AttackOptions {
+  using AttackOptions::attack;
+  std::string refusal() {
+    OptionList list;
+    visit(list);
+    try {
+      list.check();
+    } catch (const UserError& e) {
+      return e.what();
+    }
+    return "";
+  }
+};
+
+TEST(AttackOptions, FillInTheAttackAndRecordIt) {
+  Bench b;
+  const Trained model{toy_model(b.trial)};
+  Attacker with;
+  with.attack_at = {0, 4, 12}, with.early = 4, with.attack_batch = 32, with.rates = {1e-6, 0.02};
+  RelearningAttack a = b.attack({});
+  a.steps = a.batch = 0, a.at = {};
+  std::map<std::string, double> metrics = {{"cost", 1}};
+  with.attack(b.trial, "arm", model, a, metrics, "_few");
+  const Relearned plain = relearn(b.trial, model.model, b.attack({1e-6, 0.02}));
+  EXPECT_EQ(metrics, (std::map<std::string, double>{{"best_rate_inside_few", plain.inside_share()},
+                                                    {"cost", 1},
+                                                    {"regained_few", plain.at(4).worst}}));
+  const auto& curve = b.record.models.at("arm").metrics;
+  ASSERT_EQ(curve.size(), 3u);
+  EXPECT_EQ(curve[2].name, "relearned_few");
+  EXPECT_EQ(curve[2].step, 12);
+  EXPECT_EQ(curve[2].value, plain.at(12).worst);
+}
+
+TEST(AttackOptions, BringTheirChecksAlong) {
+  Attacker with;
+  EXPECT_EQ(with.refusal(), "");
+  with.early = 7;
+  EXPECT_EQ(with.refusal(), "early=7: it must be one of the steps in attack_at");
+  with.attack_at = {7, 5};
+  EXPECT_EQ(with.refusal(), "attack_at: the steps must ascend and end above 0");
+  with = {};
+  with.rates = {1e-2, 1e-3};
+  EXPECT_EQ(with.refusal(), "rates: they must ascend");
 }
 
 }  // namespace
