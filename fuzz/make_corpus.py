@@ -298,7 +298,11 @@ $a + b$
 put_all("pages", "good", {
     "whole": PAGE, "windows": PAGE.replace("\n", "\r\n"), "title": "# T",
     "for-docs": "# T\n## Notes\n- a\n$x$\n## Costs\nx\n### More\n| a |\n",
-    "claims": "# T\n## Claims\n| a | b |\n|-|-|\n| 1a | It is so |\n| 1* | So is * |\n"})
+    "claims": "# T\n## Claims\n| a | b |\n|-|-|\n| 1a | It is so |\n| 1* | So is * |\n",
+    "code": "# T\n````\n```\n## Costs\n````\n~~~ a\n```\n~~~\n## Costs ##\nOne.\n",
+    "marks": "# T\n## Costs\nSee **the [long\nname](https://a.org/b_(c))\nhere** and 2**3 `*\n",
+    "brackets": "# T\n## Costs\n" + "[" * 9000 + "](" * 9000 + "(" * 9000 + "**a" * 9000 + "\n",
+    "backticks": "# T\n## Costs\na" + "".join("`" * (i % 99) + "a" for i in range(900)) + "\n"})
 put_all("pages", "bad", {
     "empty": "", "no-title": "## Question\nWhy?\n", "titles": "# T\n# U\n",
     "heading": PAGE.replace("## Question", "## Questions"), "twice": PAGE + PAGE[7:],
@@ -306,6 +310,8 @@ put_all("pages", "bad", {
     "cells": PAGE.replace("| 0.25 |", "| 0.25 | b |"), "number": PAGE.replace("0.25", "half"),
     "value": PAGE.replace("{lr}", "{rate}"), "formula": PAGE.replace("**parts**", "$p$"),
     "table": PAGE.replace("### In formulas", "| a |"), "list": "# T\n## Costs\n- a\n",
+    "title": "# ", "no-blank": "# T\n##Limits\n", "no-end": "# T\n```\n## Costs\nx\n",
+    "row-alone": PAGE.replace("| `fork", "\n| `fork"), "underlined": "# T\n## Costs\nLimits\n---\n",
     "control": PAGE.replace("Do sums", "Do\x1b[2J"), "not-utf-8": b"# T\n## Costs\n\xff\n",
     "brackets": "# T\n## Costs\n" + "[" * 20000 + "](" * 20000 + ")\n## Cost\n"})
 

@@ -1,22 +1,24 @@
 // The words of an experiment: NAME.md beside NAME.cpp, which `list`, the report and the docs read.
 //
 //   # Title
-//   ## Question   and Source, Method, What it rests on, Controls, In large systems, Where it should
-//                 fail, Costs, Limits, How many seeds: paragraphs, as the report and `list` head
-//                 them; what follows a ### heading is for the docs alone
-//   ## Options    | `lr` | learning rate of Adam |
-//   ## Conditions | `fork-*` | Fork at * | children with another order | 0.53 |: label,
-//   description,
-//                 and what the source published of the experiment's metric; it may be left out
-//   ## Metrics    | `accuracy` | test accuracy |: label
-//   ## Claims     | 1a | It needs the shared start: ... |
-//   ## Figures    | `accuracy` | title | caption | x axis | y axis |: the last two may be left out
-//   ## Presets    | quick | the full protocol on few models |
+//   ## Question    and Source, Method, What it rests on, Controls, In large systems, Where it
+//   should
+//                  fail, Costs, Limits, How many seeds: paragraphs, as the report and `list` head
+//                  them; what follows a ### heading is for the docs alone
+//   ## Options     | `lr` | learning rate of Adam |
+//   ## Conditions  | `fork-*` | Fork at * | children with another order | 0.53 |: label,
+//   description
+//                  and what the source published of the experiment's metric, which may be left out
+//   ## Metrics     | `accuracy` | test accuracy |: label
+//   ## Claims      | 1a | It needs the shared start: ... |
+//   ## Figures     | `accuracy` | title | caption | x axis | y axis |: the last two may be left out
+//   ## Presets     | quick | the full protocol on few models |
 //
 // Other headings are for the docs. The first cell of a row is the name in the code. A * in it
 // stands for anything, and a * in the other cells for what it stood for; the first row that fits
-// counts. {lr} in a cell is the value of an option in a run. Bold, code and links become plain
-// text.
+// counts. {lr} in a cell is the value of an option in a run, or in a preset. Bold, code and links
+// become plain text. An option's row counts before the help that its declaration gives, so that a
+// group's options can be described as an experiment uses them.
 #pragma once
 
 #include <array>
@@ -40,7 +42,8 @@ class Words {
   Words() = default;  // no page: everything is called by its name
   // UserError with file and line for a heading that is nearly a known one or stands twice, a
   // section's text that is no paragraph (a table, a list, a formula, a picture), a table of another
-  // form, a row that stands twice or can never be met, and a published value that is no number.
+  // form, a row that stands twice, alone or where it can never be met, code without an end, and a
+  // published value that is no number.
   static Words parse(std::string_view page, const std::string& file);
 
   bool there() const { return !file_.empty(); }

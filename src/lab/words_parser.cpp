@@ -2,6 +2,7 @@
 #include "lab/words_parser.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <set>
@@ -10,6 +11,7 @@
 #include "base/nearest.h"
 #include "base/star.h"
 #include "base/utf8.h"
+#include "lab/plain_text.h"
 
 namespace omni {
 namespace {
@@ -35,31 +37,6 @@ std::string_view trimmed(std::string_view s) {
   while (!s.empty() && is_blank(s.front())) s.remove_prefix(1);
   while (!s.empty() && is_blank(s.back())) s.remove_suffix(1);
   return s;
-}
-
-// Bold and code without their marks, links as their text.
-std::string plain(std::string_view text) {
-  std::string out;
-  std::vector<size_t> opened;  // where a [ stands in `out`
-  const size_t last = text.rfind(')');
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '`') continue;
-    if (text.substr(i).starts_with("**")) {
-      ++i;
-      continue;
-    }
-    if (text[i] == '[') opened.push_back(out.size());
-    const bool ends_a_link =
-        !opened.empty() && text.substr(i).starts_with("](") && last != text.npos && i < last;
-    if (!ends_a_link) {
-      out += text[i];
-      continue;
-    }
-    out.erase(opened.back(), 1);
-    opened.pop_back();
-    i = text.find(')', i);
-  }
-  return out;
 }
 
 // "a | b \| c" between the outer bars, trimmed.
@@ -91,7 +68,33 @@ const char* no_paragraph(std::string_view line, bool first) {
     return "a list";
   if (line.find("![") != line.npos) return "a picture";
   if (line[0] == '<' || line[0] == '>') return "HTML or a quotation";
+  if (line.find_first_not_of('-') == line.npos || line.find_first_not_of('=') == line.npos)
+    return "a line below a heading";
   return nullptr;
+}
+
+// The marks that a block of code begins with or ends with: ``` or more, or ~~~; empty: none.
+std::string_view fence_in(std::string_view text) {
+  if (!text.starts_with("```") && !text.starts_with("~~~")) return {};
+  const std::string_view marks =
+      text.substr(0, std::min(text.find_first_not_of(text[0]), text.size()));
+  const bool is_code_of_a_line = text[0] == '`' && text.find('`', marks.size()) != text.npos;
+  return is_code_of_a_line ? std::string_view() : marks;
+}
+
+// "Costs" of "Costs ##".
+std::string_view without_closing(std::string_view heading) {
+  const std::string_view rest = heading.substr(0, heading.find_last_not_of('#') + 1);
+  return rest.empty() || is_blank(rest.back()) ? trimmed(rest) : heading;
+}
+
+// How many # a line begins with, behind at most three blanks; 0: none, or too many for a heading.
+size_t level_of(std::string_view line) {
+  const size_t indent = line.find_first_not_of(' ');
+  if (indent == line.npos || indent > 3) return 0;
+  const size_t end = line.find_first_not_of('#', indent);
+  const size_t level = std::min(end, line.size()) - indent;
+  return level <= 6 ? level : 0;
 }
 
 bool is_nearly(std::string_view heading, std::string_view known) {
@@ -134,25 +137,8 @@ class WordsParser {
   void take(std::string_view line) {
     ++line_;
     const std::string_view text = trimmed(line);
-    if (text.starts_with("```") || text.starts_with("~~~")) {
-      require(fenced_ || !in_section(),
-              "{}: code stands in the section {}; put it behind a ### "
-              "heading, for the docs",
-              here(), section_);
-      fenced_ = !fenced_;
-      return;
-    }
-    if (fenced_) return;
-    if (line.starts_with("###")) {
-      end_paragraph();
-      for_docs_ = true;
-    } else if (line.starts_with("## ")) {
-      begin(trimmed(line.substr(3)));
-    } else if (line.starts_with("# ")) {
-      require(words_.title_.empty(), "{}: a second title; the first is '{}'", here(),
-              words_.title_);
-      words_.title_ = shown(text.substr(2));
-    } else if (in_section()) {
+    if (take_code(text) || take_heading(line, text)) return;
+    if (in_section()) {
       take_paragraph(text);
     } else if (table_ && !for_docs_) {
       take_table(text);
@@ -160,7 +146,9 @@ class WordsParser {
   }
 
   void end() {
-    end_paragraph();
+    end_block();
+    require(fence_.empty(), "{}:{}: the code that begins with {} has no end", words_.file_,
+            fence_line_, fence_);
     require(!words_.title_.empty(), "{}:1: a page begins with its title, '# Subliminal learning'",
             words_.file_);
   }
@@ -169,20 +157,67 @@ class WordsParser {
   std::string here() const { return fmt::format("{}:{}", words_.file_, line_); }
   bool in_section() const { return !section_.empty() && !for_docs_; }
 
-  // What is kept of a line: plain text that nothing obeys.
+  // Whether a line is one of code, or begins or ends it.
+  bool take_code(std::string_view text) {
+    const std::string_view marks = fence_in(text);
+    if (!fence_.empty()) {
+      const bool ends =
+          marks.size() >= fence_.size() && marks[0] == fence_[0] && marks.size() == text.size();
+      if (ends) fence_.clear();
+      return true;
+    }
+    if (marks.empty()) return false;
+    require(!in_section(),
+            "{}: code stands in the section {}; put it behind a ### heading, for the docs", here(),
+            section_);
+    end_block();
+    fence_ = marks;
+    fence_line_ = line_;
+    return true;
+  }
+
+  bool take_heading(std::string_view line, std::string_view text) {
+    const size_t level = level_of(line);
+    if (level == 0) return false;
+    std::string_view heading = text.substr(level);
+    if (!heading.empty() && !is_blank(heading[0])) {
+      const bool is_meant = std::isalpha(static_cast<unsigned char>(heading[0])) != 0;
+      require(!is_meant, "{}: a blank is missing behind the # of a heading: '{} {}'", here(),
+              text.substr(0, level), shown(heading));
+      return false;
+    }
+    heading = without_closing(trimmed(heading));
+    if (level > 2) {
+      end_block();
+      for_docs_ = true;
+    } else if (level == 2) {
+      begin(heading);
+    } else {
+      require(words_.title_.empty(), "{}: a second title; the first is '{}'", here(),
+              words_.title_);
+      words_.title_ = shown(heading);
+      require(!words_.title_.empty(), "{}: a title without words", here());
+    }
+    return true;
+  }
+
+  std::string_view visible_in(std::string_view text) const {
+    require(visible(text) == text, "{}: expected UTF-8 without control characters", here());
+    return text;
+  }
+
+  // What is kept of a text: plain, and nothing that is obeyed.
   std::string shown(std::string_view text) const {
-    std::string kept = plain(trimmed(text));
-    require(visible(kept) == kept, "{}: expected UTF-8 without control characters", here());
+    std::string kept = plain_text(visible_in(trimmed(text)));
     std::ranges::replace(kept, '\t', ' ');
     return kept;
   }
 
   void begin(std::string_view heading) {
-    end_paragraph();
+    end_block();
     section_.clear();
     table_.reset();
     for_docs_ = false;
-    rows_of_table_ = 0;
     if (is_word_section(heading)) section_ = heading;
     for (size_t i = 0; i < kWordTables; ++i)
       if (heading == kForms[i].heading) table_ = static_cast<WordTable>(i);
@@ -204,26 +239,30 @@ class WordsParser {
     const char* what = no_paragraph(text, paragraph_.empty());
     require(!what, "{}: {} stands in the section {}; put it behind a ### heading, for the docs",
             here(), what ? what : "", section_);
-    paragraph_ += (paragraph_.empty() ? "" : " ") + shown(text);
+    paragraph_ += paragraph_.empty() ? "" : " ";
+    paragraph_ += visible_in(text);
+  }
+
+  void end_block() {
+    end_paragraph();
+    end_table();
   }
 
   void end_paragraph() {
     if (paragraph_.empty()) return;
     std::string& text = words_.sections_[section_];
-    text += (text.empty() ? "" : "\n\n") + paragraph_;
+    text += (text.empty() ? "" : "\n\n") + shown(paragraph_);
     paragraph_.clear();
   }
 
   void take_table(std::string_view text) {
-    if (!text.starts_with('|')) {
-      rows_of_table_ = 0;
-      return;
-    }
+    if (!text.starts_with('|')) return end_table();
     require(text.size() > 1 && text.ends_with('|') && !text.ends_with("\\|"),
             "{}: a row of a table ends with |", here());
     std::vector<std::string> cells = cells_of(text);
     ++rows_of_table_;
     if (rows_of_table_ == 1) {
+      head_line_ = line_;
       columns_ = cells.size();
       require_cells(cells, form().most_cells);
     } else if (rows_of_table_ == 2) {
@@ -234,6 +273,14 @@ class WordsParser {
       require_cells(cells, columns_);
       add(std::move(cells));
     }
+  }
+
+  void end_table() {
+    require(rows_of_table_ != 1,
+            "{}:{}: a row of {} stands without a head and |---| above it; an empty line ends a "
+            "table",
+            words_.file_, head_line_, table_ ? form().heading : "");
+    rows_of_table_ = 0;
   }
 
   const WordTableForm& form() const { return form_of(*table_); }
@@ -251,8 +298,9 @@ class WordsParser {
     require(std::ranges::count(row.name, '*') <= 1, "{}: more than one * in '{}'", here(),
             row.name);
     for (size_t i = 1; i < cells.size(); ++i) {
-      require(cells[i].find('$') == cells[i].npos, "{}: a formula in a table that is shown",
-              here());
+      for (const auto& [mark, what] : {std::pair{"$", "formula"}, {"![", "picture"}})
+        require(cells[i].find(mark) == cells[i].npos, "{}: a {} in a table that is shown", here(),
+                what);
       row.cells.push_back(shown(cells[i]));
     }
     require(!row.cells[0].empty(), "{}: nothing is said of '{}'", here(), row.name);
@@ -275,9 +323,9 @@ class WordsParser {
   }
 
   Words& words_;
-  int64_t line_ = 0;
-  bool fenced_ = false, for_docs_ = false;
-  std::string section_, paragraph_;
+  int64_t line_ = 0, fence_line_ = 0, head_line_ = 0;
+  bool for_docs_ = false;
+  std::string fence_, section_, paragraph_;  // fence_: what the code began with that has no end yet
   std::optional<WordTable> table_;
   size_t rows_of_table_ = 0, columns_ = 0;
   std::set<std::string> headings_;

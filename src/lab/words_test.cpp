@@ -165,6 +165,16 @@ TEST(Words, SlipsInAPageAreNamedWithTheirLine) {
       {"", "sums.md:1: a page begins with its title"},
       {"text\n## Question\n", "sums.md:1: a page begins with its title"},
       {"# T\n\n# U\n", "sums.md:3: a second title; the first is 'T'"},
+      {"# ", "sums.md:1: a title without words"},
+      {"#", "sums.md:1: a title without words"},
+      {"#Title\n", "sums.md:1: a blank is missing behind the # of a heading: '# Title'"},
+      {"# T\n## Question\nx\n##Limits\n",
+       "sums.md:4: a blank is missing behind the # of a heading: '## Limits'"},
+      {"# T\n## Costs\nx\n ## Cost\n", "sums.md:4: there is no heading ## Cost; did you mean"},
+      {"# T\n## Costs\nLimits\n------\n",
+       "sums.md:4: a line below a heading stands in the section Costs"},
+      {"# T\n\n```\n## Costs\n", "sums.md:3: the code that begins with ``` has no end"},
+      {"# T\n````\n```\n~~~~\n", "sums.md:2: the code that begins with ```` has no end"},
       {"# T\n## Questions\n",
        "sums.md:2: there is no heading ## Questions; did you mean ## Question?"},
       {"# T\n## question\n",
@@ -195,6 +205,11 @@ TEST(Words, SlipsInAPageAreNamedWithTheirLine) {
       {options + "|  | d |\n", "sums.md:5: the name is missing in a row of Options"},
       {options + "| c |  |\n", "sums.md:5: nothing is said of 'c'"},
       {options + "| c | $d$ |\n", "sums.md:5: a formula in a table that is shown"},
+      {options + "| c | ![d](e) |\n", "sums.md:5: a picture in a table that is shown"},
+      {options + "| c | d |\n\n| e | f |\n",
+       "sums.md:7: a row of Options stands without a head and |---| above it; an empty line ends"},
+      {options + "| c | d |\n\n| e | f |\n## Costs\nx\n", "sums.md:7: a row of Options stands"},
+      {options + "| c | d |\n\n| e | f |\n### More\n", "sums.md:7: a row of Options stands"},
       {options + "| `c` | d |\n| c | e |\n", "sums.md:6: 'c' stands in line 5 already"},
       {options + "| c* | d |\n\n| a | b |\n|--|--|\n| c1 | e |\n",
        "sums.md:9: 'c1' is never met, for 'c*' in line 5 stands before it"},
@@ -212,6 +227,22 @@ TEST(Words, OtherHeadingsAndWhatFollowsADeeperOneAreForTheDocs) {
                      "### Details\n| a | b\n- c\n#### Deeper\n$x$\n## Claims\n\nfree text\n\n"
                      "| a | b |\n|---|---|\n| 1 | x |\n\nmore\n\n### Origin\n\n| a |\n| b |\n"),
             "no error");
+}
+
+TEST(Words, CodeMayHoldWhatLooksLikeAPage) {
+  const Words w = Words::parse(
+      "# T\n````\n```\n## Costs\n````\n~~~ text\n## Claim\n```\n~~~\n```## Cost``` is code\n"
+      "## Costs ##\nOne.\n",
+      "t.md");
+  EXPECT_EQ(w.section("Costs"), "One.");
+}
+
+TEST(Words, MarksMayStandOverLines) {
+  EXPECT_EQ(Words::parse("# T\n## Costs\nSee **the [long\nname](https://a.org/b_(c))\nhere** and\n"
+                         "2**3.\n",
+                         "t.md")
+                .section("Costs"),
+            "See the long name here and 2**3.");
 }
 
 TEST(Words, LinesMayEndAsOnWindows) {
