@@ -1,6 +1,8 @@
 // Figures from a few words, the page's and what a dry run has recorded.
 #include "lab/figure_list.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -95,11 +97,11 @@ FigureBuilder& FigureBuilder::points(const std::string& label, std::vector<Serie
   return series({.label = label, .points = std::move(points)});
 }
 
-FigureBuilder& FigureBuilder::over(const std::string& arms,
-                                   const std::vector<std::string>& metrics) {
+FigureBuilder& FigureBuilder::add_over(const std::string& arms,
+                                       const std::vector<std::string>& metrics,
+                                       const Series::Point* one_more) {
   std::vector<std::string> names;
   for (const ArmInfo& a : source_.arms) names.push_back(a.name);
-  entry_.left_out = true;
   for (const std::string& metric : metrics) {
     Series line{.label = source_.label_of_metric(metric), .metric = metric};
     for (const std::string& arm : fitting(arms, names)) {
@@ -108,21 +110,25 @@ FigureBuilder& FigureBuilder::over(const std::string& arms,
         line.points.push_back({x, arm});
     }
     if (line.points.empty()) continue;
-    entry_.left_out = false;
+    if (one_more && source_.has(one_more->arm, metric, true)) {
+      line.points.push_back(*one_more);
+      std::ranges::stable_sort(line.points, {}, &Series::Point::x);
+    }
     series(std::move(line));
   }
+  entry_.left_out = entry_.row.spec.series.empty();
   return *this;
+}
+
+FigureBuilder& FigureBuilder::over(const std::string& arms,
+                                   const std::vector<std::string>& metrics) {
+  return add_over(arms, metrics, nullptr);
 }
 
 FigureBuilder& FigureBuilder::over(const std::string& arms, const std::vector<std::string>& metrics,
                                    double x, const std::string& arm) {
-  over(arms, metrics);
-  for (Series& s : entry_.row.spec.series) {
-    if (!source_.has(arm, s.metric, true)) continue;
-    s.points.push_back({x, arm});
-    std::ranges::stable_sort(s.points, {}, &Series::Point::x);
-  }
-  return *this;
+  const Series::Point one_more{x, arm};
+  return add_over(arms, metrics, &one_more);
 }
 
 FigureBuilder& FigureBuilder::across(const std::string& arm) {
@@ -139,15 +145,21 @@ FigureBuilder& FigureBuilder::across(const std::string& arm) {
 FigureBuilder& FigureBuilder::metrics(const std::string& label, const std::string& arm,
                                       const std::string& metrics) {
   FigureSpec& spec = entry_.row.spec;
-  const bool first = spec.groups.empty();
   Series s{.label = label, .arm = arm};
+  std::vector<Group> groups;
   for (const std::string& metric : metrics_like(source_, metrics, arm)) {
-    if (first) spec.groups.push_back({*star_in(metrics, metric), ""});
+    groups.push_back({*star_in(metrics, metric), ""});
     s.points.push_back({.metric = metric});
   }
-  require(s.points.size() == spec.groups.size(),
-          "figure '{}': '{}' of '{}' are {} metrics, and there are {} groups", entry_.row.id,
-          metrics, arm, s.points.size(), spec.groups.size());
+  if (spec.series.empty()) spec.groups = groups;
+  const auto names = [](const std::vector<Group>& of) {
+    std::vector<std::string> all;
+    for (const Group& g : of) all.push_back(g.label);
+    return fmt::format("{}", fmt::join(all, ", "));
+  };
+  require(groups == spec.groups,
+          "figure '{}': '{}' of '{}' makes the groups [{}], and [{}] are there already",
+          entry_.row.id, metrics, arm, names(groups), names(spec.groups));
   return series(std::move(s));
 }
 

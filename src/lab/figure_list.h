@@ -44,13 +44,14 @@ class FigureBuilder {
   FigureBuilder& series(Series s);
   FigureBuilder& points(const std::string& label, std::vector<Series::Point> points);
   // Of lines: final metrics over the number in an arm's name, a line each: over("fork-*",
-  // {"churn"}). One more arm may stand at an x of its own. A figure of no such arm is left out.
+  // {"churn"}). One more arm may stand at an x of its own. A figure without a line is left out.
   FigureBuilder& over(const std::string& arms, const std::vector<std::string>& metrics);
   FigureBuilder& over(const std::string& arms, const std::vector<std::string>& metrics, double x,
                       const std::string& arm);
   // One arm's final metric, drawn from the first x of the others to the last.
   FigureBuilder& across(const std::string& arm);
   // Of groups: one arm's metrics, a group each: metrics("certificate A", "setting-1", "a.*").
+  // UserError where another call has named other groups.
   FigureBuilder& metrics(const std::string& label, const std::string& arm,
                          const std::string& metrics);
   FigureBuilder& rows(std::vector<std::string> labels);  // of images and texts
@@ -62,6 +63,9 @@ class FigureBuilder {
     FigureRow row;
     bool left_out = false;
   };
+  FigureBuilder& add_over(const std::string& arms, const std::vector<std::string>& metrics,
+                          const Series::Point* one_more);
+
   FigureBuilder(const FigureSource& source, Entry& entry) : source_(source), entry_(entry) {}
 
   const FigureSource& source_;

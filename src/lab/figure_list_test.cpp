@@ -39,7 +39,7 @@ const RecordedMetrics kRecorded = {
     {"base", {{"acc", kFinalStep}, {"loss", kFinalStep}, {"loss", 4}}},
     {"other", {{"acc", kFinalStep}, {"recall.9", kFinalStep}, {"recall.10", kFinalStep}}},
     {"fork-0.5", {{"acc", kFinalStep}, {"loss", kFinalStep}, {"loss", 4}}},
-    {"fork-0.25", {{"acc", kFinalStep}}},
+    {"fork-0.25", {{"acc", kFinalStep}, {"f1.9", kFinalStep}, {"f1.11", kFinalStep}}},
     {"fork-x", {{"acc", kFinalStep}}}};
 const std::set<std::string> kPictured = {"shown"};
 
@@ -138,7 +138,18 @@ TEST(Figures, GroupsAreOfMetricsOrOfArms) {
   EXPECT_EQ(error_of([&] {
               b.figures.groups("j").metrics("a", "other", "recall.*").metrics("b", "base", "acc");
             }),
-            "figure 'j': 'acc' of 'base' are 1 metrics, and there are 2 groups");
+            "figure 'j': 'acc' of 'base' makes the groups [], and [9, 10] are there already");
+  EXPECT_EQ(
+      error_of([&] {
+        b.figures.groups("k").metrics("a", "other", "recall.*").metrics("b", "fork-0.25", "f1.*");
+      }),
+      "figure 'k': 'f1.*' of 'fork-0.25' makes the groups [9, 11], and [9, 10] are there "
+      "already");
+  EXPECT_EQ(
+      error_of([&] {
+        b.figures.groups("l").metrics("a", "base", "recall.*").metrics("b", "other", "recall.*");
+      }),
+      "figure 'l': 'recall.*' of 'other' makes the groups [9, 10], and [] are there already");
 }
 
 TEST(Figures, LinesGoOverTheNumbersInArms) {
@@ -157,6 +168,18 @@ TEST(Figures, LinesGoOverTheNumbersInArms) {
   EXPECT_EQ(b.spec().x_label + "|" + b.spec().y_label, "fork at|accuracy");
   EXPECT_TRUE(b.spec().arms.empty());
   EXPECT_EQ(b.spec(1).series.size(), 2u);
+}
+
+TEST(Figures, LinesMayGoOverSeveralKindsOfArms) {
+  Bench b;
+  b.figures.lines("forks").over("fork-*", {"acc"}).over("rate-*", {"acc"});
+  b.figures.lines("more").over("fork-*", {"acc"}).over("fork-*", {"loss"}, 0.1, "base");
+  b.figures.lines("both").points("own", {{1, "base", "acc"}}).over("rate-*", {"acc"});
+  ASSERT_EQ(b.figures.all().size(), 3u) << "one has lines, if not for every kind";
+  EXPECT_EQ(b.spec(1).series[0],
+            (Series{"accuracy", {{0.25, "fork-0.25"}, {0.5, "fork-0.5"}}, "", "acc"}));
+  EXPECT_EQ(b.spec(1).series[1],
+            (Series{"loss in nats", {{0.1, "base"}, {0.5, "fork-0.5"}}, "", "loss"}));
 }
 
 TEST(Figures, OfPicturesAreThereWhereThereAreAny) {
