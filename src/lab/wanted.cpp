@@ -32,18 +32,20 @@ std::vector<std::string> words_of(std::string_view text) {
   return words;
 }
 
-// Whether a value is what is wanted of it.
-bool is_so(const std::string& now, const std::string& wanted, bool) {
-  return std::ranges::all_of(parts_of(wanted, "text"),
+// Whether the value of the option that `who` names is what is wanted of it.
+bool is_so(const std::string& who, const std::string& now, const std::string& wanted, bool) {
+  return std::ranges::all_of(parts_of(wanted, who),
                              [&](const std::string& part) { return has_part(now, part); });
 }
 template <class T>
-bool is_so(const std::vector<T>& now, const std::vector<T>& wanted, bool) {
+bool is_so(const std::string&, const std::vector<T>& now, const std::vector<T>& wanted, bool) {
   return std::ranges::all_of(wanted, [&](T x) { return std::ranges::find(now, x) != now.end(); });
 }
 template <class T>
 requires std::is_arithmetic_v<T>
-bool is_so(T now, T wanted, bool at_least) { return at_least ? now >= wanted : now == wanted; }
+bool is_so(const std::string&, T now, T wanted, bool at_least) {
+  return at_least ? now >= wanted : now == wanted;
+}
 
 }  // namespace
 
@@ -83,7 +85,7 @@ std::string differs(OptionList& options, std::string_view wanted, const std::str
           Option same(option.name(), &value);
           same.add(option.allowed());
           same.set(w.value, where);
-          return is_so(*now, value, w.at_least);
+          return is_so(fmt::format("{}: {}", where, w.key), *now, value, w.at_least);
         },
         option.field());
     if (!holds && first.empty())

@@ -107,6 +107,7 @@ TEST(Wanted, WhatCannotBeIsAnErrorWhereverItStands) {
       {"loss=msse", "claim 1: 'loss' expects one of kl, mse, got 'msse'; did you mean"},
       {"rates=2", "claim 1: 'rates' expects numbers (a,b,c) from 0 to 1"},
       {"loss>=kl", "claim 1: loss>=kl: 'loss' is no number"},
+      {"methods=rmu+rmu", "claim 1: methods=rmu+rmu: 'rmu' is there twice"},
       {"few>=true", "claim 1: few>=true: 'few' is no number"}};
   for (const auto& [text, expected] : cases) {
     const std::string error = error_of([&] { differs_in(text); });

@@ -124,7 +124,7 @@ std::span<const float> Ensemble::rows(std::string_view name, int64_t model, int6
   const Shape& shape = specs_[spec].shape;
   require(shape.rank() > 0 && 0 <= from && from <= to && to <= shape[0],
           "parameter '{}' is {} and has no rows {}..{}", name, shape, from, to);
-  const int64_t row = shape.count() / shape[0];
+  const int64_t row = shape[0] > 0 ? shape.count() / shape[0] : 0;
   return array(spec, model)
       .subspan(static_cast<size_t>(from * row), static_cast<size_t>((to - from) * row));
 }

@@ -45,6 +45,7 @@ TEST(Ensemble, RowsAreOfTheFirstAxis) {
   EXPECT_TRUE(std::ranges::equal(e.rows("b.weight", 1, 1, 3), whole.subspan(5)));
   EXPECT_TRUE(e.rows("b.weight", 1, 2, 2).empty());
   EXPECT_EQ(e.rows("a.bias", 0, 1, 3).size(), 2u);
+  EXPECT_TRUE(Ensemble({{"none", {0, 3}, init::zeros()}}, 1).rows("none", 0, 0, 0).empty());
   EXPECT_THROW(e.rows("b.weight", 1, 1, 4), UserError);
   EXPECT_THROW(e.rows("b.weight", 1, 2, 1), UserError);
 }
