@@ -191,9 +191,11 @@ TEST(Subset, WhatWouldBeLostIsRefused) {
     change(how);
     return error_of([&] { b.trial->train("toy", b.start, how, toy_loss); });
   };
-  const std::string made = "phase toy: leave name, start, frozen, build, samples, order and random";
+  const std::string made =
+      "phase toy: leave name, set, start, frozen, build, samples, order and random";
   EXPECT_EQ(said([](Training& p) { p.name = "x"; }).find(made), 0u);
   EXPECT_EQ(said([](Training& p) { p.samples = 9; }).find(made), 0u);
+  EXPECT_EQ(said([](Training& p) { p.set = "student"; }).find(made), 0u);
   EXPECT_EQ(said([](Training& p) { p.random = Key::of(1); }).find(made), 0u);
   EXPECT_EQ(
       said([](Training& p) { p.on = "al.train"; }),

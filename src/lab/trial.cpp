@@ -156,11 +156,12 @@ Trained Trial::train(const Training& p) {
 Trained Trial::train(const std::string& name, const Trained& start, const Training& how,
                      const ScalarOf& loss, const Reads& reads) {
   Training p = how;
-  require(p.name.empty() && !p.start && p.frozen.empty() && !p.build && p.samples == 0 &&
-              p.order == Key() && p.random == Key(),
-          "phase {}: leave name, start, frozen, build, samples, order and random to train(name, "
-          "start, how, loss)",
-          name);
+  require(
+      p.name.empty() && !p.start && p.frozen.empty() && !p.build && p.samples == 0 &&
+          p.order == Key() && p.random == Key() && p.set == "model",
+      "phase {}: leave name, set, start, frozen, build, samples, order and random to train(name, "
+      "start, how, loss)",
+      name);
   p.name = name;
   p.start = &start.model;
   for (const auto& [set, trained] : reads) p.frozen[set] = &trained->model;
@@ -172,7 +173,7 @@ Trained Trial::train(const std::string& name, const Trained& start, const Traini
   p.draws.reset();
   if (p.probe && !p.probe->on.empty()) p.probe->rows = rows_of(*this, p.probe->on);
   p.build = [&](Step& s) {
-    Net net = s.net(p.set);
+    Net net = s.net("model");
     const Value value = loss(s, net);
     s.graph().result("loss", value);
     apply(Adam{}, net, value, s.lr());
