@@ -94,7 +94,7 @@ Counted count_preset(const Experiment& e, const Preset& p, WordUse& use) {
     const Dataset data = blank_dataset(r.variants.front().settings->data());
     const SeedRecord dry = dry_run(r, data);
     if (e.words.there()) use.add(r, e, data, dry);
-    return {counted(dry), "", readable_claims(r, e, data, dry)};
+    return {counted(dry), "", recorded_reads(r, e, data, recording_of(dry))};
   } catch (const std::exception& error) {  // the others are told all the same
     return {std::nullopt, error.what()};
   }
@@ -175,12 +175,12 @@ const Counted& Estimates::counted(const Experiment& e, const Preset& p) const {
   return counts_.presets.at({e.name, p.name});
 }
 
-PresetClaims known_claims(const Experiment& e) {
+PresetReads known_reads(const Experiment& e) {
   Counts counts = read_counts(beside_program());
   if (!user_cache().empty()) merge(counts, read_counts(in_cache()));
-  PresetClaims known;
+  PresetReads known;
   for (const auto& [names, counted] : counts.presets)
-    if (names.first == e.name && counted.claims) known[names.second] = *counted.claims;
+    if (names.first == e.name && counted.reads) known[names.second] = *counted.reads;
   return known;
 }
 
@@ -210,7 +210,7 @@ void remember_run(const Experiment& e, const std::string& preset, bool preset_as
     const Counts built = read_counts(beside_program());
     const auto known = built.presets.find({e.name, preset});
     if (known != built.presets.end() && known->second.count) return;
-    counts.presets[{e.name, preset}] = {outcome.count, ""};
+    counts.presets[{e.name, preset}] = {outcome.count, "", outcome.reads};
     keep_counts(counts);
   } catch (const UserError& error) {
     tell("!! how long this run took cannot be kept for the estimates of `list`: {}\n",

@@ -40,8 +40,8 @@ class Estimates {
   SeenRuns seen_;
 };
 
-// What the build kept of it; without that of a preset nothing is known.
-PresetClaims known_claims(const Experiment& e);
+// What the build kept of it, and earlier runs; of other presets nothing is known.
+PresetReads known_reads(const Experiment& e);
 
 // Keeps what a run showed: its pace, and its count if it is a preset's own.
 void remember_run(const Experiment& e, const std::string& preset, bool preset_as_is,

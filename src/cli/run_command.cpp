@@ -205,7 +205,7 @@ int run_command(const Context& context, const RunArguments& arguments) {
   request.keep_models = arguments.keep_models;
   request.anew = arguments.anew;
   request.mixed_builds = arguments.mixed_builds;
-  request.preset_claims = known_claims(*experiment);
+  request.preset_reads = known_reads(*experiment);
   request.checkpoint_every_s = arguments.checkpoint_every_s;
   request.out =
       arguments.out.empty() ? default_folder(*experiment, request, resolved) : arguments.out;

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/nearest.h"
+#include "base/star.h"
 #include "lab/judging.h"
 #include "lab/wanted.h"
 
@@ -58,15 +59,18 @@ std::string steps_text(const std::set<std::pair<std::string, int64_t>>& metrics,
 }
 
 // What a read finds missing: "no arm 'setting-2'"; empty if it is recorded.
-std::string missing(const MetricRead& r, const std::string& arm, const RecordedMetrics& recorded,
+std::string missing(const MetricRead& r, const RecordedMetrics& recorded, const std::string& base,
                     bool with_nearest) {
+  const std::string end = MetricRead{"", "", r.step, r.variant}.arm_in_run(base);
   std::vector<std::string> known;
-  const std::string& called = r.variant.empty() ? r.arm : arm;
-  const auto it = recorded.find(arm);
+  const auto it = recorded.find(r.arm + end);
   if (it == recorded.end()) {
-    for (const auto& [name, metrics] : recorded) known.push_back(name);
-    return fmt::format("no arm '{}'{}", called, with_nearest ? suggest(arm, known) : "");
+    for (const auto& [name, metrics] : recorded)
+      if (name.ends_with(end)) known.push_back(name.substr(0, name.size() - end.size()));
+    return fmt::format("no arm '{}'{}", r.arm + (r.variant.empty() ? "" : end),
+                       with_nearest ? suggest(r.arm, known) : "");
   }
+  const std::string called = r.arm + (r.variant.empty() ? "" : end);
   if (it->second.contains({r.metric, r.step})) return "";
   const std::string steps = steps_text(it->second, r.metric);
   if (!steps.empty())
@@ -76,6 +80,17 @@ std::string missing(const MetricRead& r, const std::string& arm, const RecordedM
     if (std::ranges::count(known, name) == 0) known.push_back(name);
   return fmt::format("no metric '{}' of '{}'{}", r.metric, called,
                      with_nearest ? suggest(r.metric, known) : "");
+}
+
+// As presets are asked for it.
+std::string text_of_read(MetricRead r) {
+  r.variant.clear();
+  return r.text();
+}
+
+bool has_all(const std::vector<std::string>& known, const std::vector<MetricRead>& reads) {
+  return std::ranges::all_of(
+      reads, [&](const MetricRead& r) { return std::ranges::count(known, text_of_read(r)) > 0; });
 }
 
 }  // namespace
@@ -103,9 +118,9 @@ struct Claims::Context {
 };
 
 struct Claims::Conditions {
-  bool anywhere = false;
+  bool anywhere = false, has_needs = false;
   std::vector<std::string> indifferent_to = {};
-  std::string needs = {};
+  std::string needs = {};               // the first of them that is not so
   std::optional<Changes> changes = {};  // from settings of its own
   WordValues values = {};
 };
@@ -150,6 +165,7 @@ Claims Claims::needs(const std::string& options) const {
   const std::string where = fmt::format("claims of {} that need {}", context_->e.name, options);
   const std::string different = differs(context_->options, options, where);
   return {context_, changed(*conditions_, [&](Conditions& c) {
+            c.has_needs = true;
             if (c.needs.empty()) c.needs = different;
           })};
 }
@@ -192,7 +208,7 @@ class ClaimMaker {
       ClaimSpec c = stated.claim;
       if (r && !can_speak(*r, c)) continue;
       c.why_not_judged = elsewhere(*stated.conditions);
-      if (recording) find_reads(c, stated.statement, *r, *recording);
+      if (recording) find_reads(c, stated, *r, *recording);
       if (stated.conditions->anywhere) {
         c.at_all_settings = true;
       } else {
@@ -215,43 +231,52 @@ class ClaimMaker {
   }
 
   // Spells out a *, and says what is missing if something is.
-  void find_reads(ClaimSpec& c, const Statement& statement, const Resolved& r,
+  void find_reads(ClaimSpec& c, const Claims::Context::Stated& stated, const Resolved& r,
                   const Recording& recording) const {
     const std::string base = r.base.empty() ? "" : " | " + r.base;
-    RecordedMetrics at_base;
-    for (const auto& [arm, metrics] : recording.metrics)
-      if (arm.ends_with(base)) at_base[arm.substr(0, arm.size() - base.size())] = metrics;
-    Statement spelled = statement;
-    spelled.term = spelled.term.spelled_out(at_base);
-    const ClaimSpec full = stated(c.id, c.text, spelled);
+    Statement spelled = stated.statement;
+    spelled.term = spelled.term.spelled_out(recording.metrics, base);
+    const ClaimSpec full = omni::stated(c.id, c.text, spelled);
     c.value = full.value;
     c.reads = full.reads;
     for (const MetricRead& read : c.reads) {
-      const std::string arm = read.arm + (read.variant.empty() ? base : " | " + read.variant);
-      const std::string what = missing(read, arm, recording.metrics, false);
+      const std::string what = missing(read, recording.metrics, base, false);
       if (what.empty()) continue;
-      const std::string hint = elsewhere_recorded(c.id, read, arm, recording);
+      std::string hint = elsewhere_recorded(stated.statement.term.reads(), read, r, recording);
+      if (hint.empty()) {
+        // Presets do not tell what settings of a claim's own record, or the values of a sweep.
+        const bool may_be_there = stated.conditions->has_needs || !read.variant.empty();
+        const std::string said = missing(read, recording.metrics, base, true);
+        require(may_be_there || !all_presets_known(recording),
+                "claim {} cannot be judged in any preset: this run records {}", c.id, said);
+        hint = said.substr(what.size());
+      }
       if (c.why_not_judged.empty()) c.why_not_judged = "this run records " + what + hint;
       return;
     }
   }
 
-  // "; see --preset middle". UserError if no preset has it.
-  std::string elsewhere_recorded(const std::string& id, const MetricRead& read,
-                                 const std::string& arm, const Recording& recording) const {
+  bool all_presets_known(const Recording& recording) const {
+    return recording.presets && std::ranges::all_of(context_->e.presets, [&](const Preset& p) {
+             return recording.presets().contains(p.name);
+           });
+  }
+
+  // "; see --preset middle", one that records all of these reads if there is one; empty if none is
+  // known to record the missing one.
+  std::string elsewhere_recorded(const std::vector<MetricRead>& reads, const MetricRead& missing,
+                                 const Resolved& r, const Recording& recording) const {
     if (!recording.presets) return "";
-    const PresetClaims& presets = recording.presets();
-    bool all_known = true;
-    for (const Preset& p : context_->e.presets) {
-      const auto known = presets.find(p.name);
-      all_known = all_known && known != presets.end();
-      if (known != presets.end() && std::ranges::count(known->second, id) > 0)
-        return "; see --preset " + p.name;
-    }
-    if (all_known)
-      fail_user("claim {} cannot be judged in any preset: this run records {}", id,
-                missing(read, arm, recording.metrics, true));
-    return "";
+    const PresetReads& presets = recording.presets();
+    for (const std::vector<MetricRead>& wanted : {reads, {missing}})
+      for (const Preset& p : context_->e.presets) {
+        const auto known = presets.find(p.name);
+        if (p.name != r.preset && known != presets.end() && has_all(known->second, wanted))
+          return "; see --preset " + p.name;
+      }
+    const auto own = presets.find(r.preset);
+    const bool is_usual = own != presets.end() && has_all(own->second, {missing});
+    return is_usual ? fmt::format("; --preset {} does, as it is", r.preset) : "";
   }
 
   std::shared_ptr<Claims::Context> context_;
@@ -277,16 +302,16 @@ bool as_calibrated(const Experiment& e, const Settings& s, const Dataset& data) 
   return nearest_of(e, options, e.calibrated).changes.empty();
 }
 
-std::vector<std::string> readable_claims(const Resolved& r, const Experiment& e,
-                                         const Dataset& data, const SeedRecord& dry) {
-  const Recording recording = recording_of(dry);
-  std::vector<std::string> ids;
-  for (const ClaimSpec& c : stated_claims(r, e, data, &recording))
-    if (std::ranges::all_of(c.reads, [&](const MetricRead& read) {
-          return missing(read, read.arm, recording.metrics, false).empty();
-        }))
-      ids.push_back(c.id);
-  return ids;
+std::vector<std::string> recorded_reads(const Resolved& r, const Experiment& e, const Dataset& data,
+                                        const Recording& recording) {
+  std::set<std::string> texts;
+  for (const ClaimSpec& c : claims_of(e, *r.variants.front().settings, data))
+    for (const MetricRead& read : c.reads)
+      if (std::ranges::any_of(recording.metrics, [&](const auto& arm) {
+            return star_in(read.arm, arm.first) && arm.second.contains({read.metric, read.step});
+          }))
+        texts.insert(text_of_read(read));
+  return {texts.begin(), texts.end()};
 }
 
 }  // namespace omni

@@ -13,12 +13,14 @@ namespace omni {
 
 // An experiment states its claims by calling this: claim("1b", of("aux-only", "accuracy") > 0.45).
 // Words stand on its page under the id (lab/words.h). Kind, threshold, variants of sweeps and what
-// is read follow from the statement. A claim is judged, and else shown with the first reason,
-//   on the data set that thresholds were set on (Experiment::judged_on),
-//   where the run records all that it reads: what only other presets record leaves it out, what
-//   none of them does is an error before anything is trained, and where options are as they were
-//   calibrated (Experiment::calibrated), or differ harmlessly.
-// Other conditions are put before it; each gives another handle to state claims by:
+// is read follow from the statement. A claim is judged where all of this holds, and else shown with
+// the first reason that it does not:
+//   the data set is the one that thresholds were set on (Experiment::judged_on);
+//   what it needs is so (below);
+//   the run records all that it reads. What no preset records either ends a run before anything is
+//   trained, but for what is needed, and for variants of a sweep, of which presets tell nothing;
+//   options are as they were calibrated (Experiment::calibrated), or differ harmlessly.
+// Conditions are put before it; each gives another handle to state claims by:
 //   const Claims gate = claim.at_any("attack_batch rates");
 //   gate("1a", of("suppressed", "forget") < 0.005);
 //   claim.needs("weak=10")("7a", ...);
@@ -34,7 +36,8 @@ class Claims {
   Claims at_any(std::string_view options) const;
   // Is judged at all settings and on all data that it can be read at: a fact.
   Claims at_any() const;
-  // Is judged where the options are so, "methods=era epochs>=100" (lab/wanted.h).
+  // Is judged where the options are so, "methods=era epochs>=100" (lab/wanted.h): what names of
+  // arms and metrics do not show.
   Claims needs(const std::string& options) const;
   // Was calibrated at these settings, given like Experiment::calibrated, and not at the
   // experiment's.

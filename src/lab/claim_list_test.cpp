@@ -58,9 +58,13 @@ struct Study {
     claim.calibrated({"epochs=7", "epochs=9 lr=0.3"})("own", a > claim.setting());
     claim("star", least({of("*", "acc")}) > 0);
     claim("sweep", a.at("lr=0.2") > a.at("lr=0.1"));
+    claim("swept arm", of("c", "acc").at("lr=0.2") > a.at("lr=0.1"));
+    claim("swept star", least({of("*", "acc").at("lr=0.2")}) > 0);
     claim.with("share", 0.5)("words", a > 0, "own words");
     if (is("twice")) claim("gap", a > 0);
     if (is("never")) claim("typo", of("aa", "acc") > 0);
+    if (is("swept")) claim("typo", of("aa", "acc").at("lr=0.2") > 0);
+    if (is("unneeded")) claim.needs("shots=3")("typo", of("aa", "acc") > 0);
     if (is("metric")) claim("typo", of("a", "ac") > 0);
     if (is("when")) claim("typo", of("a", "curve").after(7) > 0);
     if (is("star")) claim("typo", of("d-*", "acc") > 0);
@@ -81,8 +85,10 @@ Experiment study() {
                             .presets = {{"quick", 2}, {"full", 3, "extra=true"}}});
 }
 
-Resolved resolved(const Experiment& e, const std::vector<std::string>& words) {
+Resolved resolved(const Experiment& e, const std::vector<std::string>& words,
+                  const std::string& preset = "") {
   RunRequest request;
+  request.preset = preset;
   for (const std::string& w : words) request.assignments.push_back(parse_assignment(w));
   return resolve(e, request);
 }
@@ -90,19 +96,20 @@ Resolved resolved(const Experiment& e, const std::vector<std::string>& words) {
 // Reasons by claim; "" for those that are judged.
 std::map<std::string, std::string> reasons(const Experiment& e,
                                            const std::vector<std::string>& words,
-                                           const std::string& data = "") {
-  const Resolved r = resolved(e, words);
+                                           const std::string& data = "",
+                                           const std::string& preset = "") {
+  const Resolved r = resolved(e, words, preset);
   Dataset set;
   set.name = data;
   Recording recording = recording_of(dry_run(r, {}));
-  PresetClaims presets;
+  PresetReads presets;
   for (const Preset& p : e.presets) {
     RunRequest request;
     request.preset = p.name;
     const Resolved of_preset = resolve(e, request);
-    presets[p.name] = readable_claims(of_preset, e, {}, dry_run(of_preset, {}));
+    presets[p.name] = recorded_reads(of_preset, e, {}, recording_of(dry_run(of_preset, {})));
   }
-  recording.presets = [&]() -> const PresetClaims& { return presets; };
+  recording.presets = [&]() -> const PresetReads& { return presets; };
   std::map<std::string, std::string> all;
   for (const ClaimSpec& c : stated_claims(r, e, set, &recording)) all[c.id] = c.why_not_judged;
   return all;
@@ -120,14 +127,14 @@ std::string error_of(const std::function<void()>& f) {
 TEST(Claims, AreStatedByCalling) {
   const Experiment e = study();
   const std::vector<ClaimSpec> all = claims_of(e, *e.settings(), {});
-  ASSERT_EQ(all.size(), 10u);
+  ASSERT_EQ(all.size(), 12u);
   EXPECT_EQ(all[0].id, "gap");
   EXPECT_EQ(all[0].text, "gap") << "there is no page";
   EXPECT_EQ(all[0].formula, "acc of a - acc of b > 0.1");
   EXPECT_TRUE(all[0].claim.difference);
   EXPECT_EQ(all[2].claim.kind, ClaimKind::exact);
   EXPECT_EQ(all[8].variants, (std::vector<std::string>{"lr=0.2", "lr=0.1"}));
-  EXPECT_EQ(all[9].text, "own words");
+  EXPECT_EQ(all[11].text, "own words");
 }
 
 TEST(Claims, WhatOnlyAnotherPresetRecordsIsLeftOutWithTheReason) {
@@ -139,6 +146,11 @@ TEST(Claims, WhatOnlyAnotherPresetRecordsIsLeftOutWithTheReason) {
   EXPECT_FALSE(why.contains("sweep"));
   why = reasons(study(), {"extra=true"});
   EXPECT_EQ(why.at("arm") + why.at("step"), "");
+}
+
+TEST(Claims, WhatThePresetItselfWouldRecordIsSaidSo) {
+  const auto why = reasons(study(), {"extra=false"}, "", "full");
+  EXPECT_EQ(why.at("arm"), "this run records no arm 'c'; --preset full does, as it is");
 }
 
 TEST(Claims, FallSilentWhereOptionsAreNotAsCalibrated) {
@@ -172,6 +184,14 @@ TEST(Claims, MayHaveSettingsOfTheirOwn) {
 TEST(Claims, MayNeedWhatNamesDoNotShow) {
   EXPECT_EQ(reasons(study(), {"epochs=3"}).at("needs"),
             "this run has epochs=3, and it speaks of epochs>=5");
+  // What it reads there no preset may record.
+  EXPECT_EQ(reasons(study(), {"slip=unneeded"}).at("typo"),
+            "this run has shots=16, and it speaks of shots=3");
+  EXPECT_EQ(reasons(study(), {"slip=unneeded", "shots=3"})
+                .at("typo")
+                .find("this run records no arm "
+                      "'aa'; did you mean \"a\""),
+            0u);
 }
 
 TEST(Claims, AreJudgedOnTheDataThatThresholdsWereSetOn) {
@@ -188,18 +208,23 @@ TEST(Claims, OfSweepsReadTheirVariants) {
   auto why = reasons(study(), {"lr=0.1,0.2"});
   EXPECT_EQ(why.at("sweep") + why.at("gap") + why.at("star"), "");
   EXPECT_EQ(why.at("arm"), "this run records no arm 'c'; see --preset full");
+  EXPECT_EQ(why.at("swept arm"), "this run records no arm 'c | lr=0.2'; see --preset full");
+  EXPECT_EQ(reasons(study(), {"lr=0.1,0.2", "extra=true"}).at("swept arm"), "");
+  why = reasons(study(), {"lr=0.1,0.2", "slip=swept"});
+  EXPECT_EQ(why.at("typo").find("this run records no arm 'aa | lr=0.2'; did you mean \"a\""), 0u);
   why = reasons(study(), {"lr=0.2,0.4"});
-  EXPECT_TRUE(why.empty()) << "the unswept settings did not run";
+  EXPECT_EQ(why.size(), 1u) << "the unswept settings did not run";
+  EXPECT_EQ(why.at("swept star"), "calibrated at lr=0.1; this run has lr=0.2");
 }
 
 TEST(Claims, AStarReadsWhatIsRecorded) {
   const Experiment e = study();
-  const auto reads = [&](const std::vector<std::string>& words) {
+  const auto reads = [&](const std::vector<std::string>& words, const char* id = "star") {
     const Resolved r = resolved(e, words);
     const Recording recording = recording_of(dry_run(r, {}));
     for (const ClaimSpec& c : stated_claims(r, e, {}, &recording))
-      if (c.id == "star") {
-        EXPECT_EQ(c.formula, "least(acc of *) > 0");
+      if (c.id == id) {
+        EXPECT_EQ(c.formula.find("least(acc of *"), 0u);
         return c.reads;
       }
     return std::vector<MetricRead>();
@@ -207,6 +232,11 @@ TEST(Claims, AStarReadsWhatIsRecorded) {
   EXPECT_EQ(reads({}), (std::vector<MetricRead>{{"a", "acc"}, {"b", "acc"}}));
   EXPECT_EQ(reads({"extra=true"}).size(), 3u);
   EXPECT_EQ(reads({"lr=0.1,0.2"}).size(), 2u) << "of the unswept settings";
+  for (const char* sweep : {"lr=0.1,0.2", "lr=0.2,0.3"})
+    EXPECT_EQ(reads({sweep}, "swept star"),
+              (std::vector<MetricRead>{{"a", "acc", kFinalStep, "lr=0.2"},
+                                       {"b", "acc", kFinalStep, "lr=0.2"}}))
+        << sweep;
 }
 
 TEST(Claims, SlipsAreNamed) {

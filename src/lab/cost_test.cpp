@@ -60,12 +60,13 @@ TEST(Counts, ReadBackWhatTheyWrite) {
   Counts counts{"0123", {}};
   counts.presets[{"e", "p"}] = {Count{2.5, 3, {{1e15, 1.5e9}, {0, 7}}}, ""};
   counts.presets[{"e", "q"}] = {std::nullopt, "text 'x': there is no such file"};
-  counts.presets.at({"e", "p"}).claims = {"1a", "1b"};
+  counts.presets.at({"e", "p"}).reads = {"x of a", "x of b after 5"};
   const Counts back = counts_from_json(counts_to_json(counts), "x");
   EXPECT_EQ(back.program, "0123");
   EXPECT_EQ((back.presets.at({"e", "p"}).count), (counts.presets.at({"e", "p"}).count));
-  EXPECT_EQ((back.presets.at({"e", "p"}).claims), (std::vector<std::string>{"1a", "1b"}));
-  EXPECT_FALSE((back.presets.at({"e", "q"}).claims));
+  EXPECT_EQ((back.presets.at({"e", "p"}).reads),
+            (std::vector<std::string>{"x of a", "x of b after 5"}));
+  EXPECT_FALSE((back.presets.at({"e", "q"}).reads));
   EXPECT_EQ((back.presets.at({"e", "q"}).why_not), "text 'x': there is no such file");
   EXPECT_THROW(counts_from_json("[1]", "x"), UserError);
 }

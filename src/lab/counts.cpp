@@ -40,7 +40,7 @@ std::string counts_to_json(const Counts& counts) {
       p["graphs"] = count->graphs;
       p["jobs"] = nlohmann::json::array();
       for (const Load& job : count->jobs) p["jobs"].push_back({job.matmul_flops, job.bytes});
-      if (counted.claims) p["claims"] = *counted.claims;
+      if (counted.reads) p["reads"] = *counted.reads;
     }
     presets.push_back(std::move(p));
   }
@@ -60,7 +60,7 @@ Counts counts_from_json(std::string_view text, const std::string& where) {
         counted.why_not = p.at("not_counted").get<std::string>();
       else
         counted.count = count_from(p);
-      if (p.contains("claims")) counted.claims = p.at("claims").get<std::vector<std::string>>();
+      if (p.contains("reads")) counted.reads = p.at("reads").get<std::vector<std::string>>();
       counts.presets.insert_or_assign(
           {p.at("experiment").get<std::string>(), p.at("preset").get<std::string>()},
           std::move(counted));

@@ -17,8 +17,8 @@ namespace omni {
 struct Counted {
   std::optional<Count> count;
   std::string why_not;
-  // Ids of the claims of which it records all that they read, where that is known.
-  std::optional<std::vector<std::string>> claims = {};
+  // What claims read and it records, where that is known: as in PresetReads (lab/runner.h).
+  std::optional<std::vector<std::string>> reads = {};
 };
 
 // Of one program.

@@ -43,15 +43,13 @@ class Recorded {
                 suggest(metric, std::vector(names->begin(), names->end())));
   }
 
-  // `base`: what arms end in where the unswept settings ran.
-  void require_read(const std::string& who, const MetricRead& r, const std::string& base) const {
-    const std::string arm = r.arm + (r.variant.empty() ? base : " | " + r.variant);
-    require_metric(who, arm, r.metric);
-    const std::set<int64_t>& steps = steps_.at({arm, r.metric});
-    if (!steps.contains(r.step))
+  void require_value(const std::string& who, const std::string& arm, const std::string& metric,
+                     int64_t step) const {
+    require_metric(who, arm, metric);
+    const std::set<int64_t>& steps = steps_.at({arm, metric});
+    if (!steps.contains(step))
       fail_user("{} speaks of the metric '{}' for '{}' {}, where it is not recorded; it is {}", who,
-                r.metric, arm,
-                r.step == kFinalStep ? "at the end" : fmt::format("after {} steps", r.step),
+                metric, arm, step == kFinalStep ? "at the end" : fmt::format("after {} steps", step),
                 text_of(steps));
   }
 
@@ -197,15 +195,12 @@ void check_declarations(const Resolved& r, const Experiment& e, const Dataset& d
     require(is_fact(c.claim.kind) || c.claim.kind == ClaimKind::band ||
                 std::isfinite(c.claim.threshold), "{} needs a threshold", who);
     if (!c.why_not_judged.empty()) continue;
-    const std::string base = r.base.empty() ? "" : " | " + r.base;
-    for (const MetricRead& read : c.reads) recorded.require_read(who, read, base);
-    if (!c.reads.empty()) continue;
     c.value(SeedValues(
-        [&](const std::string& arm, const std::string& metric, int64_t) {
-          recorded.require_metric(who, arm, metric);
+        [&](const std::string& arm, const std::string& metric, int64_t step) {
+          recorded.require_value(who, arm, metric, step);
           return 0.0;
         },
-        base));
+        r.base.empty() ? "" : " | " + r.base));
   }
   require_once(e.name, "claim", claims);
   if (!r.swept.empty()) return;  // the figure is the lab's own

@@ -56,8 +56,7 @@ class SeedValues {
     return {lookup_(arm + base_, metric, step), range(metric)};
   }
   Quantity operator()(const MetricRead& r) const {
-    const std::string suffix = r.variant.empty() ? base_ : " | " + r.variant;
-    return {lookup_(r.arm + suffix, r.metric, r.step), range(r.metric)};
+    return {lookup_(r.arm_in_run(base_), r.metric, r.step), range(r.metric)};
   }
   // Of one variant of a sweep, written as typed: "init_distance=0.2".
   Quantity at(const std::string& variant, const std::string& arm, const std::string& metric) const {

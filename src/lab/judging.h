@@ -17,7 +17,7 @@ struct Recording {
   std::vector<std::string> arms;   // in the order in which they are recorded
   std::set<std::string> pictured;  // figures that have pictures or texts
   // What presets record is asked for only where something is missing; may be empty.
-  std::function<const PresetClaims&()> presets = {};
+  std::function<const PresetReads&()> presets = {};
 };
 Recording recording_of(const SeedRecord& dry);
 
@@ -41,9 +41,9 @@ bool as_calibrated(const Experiment& e, const Settings& s, const Dataset& data);
 // Whether the variants that ran allow to speak of a claim.
 bool can_speak(const Resolved& r, const ClaimSpec& c);
 
-// Ids of the claims that these settings state and of which they record all that is read.
-std::vector<std::string> readable_claims(const Resolved& r, const Experiment& e,
-                                         const Dataset& data, const SeedRecord& dry);
+// What the claims of these settings read and a run of them records: as in PresetReads.
+std::vector<std::string> recorded_reads(const Resolved& r, const Experiment& e, const Dataset& data,
+                                        const Recording& recording);
 
 // The experiment's figures; in a sweep, the metric against the swept option instead.
 std::vector<FigureRow> all_figures(const Resolved& r, const Experiment& e, const Dataset& data,

@@ -80,19 +80,19 @@ class Pace {
 };
 
 // Of presets whose data are the user's nothing is known.
-PresetClaims preset_claims(const Experiment& e) {
-  PresetClaims claims;
+PresetReads preset_reads(const Experiment& e) {
+  PresetReads reads;
   for (const Preset& p : e.presets) {
     RunRequest request;
     request.preset = p.name;
     try {
       const Resolved r = resolve(e, request);
       const Dataset data = blank_dataset(r.variants.front().settings->data());
-      claims[p.name] = readable_claims(r, e, data, dry_run(r, data));
+      reads[p.name] = recorded_reads(r, e, data, recording_of(dry_run(r, data)));
     } catch (const UserError&) {
     }
   }
-  return claims;
+  return reads;
 }
 
 std::string program_of(const RunRequest& request) {
@@ -155,9 +155,9 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
   reading.emplace(&inputs);
   const SeedRecord dry = dry_run(r, data, &inputs);
   Recording recording = recording_of(dry);
-  PresetClaims of_presets = request.preset_claims;
-  recording.presets = [&]() -> const PresetClaims& {
-    if (of_presets.empty()) of_presets = preset_claims(e);
+  PresetReads of_presets = request.preset_reads;
+  recording.presets = [&]() -> const PresetReads& {
+    if (of_presets.empty()) of_presets = preset_reads(e);
     return of_presets;
   };
   check_declarations(r, e, data, dry, &recording);
@@ -202,7 +202,10 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
   watcher.began(seeds, seeds - static_cast<int64_t>(jobs.seeds()), pending);
 
   const auto begin = Clock::now();
-  RunOutcome outcome{.status = RunStatus::finished, .folder = request.out, .count = counted(dry)};
+  RunOutcome outcome{.status = RunStatus::finished,
+                     .folder = request.out,
+                     .count = counted(dry),
+                     .reads = recorded_reads(r, e, data, recording)};
   Pace pace;
   std::mutex mutex;  // of the watcher and of the folder
   const auto options_for = [&](int workers_beside) {

@@ -17,9 +17,9 @@
 
 namespace omni {
 
-// Ids of the claims of which a preset records all that they read, by preset. Of those that are
-// absent nothing is known.
-using PresetClaims = std::map<std::string, std::vector<std::string>>;
+// What claims read and a preset records, by preset: MetricRead::text(), variants aside. Of presets
+// that are absent nothing is known.
+using PresetReads = std::map<std::string, std::vector<std::string>>;
 
 struct Recording;  // lab/judging.h
 
@@ -38,7 +38,7 @@ struct RunRequest {
   bool anew = false;                          // a run that `out` holds is set aside
   bool mixed_builds = false;                  // goes on where another build gave other results
   std::string program = {};                   // empty: program_hash(); for tests
-  PresetClaims preset_claims = {};            // empty: found by dry runs where they are needed
+  PresetReads preset_reads = {};              // empty: found by dry runs where they are needed
 };
 
 // Told how a run goes; called from several threads, one at a time.
@@ -81,6 +81,7 @@ struct RunOutcome {
   int models = 0, diverged = 0, failed = 0;
   double busy_s = 0;  // of this sitting
   Count count = {};   // of a seed
+  std::vector<std::string> reads = {};  // as in PresetReads
   // How many times as long as is typical it took, where all of it ran in this sitting.
   std::optional<double> slowness = {};
 };

@@ -15,27 +15,23 @@ namespace {
 
 std::string number(double x) { return fmt::format("{:.6g}", x); }
 
-std::string text_of(const MetricRead& r) {
-  return fmt::format("{} of {}{}{}", r.metric, r.arm,
-                     r.step == kFinalStep ? "" : fmt::format(" after {}", r.step),
-                     r.variant.empty() ? "" : " at " + r.variant);
-}
-
-bool is_recorded(const MetricRead& r, const RecordedMetrics& recorded) {
-  const auto arm = recorded.find(r.arm);
+bool is_recorded(const MetricRead& r, const RecordedMetrics& recorded, const std::string& base) {
+  const auto arm = recorded.find(r.arm_in_run(base));
   return arm != recorded.end() && arm->second.contains({r.metric, r.step});
 }
 
 // What a * in these reads can stand for, so that all of them are recorded.
-std::vector<std::string> stars_of(std::vector<MetricRead> reads, const RecordedMetrics& recorded) {
+std::vector<std::string> stars_of(std::vector<MetricRead> reads, const RecordedMetrics& recorded,
+                                  const std::string& base) {
   std::erase_if(reads, [](const MetricRead& r) { return !has_star(r.arm); });
   std::vector<std::string> stars;
   if (reads.empty()) return stars;
+  const std::string pattern = reads.front().arm_in_run(base);
   for (const auto& [arm, metrics] : recorded) {
-    const std::optional<std::string> star = star_in(reads.front().arm, arm);
-    if (star && std::ranges::all_of(reads, [&](MetricRead r) {
+    const std::optional<std::string> star = star_in(pattern, arm);
+    if (star && star->find(" | ") == star->npos && std::ranges::all_of(reads, [&](MetricRead r) {
           r.arm = with_star(r.arm, *star);
-          return is_recorded(r, recorded);
+          return is_recorded(r, recorded, base);
         }))
       stars.push_back(*star);
   }
@@ -43,6 +39,12 @@ std::vector<std::string> stars_of(std::vector<MetricRead> reads, const RecordedM
 }
 
 }  // namespace
+
+std::string MetricRead::text() const {
+  return fmt::format("{} of {}{}{}", metric, arm,
+                     step == kFinalStep ? "" : fmt::format(" after {}", step),
+                     variant.empty() ? "" : " at " + variant);
+}
 
 struct Term::Node {
   Kind kind;
@@ -100,7 +102,7 @@ Quantity Term::value(const MetricValues& v) const {
       return is_plain(1) ? q[0] / q[1].value : Quantity(q[0].value / q[1].value);
     case Kind::negative:
       return -q[0];
-    case Kind::size:
+    case Kind::magnitude:
       return abs(q[0]);
     case Kind::logarithm:
       return std::log(q[0].value);
@@ -155,7 +157,7 @@ std::string Term::text() const {
     case Kind::number:
       return number(node_->numbers[0]);
     case Kind::metric:
-      return text_of(node_->read);
+      return node_->read.text();
     case Kind::sum:
       return p[0].text() + " + " + p[1].text();
     case Kind::difference:
@@ -166,7 +168,7 @@ std::string Term::text() const {
       return p[0].bracketed(1) + " / " + p[1].bracketed(0);
     case Kind::negative:
       return "-" + p[0].bracketed(1);
-    case Kind::size:
+    case Kind::magnitude:
       return "|" + p[0].text() + "|";
     case Kind::logarithm:
       return "log" + all();
@@ -196,14 +198,14 @@ Term Term::with_star(const std::string& stands_for) const {
   return with_parts(std::move(parts));
 }
 
-Term Term::spelled_out(const RecordedMetrics& recorded) const {
+Term Term::spelled_out(const RecordedMetrics& recorded, const std::string& base) const {
   if (node_->parts.empty()) return *this;
   std::vector<Term> parts;
   for (const Term& part : node_->parts) {
-    const Term p = part.spelled_out(recorded);
+    const Term p = part.spelled_out(recorded, base);
     std::vector<std::string> stars;
     if (node_->kind == Kind::least || node_->kind == Kind::most)
-      stars = stars_of(p.reads(), recorded);
+      stars = stars_of(p.reads(), recorded, base);
     for (const std::string& star : stars) parts.push_back(p.with_star(star));
     if (stars.empty()) parts.push_back(p);
   }

@@ -23,10 +23,16 @@ struct MetricRead {
   int64_t step = kFinalStep;
   std::string variant = {};
   bool operator==(const MetricRead&) const = default;
+  std::string text() const;  // "accuracy of teacher after 20 at width=64"
+  // What its arm is called in a run: "teacher | width=64" of a variant; where the unswept settings
+  // ran arms end in `base`, "" or " | width=256".
+  std::string arm_in_run(const std::string& base) const {
+    return arm + (variant.empty() ? base : " | " + variant);
+  }
 };
 // One seed's. Missing and diverged ones are NaN, which judging leaves out.
 using MetricValues = std::function<Quantity(const MetricRead&)>;
-// What was recorded at the run's own settings: by arm, metrics and their steps.
+// What a run records: by arm, as arms are called in a run, metrics and their steps.
 using RecordedMetrics = std::map<std::string, std::set<std::pair<std::string, int64_t>>>;
 
 class Term {
@@ -50,8 +56,8 @@ class Term {
 
   // A * in names of arms stands, in least() and most(), for every recorded arm that fits; in one of
   // their terms for the same everywhere. This writes such terms out, for all arms that have the
-  // metrics in question; where none has, or elsewhere, a * stays.
-  Term spelled_out(const RecordedMetrics& recorded) const;
+  // metrics in question, at the variants in question; where none has, or elsewhere, a * stays.
+  Term spelled_out(const RecordedMetrics& recorded, const std::string& base = "") const;
 
   // What is made of terms carries ranges along as Quantity does.
   friend Term operator+(const Term& a, const Term& b) { return Term(Kind::sum, {a, b}); }
@@ -59,7 +65,7 @@ class Term {
   friend Term operator*(const Term& a, const Term& b) { return Term(Kind::product, {a, b}); }
   friend Term operator/(const Term& a, const Term& b) { return Term(Kind::ratio, {a, b}); }
   friend Term operator-(const Term& a) { return Term(Kind::negative, {a}); }
-  friend Term abs(const Term& a) { return Term(Kind::size, {a}); }
+  friend Term abs(const Term& a) { return Term(Kind::magnitude, {a}); }
   friend Term log(const Term& a) { return Term(Kind::logarithm, {a}); }
 
  private:
@@ -71,7 +77,7 @@ class Term {
     product,
     ratio,
     negative,
-    size,
+    magnitude,
     logarithm,
     least,
     most,
