@@ -1,18 +1,15 @@
 // The experiments that `omni list` shows, in its order.
 #pragma once
 
-#include <string_view>
 #include <vector>
 
 #include "lab/experiment.h"
 
 namespace omni {
 
-// Each with the words of its page, where there is one. UserError for a damaged page.
+// Each with the words of its page, NAME.md beside NAME.cpp, where there is one. UserError for a
+// damaged page, and for one of no experiment.
 std::vector<Experiment> catalogue();
-
-// The page NAME.md beside NAME.cpp, or nothing: made by cmake/words.cmake.
-std::string_view words_of(std::string_view stem);
 
 Experiment era_unlearning();
 Experiment subliminal_learning();

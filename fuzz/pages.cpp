@@ -24,7 +24,7 @@ void read(std::string_view input) {
       check(words.has(table, names[i]), "a row that is not found: {}", names[i]);
       check(words.place(table, names[i]) == i, "a row that is never met: {}", names[i]);
     }
-    words.require_used(table, names);
+    check(words.unused(table, names).empty(), "a row that stands for nothing: its own name");
     if (names.empty()) continue;
     words.published(names.front());
     words.row(table, names.front(), {{"lr", "0.1"}});  // other values are missing: a UserError

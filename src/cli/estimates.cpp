@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <map>
+#include <iterator>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "base/places.h"
 #include "cli/screen.h"
 #include "data/catalogue.h"
+#include "lab/declarations.h"
 #include "lab/jobs.h"
 #include "lab/judging.h"
 #include "lab/word_use.h"
@@ -86,45 +88,68 @@ void keep_counts(const Counts& counts) {
   forget_old_counts();
 }
 
-Counted count_preset(const Experiment& e, const Preset& p, WordUse& use) {
+// What is found in one preset.
+struct Look {
+  WordUse use;
+  std::string slip;
+};
+
+// What a run would say before it trains.
+void look_at(const Experiment& e, const Resolved& r, const Dataset& data, const SeedRecord& dry,
+             Look& look) {
+  try {
+    check_declarations(r, e, data, dry);
+    if (e.words.there()) look.use.add(r, e, data, dry);
+  } catch (const UserError& error) {
+    look.slip = error.what();
+  }
+}
+
+Counted count_preset(const Experiment& e, const Preset& p, Look& look) {
   RunRequest request;
   request.preset = p.name;
   try {
     const Resolved r = resolve(e, request);
     const Dataset data = blank_dataset(r.variants.front().settings->data());
     const SeedRecord dry = dry_run(r, data);
-    if (e.words.there()) use.add(r, e, data, dry);
+    look_at(e, r, data, dry, look);
+    if (!look.slip.empty()) return {counted(dry), ""};
     return {counted(dry), "", recorded_reads(r, e, data, recording_of(dry))};
   } catch (const std::exception& error) {  // the others are told all the same
     return {std::nullopt, error.what()};
   }
 }
 
-// What stands for nothing on the page of an experiment, if all of its presets could be looked at.
-void find_unused(const Experiment& e, const Counts& counts, const WordUse& use,
-                 std::vector<std::string>& found) {
-  for (const Preset& p : e.presets)
-    if (!counts.presets.at({e.name, p.name}).count) return;
-  try {
-    use.require_all_used(e.words);
-  } catch (const UserError& error) {
-    found.emplace_back(error.what());
+// Slips of an experiment, each once, and what stands for nothing on its page, if all of its presets
+// could be looked at.
+void tell_slips(const Experiment& e, const Counts& counts, std::span<const Look> looks,
+                std::vector<std::string>& slips) {
+  WordUse use;
+  std::set<std::string> told;
+  bool all_known = e.words.there();
+  for (size_t i = 0; i < looks.size(); ++i) {
+    const bool is_known = counts.presets.at({e.name, e.presets[i].name}).count.has_value();
+    all_known = all_known && is_known && looks[i].slip.empty();
+    use.merge(looks[i].use);
+    if (!looks[i].slip.empty() && told.insert(looks[i].slip).second)
+      slips.push_back(fmt::format("{}: {}", e.name, looks[i].slip));
   }
+  if (all_known) std::ranges::move(use.unused(e.words), std::back_inserter(slips));
 }
 
 }  // namespace
 
-Counts count_presets(std::span<const Experiment> catalogue, std::vector<std::string>* unused) {
+Counts count_presets(std::span<const Experiment> catalogue, std::vector<std::string>* slips) {
   Counts counts{program_hash(), {}};
   std::vector<std::pair<const Experiment*, const Preset*>> todo;
   for (const Experiment& e : catalogue)
     for (const Preset& p : e.presets) todo.emplace_back(&e, &p);
   std::vector<Counted> found(todo.size());
-  std::vector<WordUse> uses(todo.size());
+  std::vector<Look> looks(todo.size());
   std::atomic<size_t> next = 0;
   const auto work = [&] {
     for (size_t i; (i = next++) < todo.size();)
-      found[i] = count_preset(*todo[i].first, *todo[i].second, uses[i]);
+      found[i] = count_preset(*todo[i].first, *todo[i].second, looks[i]);
   };
   std::vector<std::jthread> threads;
   try {
@@ -134,14 +159,13 @@ Counts count_presets(std::span<const Experiment> catalogue, std::vector<std::str
   }
   work();
   threads.clear();
-  std::map<const Experiment*, WordUse> used;
-  for (size_t i = 0; i < todo.size(); ++i) {
-    used[todo[i].first].merge(uses[i]);
+  for (size_t i = 0; i < todo.size(); ++i)
     counts.presets[{todo[i].first->name, todo[i].second->name}] = std::move(found[i]);
+  size_t seen = 0;
+  for (const Experiment& e : catalogue) {
+    if (slips) tell_slips(e, counts, std::span(looks).subspan(seen, e.presets.size()), *slips);
+    seen += e.presets.size();
   }
-  if (unused)
-    for (const Experiment& e : catalogue)
-      if (e.words.there()) find_unused(e, counts, used[&e], *unused);
   return counts;
 }
 

@@ -14,10 +14,11 @@
 
 namespace omni::cli {
 
-// Of every preset of the catalogue, by dry runs on all cores: seconds. `unused`: told of each row
-// of an experiment's page that stands for nothing in any of its presets.
+// Of every preset of the catalogue, by dry runs on all cores: seconds. `slips`: told what would end
+// a run of a preset, were it begun, and each row of an experiment's page that stands for nothing in
+// any of its presets.
 Counts count_presets(std::span<const Experiment> catalogue,
-                     std::vector<std::string>* unused = nullptr);
+                     std::vector<std::string>* slips = nullptr);
 
 class Estimates {
  public:

@@ -85,9 +85,7 @@ void show_options(const Experiment& e) {
   for (size_t i = 0; i < heads.size(); ++i) {
     const Option& o = options.all()[i];
     const std::string with = o.is_used() ? "" : "; has an effect with " + o.used_with();
-    std::string help = o.help();
-    if (help.empty() && e.words.there())
-      help = e.words.row(WordTable::options, o.name(), values_of(options))[0];
+    const std::string help = help_of(e, o, values_of(options));
     const std::string expects = o.expects() + with;
     const std::string text =
         wrapped(help.empty() ? expects : fmt::format("{} ({})", help, expects), column);
@@ -149,9 +147,9 @@ void show_claims(const Experiment& e) {
 
 int list_command(const Context& context, const ListArguments& arguments) {
   if (!arguments.count.empty()) {
-    std::vector<std::string> unused;
-    atomic_write(arguments.count, counts_to_json(count_presets(context.catalogue, &unused)));
-    for (const std::string& row : unused) tell("!! {}\n", row);
+    std::vector<std::string> slips;
+    atomic_write(arguments.count, counts_to_json(count_presets(context.catalogue, &slips)));
+    for (const std::string& slip : slips) tell("!! {}\n", slip);
     return 0;
   }
   const std::string& name = arguments.name;

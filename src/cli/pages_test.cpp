@@ -67,17 +67,14 @@ std::string page(
 }
 
 std::string text;
-std::string_view words_of_page(std::string_view stem) {
-  return stem == "paged" ? std::string_view(text) : std::string_view();
-}
-
 std::vector<Experiment> paged_catalogue() {
-  return {
-      with_words(experiment<Paged>({.name = "paged",
-                                    .metric = "height",
-                                    .primary = {"1"},
-                                    .presets = {{"quick", 3}, {"smoke", 2, "width=4 third=true"}}}),
-                 words_of_page)};
+  const WordPage page{"paged", text};
+  return with_words(
+      {experiment<Paged>({.name = "paged",
+                          .metric = "height",
+                          .primary = {"1"},
+                          .presets = {{"quick", 3}, {"smoke", 2, "width=4 third=true"}}})},
+      {&page, 1});
 }
 
 struct Output {
@@ -161,10 +158,30 @@ TEST_F(Pages, DamagedOnesEndEveryCommandWithTheirLine) {
 }
 
 TEST_F(Pages, RowsThatStandForNothingAreToldWithTheCounts) {
-  text = page("| 1 | The first is higher |\n| 2 | There is a third |\n| 3 | And more |\n");
+  text =
+      page("| 1 | The first is higher |\n| 2 | There is a third |\n| 3 | And more |\n| 4 | x |\n");
   const Output o = omni({"list", "--count", "counts.json"});
   EXPECT_EQ(o.code, 0) << o.err;
-  EXPECT_NE(o.err.find("there is no claim '3' in the code"), std::string::npos) << o.err;
+  for (const char* row : {"there is no claim '3' in the code", "there is no claim '4' in the code"})
+    EXPECT_NE(o.err.find(row), std::string::npos) << o.err;
+}
+
+TEST_F(Pages, WhatTheyDoNotSayIsToldWithTheCounts) {
+  text = page("| 1 | The first is higher |\n");
+  const Output o = omni({"list", "--count", "counts.json"});
+  EXPECT_EQ(o.code, 0) << o.err;
+  EXPECT_EQ(
+      o.err,
+      "!! paged: paged.md: it says nothing of the claim '2'; write a row of it under ## Claims\n");
+}
+
+// What a run adds to what the build counted.
+TEST_F(Pages, ARunKeepsWhatItsPresetRecords) {
+  ASSERT_EQ(omni({"run", "paged", "--preset", "smoke", "--out", "run"}).code, 0);
+  std::string kept;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.path() / "cache"))
+    if (entry.path().parent_path().filename() == "counts") kept = read_file(entry.path());
+  EXPECT_NE(kept.find("height of third"), std::string::npos) << kept;
 }
 
 }  // namespace

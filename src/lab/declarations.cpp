@@ -49,7 +49,8 @@ class Recorded {
     const std::set<int64_t>& steps = steps_.at({arm, metric});
     if (!steps.contains(step))
       fail_user("{} speaks of the metric '{}' for '{}' {}, where it is not recorded; it is {}", who,
-                metric, arm, step == kFinalStep ? "at the end" : fmt::format("after {} steps", step),
+                metric, arm,
+                step == kFinalStep ? "at the end" : fmt::format("after {} steps", step),
                 text_of(steps));
   }
 
@@ -125,8 +126,7 @@ void check_primary(const Experiment& e, const Dataset& data) {
 void require_help(const Settings& s, const Experiment& e) {
   const auto copy = s.clone();  // which options point into
   const OptionList options = copy->options();
-  for (const Option& o : options.all())
-    if (o.help().empty()) e.words.row(WordTable::options, o.name(), values_of(options));
+  for (const Option& o : options.all()) help_of(e, o, values_of(options));
 }
 
 void require_once(const std::string& who, const char* what, const std::vector<std::string>& names) {

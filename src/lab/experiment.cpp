@@ -4,14 +4,29 @@
 #include <algorithm>
 #include <utility>
 
-namespace omni {
+#include "base/nearest.h"
+#include "lab/runner.h"
 
-Experiment with_words(Experiment e, std::string_view (*words_of)(std::string_view stem)) {
+namespace omni {
+namespace {
+
+std::string stem_of(const Experiment& e) {
   std::string stem = e.name;
   std::ranges::replace(stem, '-', '_');
-  const std::string_view page = words_of(stem);
-  if (page.empty()) return e;
-  e.words = Words::parse(page, stem + ".md");
+  return stem;
+}
+
+// The preset's own values; the usual ones where it names what there is not, which resolve() tells.
+WordValues values_of_preset(const Experiment& e, const Preset& p) {
+  try {
+    return values_of(*preset_settings(e, p));
+  } catch (const UserError&) {
+    return values_of(*e.settings());
+  }
+}
+
+void add_words(Experiment& e, const WordPage& page) {
+  e.words = Words::parse(page.text, std::string(page.stem) + ".md");
   const Words& w = e.words;
   const auto take = [&](std::string& text, const std::string& what, const std::string& words) {
     require(text.empty() || words.empty(),
@@ -31,19 +46,51 @@ Experiment with_words(Experiment e, std::string_view (*words_of)(std::string_vie
                                       {&t.limits, "Limits"},
                                       {&e.seeds_needed, "How many seeds"}})
     take(*text, heading, w.section(heading));
-  const auto defaults = e.settings();
-  const WordValues values = values_of(defaults->options());
-  take(e.metric_label, "what the metric " + e.metric + " is",
-       w.row(WordTable::metrics, e.metric, values)[0]);
+  require(e.metric_label.empty() || !w.has(WordTable::metrics, e.metric),
+          "{} and the code of {} both say what the metric {} is; leave it to the page", w.file(),
+          e.name, e.metric);
+  metric_label(e, *e.settings());
   for (Preset& p : e.presets)
-    take(p.what, "what the preset " + p.name + " is", w.row(WordTable::presets, p.name, values)[0]);
-  return e;
+    take(p.what, "what the preset " + p.name + " is",
+         w.row(WordTable::presets, p.name, values_of_preset(e, p))[0]);
+}
+
+}  // namespace
+
+std::vector<Experiment> with_words(std::vector<Experiment> all, WordPages pages) {
+  std::vector<std::string> stems;
+  for (Experiment& e : all) {
+    stems.push_back(stem_of(e));
+    const auto page = std::ranges::find(pages, stems.back(), &WordPage::stem);
+    if (page != pages.end()) add_words(e, *page);
+  }
+  for (const WordPage& page : pages)
+    if (std::ranges::count(stems, page.stem) == 0)
+      fail_user("{0}.md is the page of no experiment; none is called {0}{1}", page.stem,
+                suggest(page.stem, stems));
+  return all;
 }
 
 WordValues values_of(const OptionList& options) {
   WordValues values;
   for (const Option& o : options.all()) values[o.name()] = o.text();
   return values;
+}
+
+WordValues values_of(const Settings& s) {
+  const auto copy = s.clone();  // which options point into
+  return values_of(copy->options());
+}
+
+std::string metric_label(const Experiment& e, const Settings& s) {
+  if (!e.metric_label.empty()) return e.metric_label;
+  return e.words.row(WordTable::metrics, e.metric, values_of(s))[0];
+}
+
+std::string help_of(const Experiment& e, const Option& o, const WordValues& values) {
+  const bool is_said = !o.help().empty() && !e.words.has(WordTable::options, o.name());
+  if (is_said || !e.words.there()) return o.help();
+  return e.words.row(WordTable::options, o.name(), values)[0];
 }
 
 }  // namespace omni

@@ -17,6 +17,7 @@
 #include "lab/quantity.h"
 #include "lab/term.h"
 #include "lab/trial.h"
+#include "lab/word_pages.h"
 #include "lab/words.h"
 #include "store/results.h"
 
@@ -226,7 +227,8 @@ struct Experiment {
   std::string name;  // "subliminal-learning", of subliminal_learning.md
   std::string title;
   ExperimentTexts texts;
-  std::string metric, metric_label;         // of the table of arms
+  std::string metric;                       // of the table of arms
+  std::string metric_label;                 // empty: the page's
   std::vector<std::string> primary = {};    // ids of the one to three claims that it is about, judged
                                             // first; without any all claims are judged as one family
   std::vector<MetricRange> ranges = {};     // where metrics can lie; anywhere if not said
@@ -240,14 +242,22 @@ struct Experiment {
   Words words = {};                         // of NAME.md; with_words() gives them
 };
 
-// With the words of its page (lab/words.h), if `words_of` has one for its name with _ for -, which
-// cmake/words.cmake makes. Texts that the code leaves empty, labels and help included, are the
-// page's. UserError for a damaged page, for what it does not say of the table's metric or a preset,
-// and for what both say.
-Experiment with_words(Experiment e, std::string_view (*words_of)(std::string_view stem));
+// Each with the words of its page (lab/words.h), if there is one for its name with _ for -. Texts
+// that the code leaves empty, labels and help included, are the page's. UserError for a damaged
+// page, for what it does not say of the table's metric or a preset, for what both say, and for a
+// page of no experiment.
+std::vector<Experiment> with_words(std::vector<Experiment> all, WordPages pages);
 
 // The options' present values, for {name} in words.
 WordValues values_of(const OptionList& options);
+WordValues values_of(const Settings& s);
+
+// What the metric of the table of arms is, at these settings.
+std::string metric_label(const Experiment& e, const Settings& s);
+
+// What an option is: the page's words, else the declaration's. UserError if neither says it where
+// there is a page.
+std::string help_of(const Experiment& e, const Option& o, const WordValues& values);
 
 template <class S>
 std::function<std::unique_ptr<Settings>()> settings_of() {

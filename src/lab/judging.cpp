@@ -39,11 +39,6 @@ bool to_number(const std::string& text, double& x) {
   return r.ec == std::errc() && r.ptr == text.data() + text.size();
 }
 
-WordValues values_in(const Settings& s) {
-  const auto copy = s.clone();  // which options point into
-  return values_of(copy->options());
-}
-
 // Of one variant. What the code does not say of arms is the page's, and their order too.
 std::vector<ArmInfo> arms_of(const Experiment& e, const Variant& v, const Recording& recording) {
   std::vector<ArmInfo> arms = v.settings->arms();
@@ -52,7 +47,7 @@ std::vector<ArmInfo> arms_of(const Experiment& e, const Variant& v, const Record
     for (const std::string& name : recording.arms)
       if (name.ends_with(end))
         arms.push_back({name.substr(0, name.size() - end.size()), "", "", {}});
-  const WordValues values = values_in(*v.settings);
+  const WordValues values = values_of(*v.settings);
   for (ArmInfo& a : arms) {
     if (!a.label.empty()) continue;
     const std::vector<std::string> words = e.words.row(WordTable::conditions, a.name, values);
@@ -68,13 +63,13 @@ std::vector<ArmInfo> arms_of(const Experiment& e, const Variant& v, const Record
 std::vector<FigureRow> figures_of(const Experiment& e, const Variant& v, const Dataset& data,
                                   const Recording& recording) {
   const Settings& s = *v.settings;
-  FigureSource source{e.words, values_in(s), arms_of(e, v, recording), recording.metrics,
+  FigureSource source{e.words, values_of(s), arms_of(e, v, recording), recording.metrics,
                       recording.pictured};
   if (as_calibrated(e, s, data)) source.published_metric = e.metric;
   Figures built(std::move(source));
   if (s.draw(built)) return built.all();
   std::vector<FigureRow> figures = s.figures();
-  const WordValues values = values_in(s);
+  const WordValues values = values_of(s);
   for (FigureRow& f : figures) {
     if (!f.title.empty()) continue;
     const std::vector<std::string> words = e.words.row(WordTable::figures, f.id, values);
@@ -204,15 +199,16 @@ std::vector<FigureRow> all_figures(const Resolved& r, const Experiment& e, const
                                    const Recording& recording) {
   const Variant& first = r.variants.front();
   if (r.swept.empty()) return figures_of(e, first, data, recording);
+  const std::string label = metric_label(e, *first.settings);
   FigureRow f;
   f.id = "sweep";
   f.spec.metric = e.metric;
-  f.spec.y_label = e.metric_label;
+  f.spec.y_label = label;
   bool numeric = r.swept.size() == 1;
   if (numeric) {
     f.spec.kind = "lines";
     f.spec.x_label = r.swept[0];
-    f.title = fmt::format("{} against {}", e.metric_label, r.swept[0]);
+    f.title = fmt::format("{} against {}", label, r.swept[0]);
     f.caption = "Means over seeds with 95 % intervals, one line per condition.";
     for (const ArmInfo& arm : arms_of(e, first, recording)) {
       Series line{.label = arm.label};
@@ -227,8 +223,8 @@ std::vector<FigureRow> all_figures(const Resolved& r, const Experiment& e, const
   if (!numeric) {
     f.spec = {};
     f.spec.metric = e.metric;
-    f.spec.y_label = e.metric_label;
-    f.title = fmt::format("{} over {}", e.metric_label, fmt::join(r.swept, ", "));
+    f.spec.y_label = label;
+    f.title = fmt::format("{} over {}", label, fmt::join(r.swept, ", "));
     f.caption = "One bar per condition and variant with its 95 % interval; dots are seeds.";
   }
   return {f};

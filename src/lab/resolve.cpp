@@ -28,15 +28,6 @@ const Preset& find_preset(const Experiment& e, const std::string& name) {
   fail_user("{} has no preset '{}'{}", e.name, name, suggest(name, known));
 }
 
-std::unique_ptr<Settings> preset_settings(const Experiment& e, const Preset& p) {
-  auto s = e.settings();
-  OptionList options = s->options();
-  const std::string where = fmt::format("preset {} of {}", p.name, e.name);
-  for (const auto& [key, value] : p.values) options.find(key, where).set(value, where);
-  set_all(options, p.options, where);
-  return s;
-}
-
 // A path that holds a comma, and is no list of paths.
 bool names_a_file(const std::string& typed) {
   std::error_code ignored;
@@ -140,6 +131,15 @@ std::string toml_of(const Experiment& e, const Resolved& r, const RunRequest& re
 }
 
 }  // namespace
+
+std::unique_ptr<Settings> preset_settings(const Experiment& e, const Preset& p) {
+  auto s = e.settings();
+  OptionList options = s->options();
+  const std::string where = fmt::format("preset {} of {}", p.name, e.name);
+  for (const auto& [key, value] : p.values) options.find(key, where).set(value, where);
+  set_all(options, p.options, where);
+  return s;
+}
 
 Resolved resolve(const Experiment& e, const RunRequest& request) {
   const Preset& preset = find_preset(e, request.preset);

@@ -30,6 +30,7 @@ double seconds_since(Clock::time_point begin) {
 void store_texts(Results& results, const Experiment& e, const Resolved& r, const Dataset& data,
                  const Recording& recording) {
   const ExperimentTexts& t = e.texts;
+  const std::string label = metric_label(e, *r.variants.front().settings);
   const std::pair<const char*, const std::string*> texts[] = {
       {run_key::kTitle, &e.title},         {run_key::kQuestion, &t.question},
       {run_key::kSource, &t.source},       {run_key::kMethod, &t.method},
@@ -37,7 +38,7 @@ void store_texts(Results& results, const Experiment& e, const Resolved& r, const
       {run_key::kTranslation, &t.translation}, {run_key::kExpectedFailure, &t.expected_failure},
       {run_key::kCosts, &t.costs},         {run_key::kLimits, &t.limits},
       {run_key::kPreset, &r.preset},       {run_key::kMetric, &e.metric},
-      {run_key::kMetricLabel, &e.metric_label}, {run_key::kData, &data.name}};
+      {run_key::kMetricLabel, &label},     {run_key::kData, &data.name}};
   results.transaction([&] {
     for (const auto& [key, text] : texts) results.set(key, *text);
     if (!data.note.empty()) results.set(run_key::kStandIn, data.note);

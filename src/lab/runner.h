@@ -68,6 +68,9 @@ struct Resolved {
 // Throws UserError for unknown presets and options, wrong types, impossible values.
 Resolved resolve(const Experiment& e, const RunRequest& request);
 
+// What a preset sets, and the defaults. UserError for what it names that is not there.
+std::unique_ptr<Settings> preset_settings(const Experiment& e, const Preset& p);
+
 // What a seed of it computes, from a dry run.
 Count count_of(const Resolved& r, const Dataset& data);
 

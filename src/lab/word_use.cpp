@@ -1,6 +1,8 @@
 // Collects names from settings and dry runs.
 #include "lab/word_use.h"
 
+#include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include "lab/judging.h"
@@ -11,8 +13,7 @@ void WordUse::add(const Resolved& r, const Experiment& e, const Dataset& data,
                   const SeedRecord& dry) {
   Settings& settings = *r.variants.front().settings;
   const OptionList options = settings.options();
-  for (const Option& o : options.all())
-    if (o.help().empty()) of(WordTable::options).insert(o.name());
+  for (const Option& o : options.all()) of(WordTable::options).insert(o.name());
   of(WordTable::metrics).insert(e.metric);
   for (const auto& [arm, model] : dry.models) {
     of(WordTable::conditions).insert(arm);
@@ -29,10 +30,13 @@ void WordUse::merge(const WordUse& other) {
     used_[i].insert(other.used_[i].begin(), other.used_[i].end());
 }
 
-void WordUse::require_all_used(const Words& words) const {
-  for (size_t i = 0; i < kWordTables; ++i)
-    words.require_used(static_cast<WordTable>(i),
-                       std::vector<std::string>(used_[i].begin(), used_[i].end()));
+std::vector<std::string> WordUse::unused(const Words& words) const {
+  std::vector<std::string> all;
+  for (size_t i = 0; i < kWordTables; ++i) {
+    const std::vector<std::string> names(used_[i].begin(), used_[i].end());
+    std::ranges::move(words.unused(static_cast<WordTable>(i), names), std::back_inserter(all));
+  }
+  return all;
 }
 
 }  // namespace omni

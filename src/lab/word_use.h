@@ -5,6 +5,7 @@
 #include <array>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "lab/runner.h"
 #include "lab/words.h"
@@ -17,8 +18,8 @@ class WordUse {
   // What one preset uses, by a dry run of it.
   void add(const Resolved& r, const Experiment& e, const Dataset& data, const SeedRecord& dry);
   void merge(const WordUse& other);
-  // UserError with file and line for the first row that none used. Of all presets, that is.
-  void require_all_used(const Words& words) const;
+  // With file and line, the rows that none of those added used.
+  std::vector<std::string> unused(const Words& words) const;
 
  private:
   std::set<std::string>& of(WordTable table) { return used_[static_cast<size_t>(table)]; }

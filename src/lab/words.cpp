@@ -95,12 +95,14 @@ std::vector<std::string> Words::names(WordTable table) const {
   return all;
 }
 
-void Words::require_used(WordTable table, std::span<const std::string> names) const {
+std::vector<std::string> Words::unused(WordTable table, std::span<const std::string> names) const {
+  std::vector<std::string> found;
   for (const Row& r : rows(table))
     if (std::ranges::none_of(names,
                              [&](const std::string& name) { return find(table, name) == &r; }))
-      fail_user("{}:{}: there is no {} '{}' in the code{}", file_, r.line, form_of(table).what,
-                r.name, suggest(r.name, names));
+      found.push_back(fmt::format("{}:{}: there is no {} '{}' in the code{}", file_, r.line,
+                                  form_of(table).what, r.name, suggest(r.name, names)));
+  return found;
 }
 
 }  // namespace omni

@@ -66,8 +66,8 @@ class Words {
   size_t place(WordTable table, std::string_view name) const;
   // First cells, as they stand there.
   std::vector<std::string> names(WordTable table) const;
-  // UserError with file and line for a row that stands for none of these names.
-  void require_used(WordTable table, std::span<const std::string> names) const;
+  // With file and line, the rows that stand for none of these names.
+  std::vector<std::string> unused(WordTable table, std::span<const std::string> names) const;
 
  private:
   friend class WordsParser;

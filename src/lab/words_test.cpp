@@ -125,7 +125,7 @@ TEST(Words, WithoutAPageEverythingIsCalledByItsName) {
   EXPECT_FALSE(none.there());
   EXPECT_EQ(none.row(WordTable::conditions, "base"), (Cells{"base", "", ""}));
   EXPECT_EQ(none.title() + none.section("Question"), "");
-  none.require_used(WordTable::claims, Cells{});
+  EXPECT_EQ(none.unused(WordTable::claims, Cells{}), Cells{});
 }
 
 TEST(Words, WhatCannotBeFilledInIsNamed) {
@@ -147,15 +147,13 @@ TEST(Words, NamesWithoutARowAreToldTheNearest) {
 
 TEST(Words, RowsThatStandForNothingAreNamed) {
   const Words w = words();
-  w.require_used(WordTable::conditions, Cells{"base", "fork-0", "fork-1", "last"});
-  EXPECT_EQ(error_of([&] {
-              w.require_used(WordTable::conditions, Cells{"base", "lats", "fork-1"});
-            }),
-            "sums.md:37: there is no arm 'last' in the code; did you mean \"lats\" or \"base\"?");
-  EXPECT_EQ(error_of([&] {
-              w.require_used(WordTable::conditions, Cells{"base", "last"});
-            }),
-            "sums.md:36: there is no arm 'fork-*' in the code; known: base, last");
+  EXPECT_EQ(w.unused(WordTable::conditions, Cells{"base", "fork-0", "fork-1", "last"}), Cells{});
+  EXPECT_EQ(
+      w.unused(WordTable::conditions, Cells{"base", "lats", "fork-1"}),
+      Cells{"sums.md:37: there is no arm 'last' in the code; did you mean \"lats\" or \"base\"?"});
+  EXPECT_EQ(w.unused(WordTable::conditions, Cells{"last"}),
+            (Cells{"sums.md:35: there is no arm 'base' in the code; did you mean \"last\"?",
+                   "sums.md:36: there is no arm 'fork-*' in the code; known: last"}));
 }
 
 TEST(Words, SlipsInAPageAreNamedWithTheirLine) {
