@@ -95,6 +95,13 @@ void Progress::note(const std::string& text) {
   log_(text);
 }
 
+void Progress::say(const std::string& text) {
+  const std::lock_guard lock(mutex_);
+  clear_line();
+  if (!quiet_) write_(text + "\n");
+  log_(text);
+}
+
 void Progress::downloading(const DownloadProgress& d) {
   const std::lock_guard lock(mutex_);
   const auto now = Clock::now();

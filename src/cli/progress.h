@@ -41,6 +41,7 @@ class Progress final : public RunWatcher {
   void advanced(const Amount& done) override;
   void seed_done(int64_t seed, const std::vector<ModelResult>& models) override;
   void note(const std::string& text) override;
+  void say(const std::string& text);  // a line that is no warning: kept, and shown unless quiet
   void downloading(const DownloadProgress& d);
 
   bool has_begun() const { return state_.seeds > 0; }

@@ -162,6 +162,7 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
     return of_presets;
   };
   check_declarations(r, e, data, dry, &recording);
+  watcher.planned(recording.arms.size());
   reading.reset();
   const Division division = divide(dry);
   const std::vector<PartForm> forms = forms_of(dry, division);

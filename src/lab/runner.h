@@ -45,6 +45,8 @@ struct RunRequest {
 class RunWatcher {
  public:
   virtual ~RunWatcher() = default;
+  // Before the run folder is touched: how many conditions each seed has, those of all variants.
+  virtual void planned(size_t /*conditions*/) {}
   // `matmul_flops`: of what is left to do.
   virtual void began(int64_t seeds, int64_t seeds_done, double matmul_flops) = 0;
   virtual void advanced(const Amount& done) = 0;  // since the last call
