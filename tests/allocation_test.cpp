@@ -1,5 +1,5 @@
-// Running a program allocates nothing. oneDNN is left out: it lists a primitive's arguments anew at
-// each execution, inside the library.
+// Running a program, and a session of it, allocates nothing. oneDNN is left out: it lists a
+// primitive's arguments anew at each execution, inside the library.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -7,7 +7,9 @@
 #include <new>
 
 #include "executors/cpu/program.h"
+#include "executors/cpu/session.h"
 #include "ops/elementwise.h"
+#include "ops/gather.h"
 #include "ops/leaf.h"
 #include "ops/reduce.h"
 #include "ops/softmax.h"
@@ -52,6 +54,37 @@ TEST(Allocations, NoneWhileAProgramRuns) {
     p.run();
     const int64_t before = allocations;
     for (int i = 0; i < 5; ++i) p.run();
+    EXPECT_EQ(allocations - before, 0) << threads << " threads";
+  }
+}
+
+// Over the ends of epochs, with the short last batch, and with a program that looks.
+TEST(Allocations, NoneWhileASessionRuns) {
+  constexpr int64_t kSamples = 1000, kBatch = 300;
+  const auto step = [&](int64_t rows, bool updates) {
+    auto g = std::make_shared<Graph>();
+    const Value index = input(*g, "index", {DType::i32, {rows}, 0}, Role::data);
+    const Value x = gather(input(*g, "x", {DType::f32, {kSamples, 16}}, Role::data), index);
+    const Value w = input(*g, "model/w", {DType::f32, {16}}, Role::parameter);
+    const Value rate = input(*g, "lr", {DType::f32, {}}, Role::scalar);
+    g->result("loss", mean(softmax(tanh(x * w)) * w));
+    if (updates) g->update(w, w - reduce_sum(x, {0}) * rate);
+    return g;
+  };
+  const std::vector<float> x(kSamples * 16, 1.f), w(16, 2.f);
+  for (const int threads : {1, 2}) {
+    const auto s = make_cpu_executor({Precision::f32, {}, threads})
+                       ->open({{{"step", step(kBatch, true), step(kSamples % kBatch, true),
+                                 kSamples, kBatch, "loss"},
+                                {"look", step(kSamples, false), nullptr, 0, kSamples}}});
+    s->table("x", {{DType::f32, {kSamples, 16}}, x.data(), "ones"});
+    s->write("model/w", w);
+    s->start({{}, {}, std::vector<float>(100, 0.001f), {}});
+    s->run(0, 1);
+    const int64_t before = allocations;
+    s->run(0, 9);
+    s->run(1, 1);
+    s->run(0, 3);
     EXPECT_EQ(allocations - before, 0) << threads << " threads";
   }
 }

@@ -1,0 +1,314 @@
+#include "executors/cpu/session.h"
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <numeric>
+#include <set>
+#include <utility>
+
+#include "base/error.h"
+#include "base/huge_pages.h"
+#include "base/memory.h"
+#include "graph/inspect.h"
+
+namespace omni {
+namespace {
+
+// Sweeps over structure compile many programs; each holds its activations.
+constexpr size_t kMostPrograms = 64;
+
+// A program is bound to one user at a time: who finds another one there binds it anew.
+struct Planned {
+  Planned(const Graph& g, const ProgramOptions& o) : program(g, o) {}
+  Program program;
+  const void* user = nullptr;
+};
+using Plans = std::function<std::shared_ptr<Planned>(const Graph&)>;
+
+// One graph of a program.
+struct Variant {
+  std::shared_ptr<const Graph> graph;
+  std::shared_ptr<Planned> planned;
+  int64_t rows = 0;                             // of sample numbers
+  std::map<std::string, AlignedBytes> results;  // by name, as in the graph
+  const float* watched = nullptr;               // among the results
+  std::vector<Variant*> makes_old;              // whose copies of parameters a run makes old
+  bool fresh = false;                           // its own copies of parameters are
+};
+
+struct Own {                      // of a program
+  std::vector<Variant> variants;  // of a whole batch, and of an epoch's short last one
+  const Variant* ran = nullptr;   // last
+  bool updates = false, reads_index = false;
+  std::vector<int32_t> order, index;  // of the epoch, and of the run
+  int64_t epoch = -1;
+};
+
+template <class Visit>
+void for_each_input(const Graph& g, Visit visit) {
+  for (int id = 0; id < g.size(); ++id)
+    if (is_input(g.node(id))) visit(g.node(id));
+}
+
+bool reads_updates_of(const Graph& reader, const Graph& writer) {
+  std::set<std::string> updated;
+  for (const Output& o : writer.outputs())
+    if (o.update) updated.insert(o.name);
+  bool reads = false;
+  for_each_input(reader, [&](const Node& n) { reads |= updated.contains(n.name); });
+  return reads;
+}
+
+Variant variant_of(std::shared_ptr<const Graph> graph, const Plans& plans, int64_t rows,
+                   const std::string& watched) {
+  Variant v;
+  v.planned = plans(*graph);
+  v.rows = rows;
+  for (const Output& o : graph->outputs())
+    if (!o.update) v.results[o.name] = AlignedBytes(graph->node(o.id).type.bytes());
+  if (!watched.empty()) v.watched = reinterpret_cast<const float*>(v.results.at(watched).data());
+  v.graph = std::move(graph);
+  return v;
+}
+
+class CpuSession final : public Session {
+ public:
+  CpuSession(SessionSpec spec, const Plans& plans) : spec_(std::move(spec)) {
+    own_.resize(spec_.programs.size());
+    for (size_t p = 0; p < own_.size(); ++p) prepare(spec_.programs[p], own_[p], plans);
+    for_each_variant([&](Variant& writer) {
+      for_each_variant([&](Variant& reader) {
+        if (&reader != &writer && reads_updates_of(*reader.graph, *writer.graph))
+          writer.makes_old.push_back(&reader);
+      });
+    });
+  }
+
+  ~CpuSession() override {
+    for_each_variant([](Variant& v) {
+      if (v.planned->user != &v) return;
+      v.planned->program.unbind();
+      v.planned->user = nullptr;
+    });
+  }
+
+  void write(const std::string& input, std::span<const float> values) override {
+    std::memcpy(memory(input, std::ssize(values)), values.data(), values.size_bytes());
+  }
+  void zero(const std::string& input, int64_t count) override {
+    std::memset(memory(input, count), 0, static_cast<size_t>(count) * sizeof(float));
+  }
+  void lend(const std::string& input, std::span<const float> values) override {
+    require_fit(input, std::ssize(values));
+    for_each_variant([&](const Variant& v) {
+      for (const Output& o : v.graph->outputs())
+        check(!o.update || o.name != input, "'{}' is lent, and a program updates it", input);
+    });
+    started_ = false;
+    written_.erase(input);
+    lent_[input] = values.data();
+  }
+  void table(const std::string& name, const Table& t) override {
+    if (const auto it = inputs_.find(name); it != inputs_.end())
+      check(it->second == t.type, "the table '{}' is {}, and read as {}", name, t.type, it->second);
+    started_ = false;
+    tables_[name] = t;
+  }
+
+  void start(ModelStart start) override {
+    start_ = std::move(start);
+    start_.at.programs.resize(own_.size());
+    key_[0] = static_cast<int32_t>(start_.random.bits);
+    key_[1] = static_cast<int32_t>(start_.random.bits >> 32);
+    steps_ = 0;
+    lr_ = 0;
+    for (size_t p = 0; p < own_.size(); ++p) {
+      own_[p].epoch = -1;
+      own_[p].ran = nullptr;
+      if (own_[p].updates) steps_ += start_.at.programs[p].runs;
+      for (Variant& v : own_[p].variants) bind(v, own_[p], spec_.programs[p].name);
+    }
+    started_ = true;
+  }
+
+  void run(int program, int64_t runs) override {
+    check(started_, "the session was not started with what it was given");
+    for (; runs > 0 && !stands_still(); --runs) run_once(static_cast<size_t>(program));
+  }
+
+  const Standing& standing() const override { return start_.at; }
+
+  void read(const std::string& input, std::span<float> values) const override {
+    const auto it = written_.find(input);
+    check(it != written_.end() && it->second.size() == static_cast<int64_t>(values.size_bytes()),
+          "'{}' was not written, or has another size", input);
+    std::memcpy(values.data(), it->second.data(), values.size_bytes());
+  }
+
+ private:
+  std::span<const std::byte> result_bytes(int program, const std::string& name,
+                                          DType type) const override {
+    const Variant* v = own_.at(static_cast<size_t>(program)).ran;
+    check(v != nullptr, "the program has not run");
+    for (const Output& o : v->graph->outputs()) {
+      if (o.update || o.name != name) continue;
+      const Type& t = v->graph->node(o.id).type;
+      check(t.dtype == type, "result '{}' is {}, and read as another type", name, t);
+      const AlignedBytes& m = v->results.at(name);
+      return {m.data(), static_cast<size_t>(m.size())};
+    }
+    throw Bug(fmt::format("the program has no result '{}'", name));
+  }
+
+  void prepare(const ProgramSpec& spec, Own& own, const Plans& plans) {
+    const int64_t rest = spec.samples % spec.batch;
+    check((rest > 0) == (spec.last != nullptr), "program '{}': {} samples in batches of {}",
+          spec.name, spec.samples, spec.batch);
+    own.variants.push_back(variant_of(spec.graph, plans, spec.batch, spec.watched));
+    if (spec.last) own.variants.push_back(variant_of(spec.last, plans, rest, spec.watched));
+    for (const Variant& v : own.variants)
+      for_each_input(*v.graph, [&](const Node& n) {
+        if (n.name == "index") {
+          own.reads_index = true;
+        } else if (const auto [it, is_new] = inputs_.emplace(n.name, n.type); !is_new) {
+          check(it->second == n.type, "'{}' is read as {} and as {}", n.name, it->second, n.type);
+        }
+      });
+    own.updates = std::ranges::any_of(spec.graph->outputs(), &Output::update);
+    own.order.resize(static_cast<size_t>(spec.samples));
+    own.index.resize(static_cast<size_t>(spec.batch));
+    std::iota(own.index.begin(), own.index.end(), 0);
+  }
+
+  template <class Visit>
+  void for_each_variant(Visit visit) {
+    for (Own& own : own_)
+      for (Variant& v : own.variants) visit(v);
+  }
+
+  void require_fit(const std::string& input, int64_t count) const {
+    const auto it = inputs_.find(input);
+    if (it == inputs_.end()) return;
+    const Type& t = it->second;
+    check(t.dtype == DType::f32 && t.count() == count, "'{}' has {} values, and is read as {}",
+          input, count, t);
+  }
+
+  // Where what is written lies; all of it will be written.
+  std::byte* memory(const std::string& input, int64_t count) {
+    require_fit(input, count);
+    started_ = false;
+    lent_.erase(input);
+    AlignedBytes& m = written_[input];
+    if (const int64_t bytes = count * static_cast<int64_t>(sizeof(float)); m.size() != bytes) {
+      m = AlignedBytes(bytes);
+      ask_for_huge_pages(m.data(), bytes);
+    }
+    return m.data();
+  }
+
+  void bind(Variant& v, Own& own, const std::string& name) {
+    Program& program = v.planned->program;
+    program.unbind();
+    const auto offer = [&](const std::string& input, const void* data) {
+      if (program.has_input(input)) program.bind(input, data);
+    };
+    for (const auto& [input, t] : tables_) offer(input, t.data);
+    for (const auto& [input, data] : lent_) offer(input, data);
+    for (const auto& [input, m] : written_) offer(input, m.data());
+    offer("index", own.index.data());
+    offer("key", key_);
+    offer("step", &step_);
+    offer("lr", &lr_);
+    for (const std::string& input : program.unbound())
+      throw Bug(fmt::format("program '{}' reads '{}', which nobody gave", name, input));
+    for (auto& [result, m] : v.results) program.bind_result(result, m.data());
+    v.planned->user = &v;
+    v.fresh = false;
+  }
+
+  bool stands_still() const { return spec_.stop_diverged && start_.at.diverged_at > 0; }
+
+  // The run's variant, with its sample numbers in place.
+  Variant& next(const ProgramSpec& spec, Own& own, int64_t runs) {
+    if (spec.samples == 0) return own.variants.front();
+    const int64_t per_epoch = spec.runs_per_epoch(), epoch = runs / per_epoch;
+    const int64_t place = runs % per_epoch;
+    Variant& v = place == per_epoch - 1 ? own.variants.back() : own.variants.front();
+    if (!own.reads_index) return v;
+    if (epoch != own.epoch) permute(start_.order.fold(static_cast<uint64_t>(epoch)), own.order);
+    own.epoch = epoch;
+    std::copy_n(own.order.data() + place * spec.batch, v.rows, own.index.data());
+    return v;
+  }
+
+  void run_once(size_t p) {
+    const ProgramSpec& spec = spec_.programs[p];
+    Own& own = own_[p];
+    ProgramStanding& at = start_.at.programs[p];
+    Variant& v = next(spec, own, at.runs);
+    if (own.updates) {
+      if (!start_.rates.empty()) {
+        check(steps_ < std::ssize(start_.rates), "there are rates for {} steps", steps_);
+        lr_ = start_.rates[static_cast<size_t>(steps_)];
+      }
+      ++steps_;
+    }
+    step_ = static_cast<float>(steps_);
+    if (v.planned->user != &v) bind(v, own, spec.name);
+    if (!v.fresh) v.planned->program.refresh();
+    v.fresh = true;
+    v.planned->program.run();
+    for (Variant* other : v.makes_old) other->fresh = false;
+    own.ran = &v;
+    ++at.runs;
+    if (!v.watched) return;
+    at.loss = *v.watched;
+    if (std::isnan(at.first_loss)) at.first_loss = at.loss;
+    if (start_.at.diverged_at == 0 && has_diverged(at.loss, at.first_loss))
+      start_.at.diverged_at = steps_;
+  }
+
+  const SessionSpec spec_;
+  std::vector<Own> own_;                // by program
+  std::map<std::string, Type> inputs_;  // of all programs, but sample numbers
+  std::map<std::string, AlignedBytes> written_;
+  std::map<std::string, const float*> lent_;
+  std::map<std::string, Table> tables_;
+  bool started_ = false;
+  ModelStart start_;
+  int64_t steps_ = 0;
+  int32_t key_[2] = {};
+  float step_ = 0, lr_ = 0;
+};
+
+class CpuExecutor final : public Executor {
+ public:
+  explicit CpuExecutor(ProgramOptions options) : options_(std::move(options)) {}
+
+  std::unique_ptr<Session> open(SessionSpec spec) override {
+    return std::make_unique<CpuSession>(std::move(spec),
+                                        [this](const Graph& g) { return planned(g); });
+  }
+
+ private:
+  std::shared_ptr<Planned> planned(const Graph& g) {
+    const uint64_t print = fingerprint(g);
+    if (const auto it = programs_.find(print); it != programs_.end()) return it->second;
+    if (programs_.size() >= kMostPrograms) programs_.clear();
+    return programs_[print] = std::make_shared<Planned>(g, options_);
+  }
+
+  ProgramOptions options_;
+  std::map<uint64_t, std::shared_ptr<Planned>> programs_;
+};
+
+}  // namespace
+
+std::unique_ptr<Executor> make_cpu_executor(ProgramOptions options) {
+  return std::make_unique<CpuExecutor>(std::move(options));
+}
+
+}  // namespace omni

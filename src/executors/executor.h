@@ -1,0 +1,127 @@
+// Where graphs run. Whoever is above knows programs by number, values by name, and no device.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "base/random.h"
+#include "graph/graph.h"
+
+namespace omni {
+
+// An array that models read and nothing writes: images, labels. It stays its owner's. Its name and
+// its hash together say what it holds: all arrays of a data set have the data set's hash.
+struct Table {
+  Type type;
+  const void* data = nullptr;
+  std::string hash;
+  std::shared_ptr<const void> owner = nullptr;  // keeps data alive; null: somebody else does
+};
+
+// A graph that is run again and again. Its inputs are
+//   "SET/NAME"  a parameter, shared by all programs of a session
+//   "index"     i32 [batch]: the sample numbers of this run
+//   "key"       i32 [2]: the model's random key
+//   "step"      f32: the steps so far. A step is a run of a program that updates anything, and
+//               counts itself: the first one reads 1
+//   "lr"        f32: the rate of the latest step
+//   else        tables, and numbers f32 []
+struct ProgramSpec {
+  std::string name;  // for messages
+  std::shared_ptr<const Graph> graph;
+  std::shared_ptr<const Graph> last =
+      nullptr;               // of an epoch's short last batch; null: none is short
+  int64_t samples = 0;       // numbers 0..samples-1 are visited once per epoch, shuffled; 0: always
+  int64_t batch = 0;         // 0..batch-1
+  std::string watched = "";  // a scalar f32 result whose size tells divergence; "": none
+
+  int64_t runs_per_epoch() const { return samples / batch + (samples % batch > 0); }
+};
+
+struct SessionSpec {
+  std::vector<ProgramSpec> programs;
+  bool stop_diverged = true;  // a model stands still from the step at which it diverged
+};
+
+struct ProgramStanding {
+  int64_t runs = 0;
+  float first_loss = NAN;  // the watched result of the first run here; NaN: there was none yet
+  float loss = 0;          // of the last
+};
+
+// Where a model stands between two runs. With its sets it is all that there is of it, so that it
+// goes on anywhere from these two.
+struct Standing {
+  std::vector<ProgramStanding> programs;
+  int64_t diverged_at = 0;  // the step, from 1, at which a watched result broke; 0: none did
+};
+
+// A loss has diverged when it is not finite or has exploded: so many times what it was at first, or
+// what is usual. One rule for every executor.
+bool has_diverged(float loss, float first_loss);
+
+// What a model brings along besides sets, numbers and tables.
+struct ModelStart {
+  Key order;  // permutation(order.fold(epoch), samples) is an epoch's order
+  Key random;
+  std::vector<float> rates;  // by step, the first at 0; empty: "lr" is 0
+  Standing at;               // programs that it does not mention have not run yet
+};
+
+// One model, and programs that take turns on it. What it reads is given first, then it is started
+// and run. Given anew, and started again, it may be another model. Numbers of programs are places
+// in SessionSpec::programs.
+class Session {
+ public:
+  virtual ~Session() = default;
+
+  // A parameter or a number, dense row-major, copied. Bug if a program reads it with another shape.
+  // What no program reads is kept, too, for read().
+  virtual void write(const std::string& input, std::span<const float> values) = 0;
+  // As if zeros were written.
+  virtual void zero(const std::string& input, int64_t count) = 0;
+  // A parameter that no program updates: it stays where it is, and must outlive its use. Bug if one
+  // does.
+  virtual void lend(const std::string& input, std::span<const float> values) = 0;
+  virtual void table(const std::string& name, const Table& t) = 0;
+  // Bug, naming it, if there is an input that nobody gave.
+  virtual void start(ModelStart start) = 0;
+
+  // Runs one program so often, or until the model has diverged and is to stand still. Allocates
+  // nothing.
+  virtual void run(int program, int64_t runs) = 0;
+
+  // A result of the program's last run, until it runs again. T is float or int32_t as in the graph:
+  // Bug for another, and for unknown names.
+  template <class T = float>
+  std::span<const T> result(int program, const std::string& name) const {
+    static_assert(sizeof(T) == 4);
+    const DType wanted = std::is_same_v<T, float> ? DType::f32 : DType::i32;
+    const std::span<const std::byte> bytes = result_bytes(program, name, wanted);
+    return {reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)};
+  }
+  virtual const Standing& standing() const = 0;
+  // Of what was written, as it is now.
+  virtual void read(const std::string& input, std::span<float> values) const = 0;
+
+ private:
+  virtual std::span<const std::byte> result_bytes(int program, const std::string& name,
+                                                  DType type) const = 0;
+};
+
+// For one thread of the host at a time, its sessions included.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  // Compiles what it has not compiled yet. UserError for a graph that it cannot run. The session
+  // may outlive the executor.
+  virtual std::unique_ptr<Session> open(SessionSpec spec) = 0;
+};
+
+}  // namespace omni
