@@ -65,7 +65,7 @@ const DataTable& random_text() {
   }();
   static const std::vector<float> ones(kTextRows * kTokens, 1.f);
   const auto rows = [](DType t, const void* data) {
-    return DataArray{{t, {kTextRows, kTokens}}, data, "random"};
+    return Table{{t, {kTextRows, kTokens}}, data, "random"};
   };
   static const DataTable tables = {{"text.x", rows(DType::i32, words.data())},
                                    {"text.y", rows(DType::i32, words.data() + 1)},

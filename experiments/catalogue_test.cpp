@@ -53,7 +53,7 @@ void each_phase(const Experiment& e, int64_t seed, const Dataset& data,
                 const std::function<void(const Training&, const Graph&)>& visit) {
   WorkerOptions dry;
   dry.dry = true;
-  dry.saw_graph = visit;
+  dry.saw_graph = [&](const Training& p, const Graph& g, const DataTable&) { visit(p, g); };
   run_seed(e, seed, data, dry);
 }
 

@@ -29,7 +29,7 @@ DataTable tables_of(Activations activations, const std::string& prefix) {
   DataTable tables;
   for (auto& [name, a] : activations) {
     const std::string full = prefix + "/" + name;
-    tables[full] = data_array(full, std::move(a.values), a.shape);
+    tables[full] = make_table(full, std::move(a.values), a.shape);
   }
   return tables;
 }

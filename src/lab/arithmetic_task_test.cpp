@@ -30,7 +30,7 @@ struct Bench {
   }
   template <class T>
   std::vector<T> values(const std::string& table) {
-    const DataArray& a = trial.tables().at(table);
+    const Table& a = trial.tables().at(table);
     const auto* p = static_cast<const T*>(a.data);
     return {p, p + a.type.count()};
   }

@@ -82,23 +82,21 @@ std::vector<PhaseGraph> phase_graphs(const Resolved& r, const Dataset& data, int
   std::set<std::pair<std::string, uint64_t>> seen;
   const int64_t seed = r.seeds.front();
   std::string variant;
-  Worker* worker = nullptr;
 
   WorkerOptions options;
   options.data = &data;
   options.dry = true;
-  options.saw_graph = [&](const Training& p, const Graph& whole) {
+  options.saw_graph = [&](const Training& p, const Graph& whole, const DataTable& all) {
     if (!seen.insert({p.name, fingerprint(whole)}).second) return;
     PhaseGraph phase{variant.empty() ? p.name : p.name + " | " + variant,
                      std::make_unique<Graph>(), {}};
-    const DataTable tables = cut(worker->tables());
+    const DataTable tables = cut(all);
     Step step(*phase.graph, std::min({rows, p.batch, p.samples}), tables, p.on);
     p.build(step);
     phase.inputs = fresh_inputs(*phase.graph, p, tables, seed);
     phases.push_back(std::move(phase));
   };
   Worker dry(options);
-  worker = &dry;
   dry.begin(seed);
   SeedRecord record;
   for (const Variant& v : r.variants) {

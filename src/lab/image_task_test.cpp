@@ -50,7 +50,7 @@ struct Bench {
     return o;
   }
   std::vector<int32_t> picks(const std::string& subset) {
-    const DataArray& a = trial.tables().at(subset);
+    const Table& a = trial.tables().at(subset);
     const auto* p = static_cast<const int32_t*>(a.data);
     return {p, p + a.type.count()};
   }

@@ -28,11 +28,11 @@ struct TaskBench {
     worker.begin(seed);
   }
   std::span<const int32_t> rows(const std::string& subset) const {
-    const DataArray& a = trial.tables().at(subset);
+    const Table& a = trial.tables().at(subset);
     return {static_cast<const int32_t*>(a.data), static_cast<size_t>(a.type.count())};
   }
   std::span<const float> values(const std::string& table) const {
-    const DataArray& a = trial.tables().at(table);
+    const Table& a = trial.tables().at(table);
     return {static_cast<const float*>(a.data), static_cast<size_t>(a.type.count())};
   }
 

@@ -22,7 +22,7 @@ Type type_of(const Samples& x, const std::vector<int64_t>& sample) {
 }  // namespace
 
 template <class T>
-DataArray data_array(const std::string& name, std::vector<T> values, const Shape& shape) {
+Table make_table(const std::string& name, std::vector<T> values, const Shape& shape) {
   static_assert(std::is_same_v<T, int32_t> || std::is_same_v<T, float>);
   require(shape.count() == static_cast<int64_t>(values.size()),
           "table '{}': {} values do not fill {}", name, values.size(), shape);
@@ -32,8 +32,8 @@ DataArray data_array(const std::string& name, std::vector<T> values, const Shape
           sha256_hex(std::as_bytes(std::span(*owner))),
           owner};
 }
-template DataArray data_array(const std::string&, std::vector<int32_t>, const Shape&);
-template DataArray data_array(const std::string&, std::vector<float>, const Shape&);
+template Table make_table(const std::string&, std::vector<int32_t>, const Shape&);
+template Table make_table(const std::string&, std::vector<float>, const Shape&);
 
 DataTable tables_of(const Dataset& d) {
   DataTable t;

@@ -8,24 +8,18 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "executors/executor.h"
 #include "graph/graph.h"
 #include "nn/net.h"
 
 namespace omni {
 
-// Arrays that all models read: training images, labels. They stay the owner's.
-struct DataArray {
-  Type type;
-  const void* data = nullptr;
-  std::string hash;  // of the contents, for records and for finding finished phases again
-  std::shared_ptr<const void> owner = nullptr;  // keeps data alive; null: somebody else does
-};
-using DataTable = std::map<std::string, DataArray>;
+using DataTable = std::map<std::string, Table>;  // by name
 
 // An array with these values as its own: int32_t becomes i32, float f32. UserError, naming it, unless
 // they fill the shape.
 template <class T>
-DataArray data_array(const std::string& name, std::vector<T> values, const Shape& shape);
+Table make_table(const std::string& name, std::vector<T> values, const Shape& shape);
 
 // The splits of a labelled data set: "train.x" [count, ...], "train.y" [count], "test.x", "test.y".
 DataTable tables_of(const Dataset& d);

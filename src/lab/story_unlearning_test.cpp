@@ -33,7 +33,7 @@ struct UnlearningBench {
     model = LanguageTask::plain(corpus.model);
   }
   std::vector<int32_t> rows(const std::string& subset) const {
-    const DataArray& a = trial.tables().at(subset);
+    const Table& a = trial.tables().at(subset);
     const auto* first = static_cast<const int32_t*>(a.data);
     return {first, first + a.type.count()};
   }

@@ -59,8 +59,9 @@ bool all_finite(const Ensemble& e) {
 
 }  // namespace
 
-TrainingRun::TrainingRun(Worker& worker, const Training& p, OnDivergence on_divergence)
-    : worker_(worker), p_(p), on_divergence_(on_divergence) {
+TrainingRun::TrainingRun(Worker& worker, const Training& p, const DataTable& tables,
+                         OnDivergence on_divergence)
+    : worker_(worker), p_(p), tables_(tables), on_divergence_(on_divergence) {
   require(p.samples >= 1 && p.batch >= 1 && p.epochs >= 0 && p.steps >= 0,
           "phase {}: samples and batch must be at least 1, epochs and steps at least 0", p.name);
   require(p.epochs == 0 || p.steps == 0, "phase {}: state either epochs or steps, not both", p.name);
@@ -74,25 +75,25 @@ TrainingRun::TrainingRun(Worker& worker, const Training& p, OnDivergence on_dive
   require(first() <= steps_, "phase {}: it continues from step {}, after its last step {}", p.name,
           first(), steps_);
 
-  Step step(*graph_, batch_, worker.tables(), p.on);
+  Step step(*graph_, batch_, tables, p.on);
   p.build(step);
   step.check_hooks();
   require(has_result(*graph_, "loss"), "phase {}: its graph has no result called 'loss'", p.name);
   if (rest_ > 0) {
-    Step last(*last_graph_, rest_, worker.tables(), p.on);
+    Step last(*last_graph_, rest_, tables, p.on);
     p.build(last);
     last.check_hooks();
   }
   require(p.probe || !p.stop, "phase {}: a stop rule needs a probe", p.name);
   if (p.probe) build_probe();
-  require_sound(p, {*graph_, *last_graph_, *probe_graph_, first(), steps_}, worker.tables());
+  require_sound(p, {*graph_, *last_graph_, *probe_graph_, first(), steps_}, tables);
   if (!worker.options().dry) hash_ = compute_hash();
 }
 
 void TrainingRun::build_probe() {
   const Training& p = p_;
   require(p.probe->rows >= 1, "phase {}: its probe has no rows", p.name);
-  Step probe(*probe_graph_, p.probe->rows, worker_.tables(), p.probe->on);
+  Step probe(*probe_graph_, p.probe->rows, tables_, p.probe->on);
   p.probe->build(probe);
   probe.check_hooks();
   for (const Output& o : probe_graph_->outputs()) {
@@ -162,7 +163,7 @@ uint64_t TrainingRun::form() const {
   for (const int64_t x : {p_.samples, batch_, first(), steps_}) hash.add(x);
   for (int64_t s = first(); s < steps_; ++s) hash.add(learning_rate(s));
   for (const auto& [name, x] : p_.scalars) hash.add(name), hash.add(x);
-  for (const auto& [name, array] : worker_.tables())
+  for (const auto& [name, array] : tables_)
     if (reads(*graph_, name) || reads(*last_graph_, name) || reads(*probe_graph_, name))
       hash.add(name), hash.add(array.hash);
   for (const int64_t step : p_.keep_at) hash.add(step);
@@ -218,7 +219,7 @@ bool TrainingRun::train(Progress& now, int64_t end) {
   PhaseInputs inputs(p_.random, p_.scalars);
   const auto ready = [&](const Graph& g) {
     auto program = worker_.program(g);
-    inputs.bind(*program, worker_.tables());
+    inputs.bind(*program, tables_);
     out.model.bind(*program, p_.set, 0);
     if (now.optimizer) now.optimizer->bind(*program, p_.set + ".opt", 0);
     for (const auto& [name, e] : p_.frozen) e->bind(*program, name, 0);

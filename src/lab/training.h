@@ -15,7 +15,8 @@ namespace omni {
 class TrainingRun {
  public:
   // Builds the graphs; UserError for what is missing or contradictory in p.
-  TrainingRun(Worker& worker, const Training& p, OnDivergence on_divergence);
+  TrainingRun(Worker& worker, const Training& p, const DataTable& tables,
+              OnDivergence on_divergence);
 
   const Graph& graph() const { return *graph_; }
   double epochs() const;        // that it will take, unless it ends early
@@ -54,6 +55,7 @@ class TrainingRun {
 
   Worker& worker_;
   const Training& p_;
+  const DataTable& tables_;
   const OnDivergence on_divergence_;
   uint64_t hash_ = 0;
   int64_t batch_ = 0, full_ = 0, rest_ = 0, per_epoch_ = 0, steps_ = 0;

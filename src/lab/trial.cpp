@@ -39,19 +39,18 @@ Trial::Trial(Worker& worker, int64_t seed, std::string variant, SeedRecord& reco
       variant_(std::move(variant)),
       record_(record),
       on_divergence_(on_divergence) {
-  worker_.forget_tables();
+  if (worker.options().data) tables_ = tables_of(*worker.options().data);
 }
 
 const Dataset& Trial::data() const {
   check(worker_.options().data != nullptr, "this experiment has no data set");
   return *worker_.options().data;
 }
-const DataTable& Trial::tables() const { return worker_.tables(); }
-void Trial::put_table(const std::string& name, DataArray array) {
-  worker_.tables()[name] = std::move(array);
+void Trial::put_table(const std::string& name, Table table) {
+  tables_[name] = std::move(table);
 }
 void Trial::add_tables(const DataTable& tables) {
-  for (const auto& [name, array] : tables) worker_.tables().insert_or_assign(name, array);
+  for (const auto& [name, array] : tables) tables_.insert_or_assign(name, array);
 }
 void Trial::add_subset(const std::string& name, std::vector<int32_t> rows) {
   std::vector<std::string> splits;
@@ -135,10 +134,10 @@ const Snapshot& Trained::at(int64_t step) const {
 }
 
 Trained Trial::train(const Training& p) {
-  TrainingRun run(worker_, p, on_divergence_);
+  TrainingRun run(worker_, p, tables_, on_divergence_);
   const WorkerOptions& options = worker_.options();
   if (dry()) {
-    if (options.saw_graph) options.saw_graph(p, run.graph());
+    if (options.saw_graph) options.saw_graph(p, run.graph(), tables_);
     record_.model_epochs += run.epochs();
     see(record_, in_part_, run.form());
     run.count(record_.work[in_part_.value_or("")]);
@@ -192,11 +191,11 @@ void Trial::part(const std::string& name, const std::function<void()>& work) {
   if (std::ranges::find(record_.parts, name) == record_.parts.end()) record_.parts.push_back(name);
   if (const auto& only = worker_.options().part; only && *only != name) return;
   // Another worker may run the other parts: what this one adds is not there for them.
-  const DataTable before = worker_.tables();
+  const DataTable before = tables_;
   in_part_ = name;
   work();
   in_part_.reset();
-  worker_.tables() = before;
+  tables_ = before;
 }
 
 Measured Trial::evaluate(const StepBuilder& build, int64_t rows, const FrozenSets& sets,
@@ -226,12 +225,12 @@ Measured Trial::run(const StepBuilder& build, const std::string& subset, int64_t
   require(rows >= 1, "evaluate: there are no rows to evaluate");
   const auto owned = std::make_shared<Graph>();
   Graph& graph = *owned;
-  Step step(graph, rows, tables(), subset);
+  Step step(graph, rows, tables_, subset);
   build(step);
   step.check_hooks();
   Evaluation e{build, rows, {}, scalars, key().fold("evaluate")};
   for (const auto& [name, ensemble] : sets) e.sets.emplace(name, (*ensemble)[0]);
-  require_sound("evaluation", graph, rows, e.sets, scalars, tables());
+  require_sound("evaluation", graph, rows, e.sets, scalars, tables_);
   if (dry()) {
     Measured zeros;
     for (const Output& o : graph.outputs()) zeros[o.name].assign(graph.node(o.id).type.count(), 0);
@@ -239,12 +238,12 @@ Measured Trial::run(const StepBuilder& build, const std::string& subset, int64_t
     see(record_, in_part_, fingerprint(graph), rows);
     for (const auto& [name, set] : sets) see(record_, in_part_, name);
     for (const auto& [name, x] : scalars) see(record_, in_part_, name, x);
-    for (const auto& [name, array] : tables())
+    for (const auto& [name, array] : tables_)
       if (graph.find_input(name)) see(record_, in_part_, name, array.hash);
     return zeros;
   }
   worker_.stop_if_asked();
-  Measured found = run_evaluation(e, graph, *worker_.program(graph), tables());
+  Measured found = run_evaluation(e, graph, *worker_.program(graph), tables_);
   if (const auto& advanced = worker_.options().advanced) advanced({0, worker_.matmul_flops(graph)});
   return found;
 }

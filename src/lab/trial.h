@@ -141,7 +141,7 @@ enum class OnDivergence {
 
 class Trial {
  public:
-  // Begins with the data set's tables: what an earlier trial added is gone.
+  // Begins with the data set's tables.
   Trial(Worker& worker, int64_t seed, std::string variant, SeedRecord& record,
         OnDivergence on_divergence = OnDivergence::stop_model);
 
@@ -149,13 +149,14 @@ class Trial {
   // Random keys come from the seed and visible names: key().fold("init").
   Key key() const { return Key::of(static_cast<uint64_t>(seed_)); }
   const Dataset& data() const;
-  const DataTable& tables() const;      // the data set's, plus what the experiment adds
+  // The data set's, plus what the experiment adds. A table's name and hash say what it holds.
+  const DataTable& tables() const { return tables_; }
   // Adds or replaces an array: int32_t becomes i32, float f32. UserError unless the shape fits.
   template <class T>
   void add_table(const std::string& name, std::vector<T> values, const Shape& shape) {
     constexpr bool fits = std::is_same_v<T, int32_t> || std::is_same_v<T, float>;
     static_assert(fits, "a table holds int32_t or float: make a std::vector of these first");
-    if constexpr (fits) put_table(name, data_array(name, std::move(values), shape));
+    if constexpr (fits) put_table(name, make_table(name, std::move(values), shape));
   }
   void add_tables(const DataTable& tables);
   // Makes a subset of these rows of the split that its name ends in: "few.train". UserError if
@@ -212,7 +213,7 @@ class Trial {
   bool dry() const;
 
  private:
-  void put_table(const std::string& name, DataArray array);
+  void put_table(const std::string& name, Table table);
   std::string arm_name(const std::string& arm) const;
   void put_value(const std::string& arm, const std::string& metric, int64_t step, double value);
   Measured run(const StepBuilder& build, const std::string& subset, int64_t rows,
@@ -223,6 +224,7 @@ class Trial {
   std::string variant_;
   SeedRecord& record_;
   OnDivergence on_divergence_;
+  DataTable tables_;
   std::optional<std::string> in_part_;
   std::set<std::string> parts_;  // met so far
 };

@@ -567,6 +567,9 @@ TEST(Trial, TablesAreGoneWithTheSeedAndThePartThatAddedThem) {
   b.trial->part("two", [&] { EXPECT_TRUE(here()); });
   EXPECT_TRUE(here());
   b.trial->add_table("train.y", std::vector<int32_t>(kToyTrain), {kToyTrain});
+  const Trial beside(b.worker, 0, "beside", b.record);
+  EXPECT_FALSE(beside.tables().contains("mine"));
+  EXPECT_TRUE(here());
   b.worker.begin(1);
   b.trial.emplace(b.worker, 1, "", b.record);
   EXPECT_FALSE(here());

@@ -31,9 +31,7 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
 
 }  // namespace
 
-Worker::Worker(WorkerOptions options) : options_(std::move(options)) { forget_tables(); }
-
-void Worker::forget_tables() { tables_ = options_.data ? tables_of(*options_.data) : DataTable{}; }
+Worker::Worker(WorkerOptions options) : options_(std::move(options)) {}
 
 std::shared_ptr<Program> Worker::program(const Graph& g) {
   const uint64_t print = fingerprint(g);

@@ -1,5 +1,4 @@
-// One worker's belongings: the programs it has compiled, its inputs' memory, and the phases of the
-// seed it is on. Only the lab sees it.
+// One worker's belongings: the programs it has compiled, and the phases of the seed it is on. Only the lab sees it.
 #pragma once
 
 #include <atomic>
@@ -33,7 +32,8 @@ struct WorkerOptions {
   std::optional<std::string> part = {};      // of an experiment that has parts: only this one
   const std::atomic<bool>* stop = nullptr;
   std::function<void(const Amount&)> advanced;  // what was done since the last call
-  std::function<void(const Training&, const Graph&)> saw_graph;  // of every training phase
+  // Of every training phase.
+  std::function<void(const Training&, const Graph&, const DataTable&)> saw_graph;
   std::filesystem::path checkpoints;         // empty: nothing is kept on disk
   double checkpoint_every_s = 20;            // at most this much work is lost by a kill; 0: no step
   // Of finished phases that are kept in memory; others are read back from `checkpoints` at need.
@@ -81,8 +81,6 @@ class Worker {
   explicit Worker(WorkerOptions options);
 
   const WorkerOptions& options() const { return options_; }
-  DataTable& tables() { return tables_; }
-  void forget_tables();  // but the data set's
 
   // Compiled once per graph and kept.
   std::shared_ptr<Program> program(const Graph& g);
@@ -127,7 +125,6 @@ class Worker {
   void wait_after(std::chrono::steady_clock::time_point began_writing);
 
   WorkerOptions options_;
-  DataTable tables_;
   std::map<uint64_t, std::shared_ptr<Program>> programs_;
   std::map<uint64_t, double> flops_;
   struct Held {
