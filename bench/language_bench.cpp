@@ -19,8 +19,8 @@ TrainingSide training_side(int workers, Build build = language_step,
   return TrainingSide(build, kBatch, precision, workers, 1, random_text());
 }
 
-double arena_MB(TrainingSide& side) {
-  return static_cast<double>(side.program().arena_bytes()) / 1e6;
+double arena_MB(const TrainingSide& side) {
+  return static_cast<double>(side.plan().arena_bytes()) / 1e6;
 }
 
 }  // namespace

@@ -43,7 +43,7 @@ void memory(Bench& b) {
          "bytes per parameter and model", kTarget, true,
          fmt::format("growth of the resident set from {} to {} models", kFew, kMany)});
   b.add({"memory.worker",
-         static_cast<double>(t.program().arena_bytes()) / (1 << 20),
+         static_cast<double>(t.plan().arena_bytes()) / (1 << 20),
          "MiB",
          {},
          false,

@@ -8,6 +8,7 @@
 #include "bench/peak.h"
 #include "bench/peers.h"
 #include "bench/sides.h"
+#include "engine/flops.h"
 
 namespace omni::bench {
 namespace {
@@ -74,7 +75,7 @@ void gemm_share(Bench& b) {
     b.add_ratio("mlp.gemm_share_strict." + suffix(c), quotients(rates[0], rates[2]), {},
                 fmt::format("of the fastest: {}", best.arrangement.name()));
     b.add_ratio("mlp.peak_share." + suffix(c),
-                quotients(rates[0], rates[3], training.program().matmul_flops() / multiply_and_add()),
+                quotients(rates[0], rates[3], matmul_flops(training.graph()) / multiply_and_add()),
                 {}, "of the multiply-adds in f32 that the cores can do, products alone counted");
     b.add_rate("mlp.rate." + suffix(c), rates[0], c.batch);
     b.add_rate("mlp.products_rate." + suffix(c), rates[1], c.batch);

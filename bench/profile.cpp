@@ -1,6 +1,8 @@
 #include "bench/profile.h"
 
+#include <algorithm>
 #include <chrono>
+#include <memory>
 #include <numeric>
 
 #include "base/error.h"
@@ -9,6 +11,45 @@
 
 namespace omni::bench {
 namespace {
+
+// A training step bound by hand: of a session's step the parts cannot be timed.
+class BareStep {
+ public:
+  explicit BareStep(const TimedStep& t) : batch_(t.batch) {
+    Graph g;
+    Step s(g, batch_, t.data());
+    const Parameters parameters = t.build(s);
+    program_ = std::make_unique<Program>(g, ProgramOptions{t.precision});
+    int64_t samples = 0;
+    for (const auto& [name, table] : t.data()) {
+      samples = std::max(samples, table.type.shape[0]);
+      if (program_->has_input(name)) program_->bind(name, table.data);
+    }
+    order_ = permutation(Key::of(0).fold("order"), samples);
+    program_->bind("step", &step_);
+    program_->bind("lr", &rate_);
+    models_ = std::make_unique<Models>(parameters, 1);
+    models_->weights.bind(*program_, "model", 0);
+    models_->state.bind(*program_, "model.opt", 0);
+    program_->refresh();
+  }
+  Program& program() { return *program_; }
+  // With the next batch.
+  Program& next() {
+    if (place_ + batch_ > std::ssize(order_)) place_ = 0;
+    program_->bind("index", order_.data() + place_);
+    place_ += batch_;
+    ++step_;
+    return *program_;
+  }
+
+ private:
+  int64_t batch_, place_ = 0;
+  std::unique_ptr<Program> program_;
+  std::unique_ptr<Models> models_;
+  std::vector<int32_t> order_;
+  float step_ = 0, rate_ = kLearningRate;
+};
 
 const TimedStep& find(const std::string& name) {
   for (const TimedStep& p : kTimedSteps)
@@ -27,22 +68,17 @@ std::vector<std::string> profile_names() {
 void print_profile(const std::string& name, double seconds) {
   using Clock = std::chrono::steady_clock;
   const TimedStep& profile = find(name);
-  Trainer trainer(profile.build, profile.batch, profile.precision, 1, profile.data());
-  Models models(trainer.parameters(), 1);
-  trainer.take(models, 0);
-
-  const std::vector<std::string> labels = trainer.program().step_labels();
+  BareStep step(profile);
+  const std::vector<std::string> labels = step.program().step_labels();
   std::vector<double> step_us(labels.size());
   const auto run_for = [&](double s, bool timed) {
     int64_t runs = 0;
     const auto end = Clock::now() + std::chrono::duration<double>(s);
     for (; Clock::now() < end; ++runs) {
-      if (!timed) {
-        trainer.step();
-        continue;
-      }
-      trainer.next_batch();
-      trainer.program().run_timed(step_us);
+      if (timed)
+        step.next().run_timed(step_us);
+      else
+        step.next().run();
     }
     return runs;
   };
@@ -56,12 +92,12 @@ void print_profile(const std::string& name, double seconds) {
   for (double& us : step_us) us /= static_cast<double>(runs);
   const double sum = std::accumulate(step_us.begin(), step_us.end(), 0.0);
   fmt::print("{}: {} slices, one core, {} timed runs\n\n{:>10} {:>7}  step\n", name,
-             trainer.program().slices(), runs, "us/run", "share");
+             step.program().slices(), runs, "us/run", "share");
   for (size_t i = 0; i < labels.size(); ++i)
     fmt::print("{:10.1f} {:6.1f}%  {}\n", step_us[i], 100 * step_us[i] / sum, labels[i]);
   fmt::print(
       "{:10.1f}          sum; {:.1f} us per run untimed, {:.0f} GFLOP/s of matrix products\n", sum,
-      plain_us, trainer.program().matmul_flops() / plain_us * 1e-3);
+      plain_us, step.program().matmul_flops() / plain_us * 1e-3);
 }
 
 }  // namespace omni::bench

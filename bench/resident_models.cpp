@@ -24,8 +24,10 @@ class RoundRobin {
   Side side() {
     return {static_cast<int>(trainers_.size()), [this](int worker) {
               Trainer& t = trainers_[worker];
-              t.take(models_, next_++ % models_.count());
+              const int64_t model = next_++ % models_.count();
+              t.take(models_, model);
               for (int64_t s = 0; s < phase_steps_; ++s) t.step();
+              t.put_back(models_, model);
             }};
   }
 

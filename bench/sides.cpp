@@ -15,8 +15,8 @@ Side TrainingSide::side() {
   return {static_cast<int>(trainers_.size()), [this](int worker) { trainers_[worker].step(); }};
 }
 
-int64_t TrainingSide::slice_rows() {
-  const int64_t slices = trainers_.front().program().slices();
+int64_t TrainingSide::slice_rows() const {
+  const int64_t slices = plan().slices();
   return (batch_ + slices - 1) / slices;
 }
 

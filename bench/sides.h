@@ -17,8 +17,9 @@ class TrainingSide {
   TrainingSide(Build build, int64_t batch, Precision precision, int workers, int threads = 1,
                const DataTable& data = random_images());
   Side side();  // of training steps; must not outlive this object
-  Program& program() { return trainers_.front().program(); }
-  int64_t slice_rows();  // rows of the batch that the engine works on at once
+  const Graph& graph() const { return trainers_.front().graph(); }
+  Program plan() const { return trainers_.front().plan(); }  // of the step, to look at
+  int64_t slice_rows() const;  // rows of the batch that the engine works on at once
 
  private:
   int64_t batch_;

@@ -1,8 +1,9 @@
 #include "bench/workload.h"
 
 #include <algorithm>
-#include <cmath>
 
+#include "executors/cpu/session.h"
+#include "lab/sets.h"
 #include "nn/layers.h"
 #include "nn/losses.h"
 #include "nn/optimizers.h"
@@ -108,40 +109,32 @@ Models::Models(const Parameters& p, int64_t count)
 
 Trainer::Trainer(Build build, int64_t batch, Precision precision, int threads,
                  const DataTable& data)
-    : batch_(batch) {
-  for (const auto& [name, array] : data) samples_ = std::max(samples_, array.type.shape[0]);
-  Graph g;
-  Step s(g, batch, data);
+    : precision_(precision) {
+  int64_t samples = 0;
+  for (const auto& [name, array] : data) samples = std::max(samples, array.type.shape[0]);
+  Step s(*graph_, batch, data);
   parameters_ = build(s);
-  program_ = std::make_unique<Program>(g, ProgramOptions{precision, {}, threads});
-  for (const auto& [name, array] : data)
-    if (program_->has_input(name)) program_->bind(name, array.data);
-  program_->bind("step", &step_);
-  program_->bind("lr", &lr_);
+  const int64_t whole = samples / batch * batch;  // epochs without a short last batch
+  session_ = make_cpu_executor({precision, {}, threads})
+                 ->open({{{"step", graph_, nullptr, whole, batch, "loss"}}});
+  give(*session_, data, {});
 }
 
-void Trainer::take(Models& models, int64_t model) {
-  models.weights.bind(*program_, "model", model);
-  models.state.bind(*program_, "model.opt", model);
-  program_->refresh();
-  step_ = 0;
+void Trainer::take(const Models& models, int64_t model) {
+  write(*session_, "model", models.weights[model]);
+  write(*session_, "model.opt", models.state[model]);
+  session_->start({Key::of(0).fold("order"), {}, {static_cast<float>(kLearningRate)}, {}});
 }
 
-void Trainer::next_batch() {
-  if (order_.empty() || position_ + batch_ > samples_) {
-    order_.resize(samples_);
-    permute(Key::of(0).fold("order").fold(static_cast<uint64_t>(step_)), order_);
-    position_ = 0;
-  }
-  program_->bind("index", order_.data() + position_);
-  position_ += batch_;
-  ++step_;
+void Trainer::put_back(Models& models, int64_t model) const {
+  models.weights.copy(model, read(*session_, "model", parameters_.weights)[0]);
+  models.state.copy(model, read(*session_, "model.opt", parameters_.state)[0]);
 }
 
 void Trainer::step() {
-  next_batch();
-  program_->run();
-  check(std::isfinite(program_->result("loss")[0]), "a timed model diverged at step {}", step_);
+  session_->run(0, 1);
+  const Standing& at = session_->standing();
+  check(at.diverged_at == 0, "a timed model diverged at step {}", at.diverged_at);
 }
 
 }  // namespace omni::bench

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "executors/cpu/program.h"
+#include "executors/executor.h"
 #include "lab/step.h"
 #include "nn/ensemble.h"
 
@@ -30,8 +31,8 @@ struct Parameters {
 };
 // Emits a training step of the set "model" with Adam and a result "loss".
 using Build = Parameters (*)(Step&);
-Parameters mlp_step(Step& s);  // 784-256-256-10
-Parameters language_step(Step& s);  // preset M, AdamW
+Parameters mlp_step(Step& s);                  // 784-256-256-10
+Parameters language_step(Step& s);             // preset M, AdamW
 Parameters recomputed_language_step(Step& s);  // the same, of each block only the input kept
 Parameters convnet_step(
     Step& s);  // 1-16-32 channels, 3x3, each with ReLU and 2x2 max-pooling; 1568-10
@@ -63,27 +64,26 @@ struct Models {
   int64_t bytes() const { return weights.bytes() + state.bytes(); }
 };
 
-// One worker: a compiled step that trains one model after another, each on its own order of the
-// samples.
+// One worker: a session of a compiled step that trains one model after another, each on its own
+// order of the samples.
 class Trainer {
  public:
   Trainer(Build build, int64_t batch, Precision precision, int threads = 1,
           const DataTable& data = random_images());
 
   const Parameters& parameters() const { return parameters_; }
-  Program& program() { return *program_; }
-  // The model must outlive its training here.
-  void take(Models& models, int64_t model);
-  void step();        // one training step of the model taken; Bug if its loss is not finite
-  void next_batch();  // all of step() but running the program
+  const Graph& graph() const { return *graph_; }
+  Program plan() const { return Program(*graph_, {precision_}); }  // of the step, to look at
+  // Copies a model in, as a phase of training does at its beginning, and back as at its end.
+  void take(const Models& models, int64_t model);
+  void put_back(Models& models, int64_t model) const;
+  void step();  // one training step of the model taken; Bug if its loss is not finite
 
  private:
-  int64_t batch_, samples_ = 0;
+  Precision precision_;
   Parameters parameters_;
-  std::unique_ptr<Program> program_;
-  std::vector<int32_t> order_;
-  int64_t position_ = 0;
-  float step_ = 0, lr_ = kLearningRate;
+  std::shared_ptr<Graph> graph_ = std::make_shared<Graph>();
+  std::unique_ptr<Session> session_;
 };
 
 }  // namespace omni::bench

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/passes.h"
+#include "executors/cpu/program.h"
 #include "graph/interpreter.h"
 #include "lab/test_support.h"
 #include "nn/transformer.h"
@@ -118,7 +119,7 @@ TEST_P(Determinism, LanguageModelsOnAnyNumberOfThreads) {
     Graph graph;
     Step step(graph, kRows, t.tables());
     p.build(step);
-    EXPECT_GT(worker.program(graph)->slices(), 2);
+    EXPECT_GT(Program(graph, {GetParam(), off, threads}).slices(), 2);
     return weights_hash(t.train(p).model[0]);
   };
   const uint64_t once = trained(1, {});

@@ -70,7 +70,7 @@ bool has_diverged(float loss, float first_loss);
 struct ModelStart {
   Key order;  // permutation(order.fold(epoch), samples) is an epoch's order
   Key random;
-  std::vector<float> rates;  // by step, the first at 0; empty: "lr" is 0
+  std::vector<float> rates;  // by step, the last one for all that follow; none: "lr" is 0
   Standing at;               // programs that it does not mention have not run yet
 };
 

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 
 #include "executors/cpu/program.h"
+#include "executors/executor.h"
 #include "lab/trial.h"
 
 namespace omni {
@@ -21,8 +23,8 @@ struct Evaluation {
 // no model has.
 Measured evaluate(const Evaluation& e, const DataTable& tables, const ProgramOptions& options = {});
 
-// The second half: `graph` was built from e, and `program` from it.
-Measured run_evaluation(const Evaluation& e, const Graph& graph, Program& program,
-                        const DataTable& tables);
+// The second half: `graph` was built from e.
+Measured run_evaluation(const Evaluation& e, const std::shared_ptr<const Graph>& graph,
+                        Executor& executor, const DataTable& tables);
 
 }  // namespace omni

@@ -90,7 +90,10 @@ struct ToyBench {
   }
   WorkerOptions with_data(WorkerOptions o) {
     o.data = &data;
-    o.advanced = [this](const Amount& done) { epochs += done.model_epochs; };
+    o.advanced = [this, told = o.advanced](const Amount& done) {
+      epochs += done.model_epochs;
+      if (told) told(done);
+    };
     return o;
   }
   Trained train(double lr = 0.01) {

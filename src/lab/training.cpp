@@ -2,24 +2,24 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "base/error.h"
 #include "base/hash.h"
 #include "executors/cpu/limits.h"
 #include "graph/inspect.h"
-#include "lab/phase_inputs.h"
+#include "lab/sets.h"
 #include "lab/soundness.h"
 
 namespace omni {
 namespace {
 
-// A loss has exploded when it is so many times what it was at the first step, or what is usual.
-constexpr double kExplosion = 1e6;
-constexpr int64_t kToldEvery = 32;  // steps: how far a phase is
+// Programs of a phase's session.
+constexpr int kStep = 0, kProbe = 1;
+// About so long is computed between two looks at whether to stop or to save.
+constexpr double kCall_s = 0.01;
 
-// The optimiser's state: zeros, for every input of the set "<set>.opt".
-std::optional<Ensemble> fresh_state(const Graph& g, const std::string& set) {
+// Of the set "<set>.opt".
+std::vector<ParameterSpec> states_of(const Graph& g, const std::string& set) {
   const std::string prefix = set + ".opt/";
   std::vector<ParameterSpec> specs;
   for (int id = 0; id < g.size(); ++id) {
@@ -27,10 +27,7 @@ std::optional<Ensemble> fresh_state(const Graph& g, const std::string& set) {
     if (is_input(n) && n.name.starts_with(prefix))
       specs.push_back({n.name.substr(prefix.size()), n.type.shape, init::zeros()});
   }
-  if (specs.empty()) return std::nullopt;
-  Ensemble state(std::move(specs), 1);
-  state.initialise(0, Key{});
-  return state;
+  return specs;
 }
 
 bool has_result(const Graph& g, const std::string& name) {
@@ -187,104 +184,120 @@ uint64_t TrainingRun::compute_hash() const {
   return hash.value();
 }
 
+std::vector<ParameterSpec> TrainingRun::states() const {
+  return p_.from && p_.from->optimizer ? p_.from->optimizer->specs() : states_of(*graph_, p_.set);
+}
+
 Trained TrainingRun::untrained() const {
   const auto blank = [&] { return zeros(start().specs()); };
+  const auto blank_state = [&] {
+    const std::vector<ParameterSpec> specs = states();
+    return specs.empty() ? std::nullopt : std::optional(zeros(specs));
+  };
   Trained out{blank()};
   out.steps = usual_end();
   std::map<std::string, double> nothing;
   for (const Output& o : probe_graph_->outputs()) nothing[o.name] = 0;
   for (int64_t step = first(); step <= steps_; ++step) {
     if (probed_after(step)) out.probed.push_back({step, nothing});
-    if (kept_after(step)) out.kept.push_back({step, blank(), fresh_state(*graph_, p_.set)});
+    if (kept_after(step)) out.kept.push_back({step, blank(), blank_state()});
   }
   return out;
 }
 
-Progress TrainingRun::beginning() const {
-  Progress p{{start().clone()}};
-  p.reached.steps = first();
-  if (p_.from && p_.from->optimizer)
-    p.optimizer = p_.from->optimizer->clone();
+std::unique_ptr<Session> TrainingRun::enter(const Progress& now, const Ensemble& model,
+                                            const std::optional<Ensemble>& state) const {
+  SessionSpec spec{
+      {{"step", graph_, rest_ > 0 ? last_graph_ : nullptr, p_.samples, batch_, "loss"}},
+      on_divergence_ != OnDivergence::keep};
+  if (p_.probe) spec.programs.push_back({"probe", probe_graph_, nullptr, 0, p_.probe->rows});
+  std::unique_ptr<Session> session = worker_.executor().open(std::move(spec));
+  give(*session, tables_, p_.scalars);
+  for (const auto& [name, e] : p_.frozen) lend(*session, name, (*e)[0]);
+  write(*session, p_.set, model[0]);
+  if (state)
+    write(*session, p_.set + ".opt", (*state)[0]);
   else
-    p.optimizer = fresh_state(*graph_, p_.set);
-  return p;
+    for (const ParameterSpec& s : states())
+      session->zero(p_.set + ".opt/" + s.name, s.shape.count());
+  ModelStart start{p_.order, p_.random, {}, {}};
+  if (p_.lr) start.rates.resize(static_cast<size_t>(steps_));
+  for (int64_t s = std::max<int64_t>(0, first() - 1); p_.lr && s < steps_; ++s)
+    start.rates[static_cast<size_t>(s)] = static_cast<float>(learning_rate(s));
+  ProgramStanding& step = start.at.programs.emplace_back();
+  step.runs = now.reached.steps;
+  if (step.runs > first()) step.first_loss = static_cast<float>(now.first_loss);
+  start.at.diverged_at = now.reached.diverged_at.value_or(0);
+  session->start(std::move(start));
+  return session;
 }
 
-bool TrainingRun::has_diverged(double loss, double first_loss) const {
-  return !std::isfinite(loss) || std::abs(loss) > kExplosion * std::max(1.0, std::abs(first_loss));
+Ensemble TrainingRun::model(const Session& session) const {
+  return read(session, p_.set, start().specs());
 }
 
-bool TrainingRun::train(Progress& now, int64_t end) {
+std::optional<Ensemble> TrainingRun::state(const Session& session) const {
+  std::vector<ParameterSpec> specs = states();
+  if (specs.empty()) return std::nullopt;
+  return read(session, p_.set + ".opt", std::move(specs));
+}
+
+bool TrainingRun::look(Session& session, Trained& out) const {
+  if (kept_after(out.steps)) out.kept.push_back({out.steps, model(session), state(session)});
+  if (!probed_after(out.steps)) return false;
+  session.run(kProbe, 1);
+  Probed& seen = out.probed.emplace_back(Probed{out.steps, {}});
+  for (const Output& o : probe_graph_->outputs())
+    seen.values[o.name] = session.result(kProbe, o.name)[0];
+  return p_.stop && seen.values.at(p_.stop->result) >= p_.stop->at_least;
+}
+
+// By the time that is typical, not by the clock, so that calls are the same each time.
+int64_t TrainingRun::steps_per_call() const {
+  if (worker_.options().checkpoint_every_s == 0) return 1;
+  Work one;
+  one.add(graph_, 1);
+  return std::max<int64_t>(1, std::llround(kCall_s / typical_seconds(one.load())));
+}
+
+int64_t TrainingRun::end_of_call(int64_t step, int64_t end) const {
+  end = std::min(end, step + steps_per_call_);
+  for (int64_t s = step + 1; s < end; ++s)
+    if (kept_after(s) || probed_after(s)) return s;
+  return end;
+}
+
+bool TrainingRun::train(Session& session, Progress& now, int64_t end) {
   Trained& out = now.reached;
-  PhaseInputs inputs(p_.random, p_.scalars);
-  const auto ready = [&](const Graph& g) {
-    auto program = worker_.program(g);
-    inputs.bind(*program, tables_);
-    out.model.bind(*program, p_.set, 0);
-    if (now.optimizer) now.optimizer->bind(*program, p_.set + ".opt", 0);
-    for (const auto& [name, e] : p_.frozen) e->bind(*program, name, 0);
-    require_bound(*program, p_.name);
-    program->refresh();
-    return program;
-  };
-  const auto program = ready(*graph_);
-  const auto last = rest_ > 0 ? ready(*last_graph_) : nullptr;
-  const auto probe = p_.probe ? ready(*probe_graph_) : nullptr;
-  std::vector<int32_t> probe_rows(p_.probe ? p_.probe->rows : 0);
-  std::iota(probe_rows.begin(), probe_rows.end(), 0);
-  if (probe && probe->has_input("index")) probe->bind("index", probe_rows.data());
-
-  // True when the phase is to end here.
-  const auto look = [&](int64_t step) {
-    if (kept_after(step)) {
-      out.kept.push_back({step, out.model.clone(), {}});
-      if (now.optimizer) out.kept.back().optimizer = now.optimizer->clone();
-    }
-    if (!probed_after(step)) return false;
-    probe->refresh();
-    probe->run();
-    Probed& seen = out.probed.emplace_back(Probed{step, {}});
-    for (const Output& o : probe_graph_->outputs()) seen.values[o.name] = probe->result(o.name)[0];
-    return p_.stop && seen.values.at(p_.stop->result) >= p_.stop->at_least;
-  };
-
-  std::vector<int32_t> order(p_.samples);
-  int64_t order_epoch = -1;
-  const Program* previous = nullptr;
-  bool ended = out.steps == first() && look(first());
-  while (!ended && out.steps < end) {
-    if (worker_.asked_to_stop() || worker_.due()) save(now);
-    const int64_t epoch = out.steps / per_epoch_, s = out.steps % per_epoch_;
-    if (epoch != order_epoch) permute(p_.order.fold(static_cast<uint64_t>(epoch)), order);
-    order_epoch = epoch;
-    // The two programs take turns on the same weights: each makes its copies of them anew.
-    Program& step = s < full_ ? *program : *last;
-    if (previous && previous != &step) step.refresh();
-    previous = &step;
-    if (step.has_input("index")) step.bind("index", order.data() + s * batch_);
-    inputs.lr = static_cast<float>(learning_rate(out.steps));
-    inputs.step = static_cast<float>(++out.steps);
-    step.run();
-    const double loss = step.result("loss")[0];
-    if (out.steps == first() + 1) now.first_loss = loss;
-    if (!out.diverged_at && has_diverged(loss, now.first_loss)) {
-      out.diverged_at = out.steps;
+  while (out.steps < end) {
+    if (worker_.asked_to_stop() || worker_.due()) save(session, now);
+    session.run(kStep, end_of_call(out.steps, end) - out.steps);
+    const ProgramStanding& at = session.standing().programs[kStep];
+    out.steps = at.runs;
+    now.first_loss = at.first_loss;
+    if (const int64_t step = session.standing().diverged_at; step > 0 && !out.diverged_at) {
+      out.diverged_at = step;
       require(on_divergence_ != OnDivergence::stop_run,
               "phase {}: the loss was {} at step {}, and on_divergence=stop-run ends the run there; "
-              "with stop-model or keep it goes on", p_.name, loss, out.steps);
+              "with stop-model or keep it goes on", p_.name, double{at.loss}, step);
       if (on_divergence_ == OnDivergence::stop_model) return true;
     }
-    ended = look(out.steps);
-    if (s + 1 == per_epoch_ || out.steps % kToldEvery == 0) advance(out.steps);
+    const bool ended = look(session, out);
+    advance(out.steps);
+    if (ended) return true;
   }
-  return ended;
+  return false;
 }
 
-void TrainingRun::save(const Progress& now) {
-  if (now.reached.steps > first())
+void TrainingRun::save(const Session& session, Progress& now) {
+  if (now.reached.steps > first()) {
+    now.reached.model = model(session);
+    now.optimizer = state(session);
     worker_.save(hash_, now);
-  else
+    now.optimizer.reset();
+  } else {
     worker_.save();
+  }
   if (worker_.asked_to_stop()) throw Interrupted{};
 }
 
@@ -296,21 +309,35 @@ void TrainingRun::advance(int64_t step) {
 }
 
 Trained TrainingRun::run() {
-  std::optional<Progress> found = worker_.find_running(hash_, start().specs());
-  Progress now = found ? std::move(*found) : beginning();
-  if (worker_.options().advanced) amount_ = amount();
-  told_ = first();
-  advance(now.reached.steps);
-  bool ended = false;
-  const int64_t fork = first() + worker_.options().fork_at;
-  if (now.reached.steps < fork && fork < steps_) {
-    ended = train(now, fork);
-    worker_.forget_programs();
-    now = now.clone();
-  }
-  if (!ended) train(now, steps_);
-  advance(steps_);
+  const std::optional<Ensemble> none;
+  Progress now{{Ensemble(start().specs(), 1)}};  // filled when it is asked for
   Trained& out = now.reached;
+  out.steps = first();
+  std::unique_ptr<Session> session;
+  if (std::optional<Progress> found = worker_.find_running(hash_, start().specs())) {
+    now = std::move(*found);
+    session = enter(now, out.model, now.optimizer);
+    now.optimizer.reset();
+  } else {
+    session = enter(now, start(), p_.from ? p_.from->optimizer : none);
+  }
+  if (worker_.options().advanced) amount_ = amount();
+  steps_per_call_ = steps_per_call();
+  told_ = first();
+  advance(out.steps);
+  bool ended = out.steps == first() && look(*session, out);
+  const int64_t fork = first() + worker_.options().fork_at;
+  if (out.steps < fork && fork < steps_) {
+    ended = ended || train(*session, now, fork);
+    out.model = model(*session);
+    const std::optional<Ensemble> optimizer = state(*session);
+    session.reset();
+    worker_.forget_programs();
+    session = enter(now, out.model, optimizer);
+  }
+  if (!ended) train(*session, now, steps_);
+  out.model = model(*session);
+  advance(steps_);
   // The last update may have been the one that broke it.
   if (!out.diverged_at && !all_finite(out.model)) out.diverged_at = out.steps;
   return std::move(out);

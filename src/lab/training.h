@@ -43,15 +43,24 @@ class TrainingRun {
   bool probed_after(int64_t step) const;
   bool kept_after(int64_t step) const;
   double learning_rate(int64_t step) const { return p_.lr ? p_.lr(step, steps_) : 0; }
-  bool has_diverged(double loss, double first_loss) const;
+  std::vector<ParameterSpec> states() const;  // of the optimiser
 
   void build_probe();
   uint64_t compute_hash() const;
-  Progress beginning() const;
+
+  // --- While it runs ---
+  // A session that stands where `now` does, with these weights; state: the optimiser's, or zeros.
+  std::unique_ptr<Session> enter(const Progress& now, const Ensemble& model,
+                                 const std::optional<Ensemble>& state) const;
+  Ensemble model(const Session& session) const;
+  std::optional<Ensemble> state(const Session& session) const;
+  int64_t steps_per_call() const;
+  int64_t end_of_call(int64_t step, int64_t end) const;
   // Goes on to step `end`. True when the phase is over: its stop rule holds, or it diverged.
-  bool train(Progress& now, int64_t end);
-  void save(const Progress& now);  // and leaves if that is asked for
-  void advance(int64_t step);      // tells how far it is
+  bool train(Session& session, Progress& now, int64_t end);
+  bool look(Session& session, Trained& out) const;   // keeps and probes; true if it is to end here
+  void save(const Session& session, Progress& now);  // and leaves if that is asked for
+  void advance(int64_t step);                        // tells how far it is
 
   Worker& worker_;
   const Training& p_;
@@ -61,6 +70,7 @@ class TrainingRun {
   int64_t batch_ = 0, full_ = 0, rest_ = 0, per_epoch_ = 0, steps_ = 0;
   Amount amount_;     // of the whole phase
   int64_t told_ = 0;  // the step up to which progress was told
+  int64_t steps_per_call_ = 1;
   std::shared_ptr<Graph> graph_ = std::make_shared<Graph>(), last_graph_ = std::make_shared<Graph>(),
                          probe_graph_ = std::make_shared<Graph>();
 };

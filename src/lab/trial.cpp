@@ -243,7 +243,7 @@ Measured Trial::run(const StepBuilder& build, const std::string& subset, int64_t
     return zeros;
   }
   worker_.stop_if_asked();
-  Measured found = run_evaluation(e, graph, *worker_.program(graph), tables_);
+  Measured found = run_evaluation(e, owned, worker_.executor(), tables_);
   if (const auto& advanced = worker_.options().advanced) advanced({0, worker_.matmul_flops(graph)});
   return found;
 }

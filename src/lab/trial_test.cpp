@@ -220,6 +220,26 @@ TEST(Trial, ForksWithUnchangedKeysFollowTheirTrunk) {
   }
 }
 
+TEST(Trial, AForksFirstProbeSeesWhatItsTrunkSaw) {
+  ToyBench b;
+  const Ensemble start = toy_model(*b.trial);
+  Training p = toy_training(*b.trial, start);
+  p.keep_at = {9};
+  p.probe = toy_probe({9, 10});
+  p.probe->build = [](Step& s) {
+    toy_test(s);
+    s.graph().result("step", s.step() * 1.0);
+    s.graph().result("rate", s.lr() * 1.0);
+  };
+  const Trained trunk = b.trial->train(p);
+  ASSERT_EQ(trunk.probed.size(), 2u);
+  EXPECT_EQ(trunk.probed[0].values.at("step"), 9);
+  p.from = &trunk.at(9);
+  const Trained fork = b.trial->train(p);
+  ASSERT_EQ(fork.probed.size(), 2u);
+  for (int i : {0, 1}) EXPECT_EQ(fork.probed[i].values, trunk.probed[i].values);
+}
+
 TEST(Trial, ForksWithAnotherOptimiserStateAreOtherPhases) {
   ToyBench b;
   const Ensemble start = toy_model(*b.trial);

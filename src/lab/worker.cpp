@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/flops.h"
+#include "executors/cpu/session.h"
 #include "graph/inspect.h"
 #include "lab/arrays.h"
 #include "store/files.h"
@@ -10,8 +11,6 @@
 namespace omni {
 namespace {
 
-// Sweeps over structure compile many programs; each holds its activations.
-constexpr size_t kMostPrograms = 64;
 // Writing takes at most this share of a worker's time, whatever the interval.
 constexpr double kWritingShare = 0.01;
 // Two generations: a running phase's last checkpoint is still there while the next is written, and
@@ -31,14 +30,10 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
 
 }  // namespace
 
-Worker::Worker(WorkerOptions options) : options_(std::move(options)) {}
+Worker::Worker(WorkerOptions options) : options_(std::move(options)) { forget_programs(); }
 
-std::shared_ptr<Program> Worker::program(const Graph& g) {
-  const uint64_t print = fingerprint(g);
-  if (const auto it = programs_.find(print); it != programs_.end()) return it->second;
-  if (programs_.size() >= kMostPrograms) programs_.clear();
-  return programs_[print] = std::make_shared<Program>(
-             g, ProgramOptions{options_.precision, options_.passes_off, options_.threads});
+void Worker::forget_programs() {
+  executor_ = make_cpu_executor({options_.precision, options_.passes_off, options_.threads});
 }
 
 double Worker::matmul_flops(const Graph& g) {

@@ -1,4 +1,4 @@
-// One worker's belongings: the programs it has compiled, and the phases of the seed it is on. Only the lab sees it.
+// One worker's belongings: its executor, and the phases of the seed it is on. Only the lab sees it.
 #pragma once
 
 #include <atomic>
@@ -13,7 +13,8 @@
 
 #include "base/hash.h"
 #include "base/inputs.h"
-#include "executors/cpu/program.h"
+#include "engine/precision.h"
+#include "executors/executor.h"
 #include "lab/checkpoint.h"
 #include "lab/cost.h"
 #include "lab/trial.h"
@@ -82,16 +83,14 @@ class Worker {
 
   const WorkerOptions& options() const { return options_; }
 
-  // Compiled once per graph and kept.
-  std::shared_ptr<Program> program(const Graph& g);
+  // Of this worker alone. It keeps what it has compiled.
+  Executor& executor() { return *executor_; }
+  void forget_programs();  // it compiles all anew
   // Of one run of the graph; counted once per graph.
   double matmul_flops(const Graph& g);
   // A seed, or a part of one.
   void begin(int64_t seed, std::optional<std::string> part = {});
   void end();  // forgets its phases, on disk too
-
-  // Drops all compiled programs.
-  void forget_programs() { programs_.clear(); }
 
   // Finished phases of this job, by the hash of all that they depend on, and the furthest
   // checkpoint of one that was running when the last sitting ended.
@@ -125,7 +124,7 @@ class Worker {
   void wait_after(std::chrono::steady_clock::time_point began_writing);
 
   WorkerOptions options_;
-  std::map<uint64_t, std::shared_ptr<Program>> programs_;
+  std::unique_ptr<Executor> executor_;
   std::map<uint64_t, double> flops_;
   struct Held {
     Trained phase;

@@ -123,13 +123,13 @@ class CpuSession final : public Session {
     key_[0] = static_cast<int32_t>(start_.random.bits);
     key_[1] = static_cast<int32_t>(start_.random.bits >> 32);
     steps_ = 0;
-    lr_ = 0;
     for (size_t p = 0; p < own_.size(); ++p) {
       own_[p].epoch = -1;
       own_[p].ran = nullptr;
       if (own_[p].updates) steps_ += start_.at.programs[p].runs;
       for (Variant& v : own_[p].variants) bind(v, own_[p], spec_.programs[p].name);
     }
+    lr_ = latest_rate();
     started_ = true;
   }
 
@@ -229,6 +229,12 @@ class CpuSession final : public Session {
     v.fresh = false;
   }
 
+  float latest_rate() const {
+    const auto rates = std::ssize(start_.rates);
+    if (steps_ == 0 || rates == 0) return 0;
+    return start_.rates[static_cast<size_t>(std::min<int64_t>(steps_, rates) - 1)];
+  }
+
   bool stands_still() const { return spec_.stop_diverged && start_.at.diverged_at > 0; }
 
   // The run's variant, with its sample numbers in place.
@@ -250,11 +256,8 @@ class CpuSession final : public Session {
     ProgramStanding& at = start_.at.programs[p];
     Variant& v = next(spec, own, at.runs);
     if (own.updates) {
-      if (!start_.rates.empty()) {
-        check(steps_ < std::ssize(start_.rates), "there are rates for {} steps", steps_);
-        lr_ = start_.rates[static_cast<size_t>(steps_)];
-      }
       ++steps_;
+      lr_ = latest_rate();
     }
     step_ = static_cast<float>(steps_);
     if (v.planned->user != &v) bind(v, own, spec.name);
