@@ -134,7 +134,7 @@ void Trainer::put_back(Models& models, int64_t model) const {
 void Trainer::step() {
   session_->run(0, 1);
   const Standing& at = session_->standing();
-  check(at.diverged_at == 0, "a timed model diverged at step {}", at.diverged_at);
+  check(!at.diverged_at, "a timed model diverged at step {}", at.diverged_at.value_or(0));
 }
 
 }  // namespace omni::bench

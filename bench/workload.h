@@ -31,8 +31,8 @@ struct Parameters {
 };
 // Emits a training step of the set "model" with Adam and a result "loss".
 using Build = Parameters (*)(Step&);
-Parameters mlp_step(Step& s);                  // 784-256-256-10
-Parameters language_step(Step& s);             // preset M, AdamW
+Parameters mlp_step(Step& s);  // 784-256-256-10
+Parameters language_step(Step& s);  // preset M, AdamW
 Parameters recomputed_language_step(Step& s);  // the same, of each block only the input kept
 Parameters convnet_step(
     Step& s);  // 1-16-32 channels, 3x3, each with ReLU and 2x2 max-pooling; 1568-10

@@ -162,7 +162,7 @@ def checkpoint(state, arrays):
 STATE = {"steps": 3, "first_loss": 2.5, "probed": [[1, {"loss": 0.5, "norm": None}]], "kept": [],
          "parameters": {"model": ["w", "b"]}}
 WEIGHTS = {"model/w": [1.0, -2.0], "model/b": [0.5]}
-KEPT = STATE | {"kept": [2], "diverged_at": 3, "parameters": {
+KEPT = STATE | {"kept": [[2, 0.5]], "diverged_at": 3, "parameters": {
     "model": ["w", "b"], "optimizer": ["w.m"], "kept/0/model": ["w", "b"]}}
 KEPT_ARRAYS = WEIGHTS | {"optimizer/w.m": [0.0, 0.0], "kept/0/model/w": [0.0, 1.0],
                          "kept/0/model/b": [1.0]}

@@ -89,5 +89,28 @@ TEST(Allocations, NoneWhileASessionRuns) {
   }
 }
 
+// Each binds the program that they share anew.
+TEST(Allocations, NoneWhileSessionsTakeTurns) {
+  auto g = std::make_shared<Graph>();
+  const Value x = input(*g, "a table of a longer name", {DType::f32, {16}}, Role::data);
+  const Value w =
+      input(*g, "model/a parameter of a longer name", {DType::f32, {16}}, Role::parameter);
+  g->result("loss", mean(softmax(tanh(x * w)) * w));
+  g->update(w, w - x * input(*g, "lr", {DType::f32, {}}, Role::scalar));
+  const std::vector<float> values(16, 1.f);
+  const auto executor = make_cpu_executor();
+  std::unique_ptr<Session> sessions[2];
+  for (auto& s : sessions) {
+    s = executor->open({{{"step", g, nullptr, 0, 1, "loss"}}});
+    s->table("a table of a longer name", {{DType::f32, {16}}, values.data(), "ones"});
+    s->write("model/a parameter of a longer name", values);
+    s->start({{}, {}, {0.001f}, {}});
+  }
+  const int64_t before = allocations;
+  for (int turn = 0; turn < 5; ++turn)
+    for (auto& s : sessions) s->run(0, 2);
+  EXPECT_EQ(allocations - before, 0);
+}
+
 }  // namespace
 }  // namespace omni

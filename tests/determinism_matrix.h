@@ -136,7 +136,9 @@ inline std::map<int64_t, Outcome> train(const Way& w, const std::vector<int64_t>
         r.passes_off.insert(p.name);
   if (w.interrupted) {
     HalfWay half;
+    r.steps_per_call = 3;  // it stops within a phase
     EXPECT_EQ(run_experiment(e, r, half, half.stop).status, RunStatus::interrupted) << w;
+    r.steps_per_call = 0;
   }
   SilentWatcher watcher;
   const std::atomic<bool> stop = false;

@@ -73,8 +73,8 @@ std::string code_only(const std::string& text) {
   size_t i = 0;
   while (i < text.size()) {
     size_t end = i + 1;
-    const bool in_word =
-        i > 0 && (std::isalnum(static_cast<unsigned char>(text[i - 1])) != 0 || text[i - 1] == '_');
+    const bool in_word = i > 0 && (std::isalnum(static_cast<unsigned char>(text[i - 1])) != 0 ||
+                                   text[i - 1] == '_');
     if (text.compare(i, 2, "//") == 0) {
       end = std::min(text.find('\n', i), text.size());
     } else if (text.compare(i, 2, "/*") == 0) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -32,6 +33,7 @@ struct Table {
 //               counts itself: the first one reads 1
 //   "lr"        f32: the rate of the latest step
 //   else        tables, and numbers f32 []
+// Nothing else may be called as these four are.
 struct ProgramSpec {
   std::string name;  // for messages
   std::shared_ptr<const Graph> graph;
@@ -39,7 +41,7 @@ struct ProgramSpec {
       nullptr;               // of an epoch's short last batch; null: none is short
   int64_t samples = 0;       // numbers 0..samples-1 are visited once per epoch, shuffled; 0: always
   int64_t batch = 0;         // 0..batch-1
-  std::string watched = "";  // a scalar f32 result whose size tells divergence; "": none
+  std::string watched = "";  // an f32 result of one number whose size tells divergence; "": none
 
   int64_t runs_per_epoch() const { return samples / batch + (samples % batch > 0); }
 };
@@ -55,11 +57,11 @@ struct ProgramStanding {
   float loss = 0;          // of the last
 };
 
-// Where a model stands between two runs. With its sets it is all that there is of it, so that it
-// goes on anywhere from these two.
+// Where a model stands between two runs. This and its sets are all that running changes: given with
+// what else the model was given, it goes on from there anywhere.
 struct Standing {
   std::vector<ProgramStanding> programs;
-  int64_t diverged_at = 0;  // the step, from 1, at which a watched result broke; 0: none did
+  std::optional<int64_t> diverged_at;  // the step at which a watched result broke
 };
 
 // A loss has diverged when it is not finite or has exploded: so many times what it was at first, or
@@ -70,7 +72,9 @@ bool has_diverged(float loss, float first_loss);
 struct ModelStart {
   Key order;  // permutation(order.fold(epoch), samples) is an epoch's order
   Key random;
-  std::vector<float> rates;  // by step, the last one for all that follow; none: "lr" is 0
+  // By step from the first, the last one for all that follow; none: "lr" is 0. Before the first
+  // step "lr" is 0, too.
+  std::vector<float> rates;
   Standing at;               // programs that it does not mention have not run yet
 };
 
@@ -81,20 +85,22 @@ class Session {
  public:
   virtual ~Session() = default;
 
-  // A parameter or a number, dense row-major, copied. Bug if a program reads it with another shape.
-  // What no program reads is kept, too, for read().
+  // A parameter or a number, dense row-major, copied. What was given by this name before is
+  // forgotten, however it was given. Bug if a program reads another count or type. What no program
+  // reads is kept, too, for read().
   virtual void write(const std::string& input, std::span<const float> values) = 0;
   // As if zeros were written.
   virtual void zero(const std::string& input, int64_t count) = 0;
   // A parameter that no program updates: it stays where it is, and must outlive its use. Bug if one
   // does.
   virtual void lend(const std::string& input, std::span<const float> values) = 0;
+  // Bug if a program reads it with another type.
   virtual void table(const std::string& name, const Table& t) = 0;
   // Bug, naming it, if there is an input that nobody gave.
   virtual void start(ModelStart start) = 0;
 
   // Runs one program so often, or until the model has diverged and is to stand still. Allocates
-  // nothing.
+  // nothing. What throws on its way leaves a session that has to be given and started anew.
   virtual void run(int program, int64_t runs) = 0;
 
   // A result of the program's last run, until it runs again. T is float or int32_t as in the graph:
@@ -107,8 +113,9 @@ class Session {
     return {reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)};
   }
   virtual const Standing& standing() const = 0;
-  // Of what was written, as it is now.
-  virtual void read(const std::string& input, std::span<float> values) const = 0;
+  // What was written, as it is now; until the session runs or is given something. Bug for what was
+  // not written.
+  virtual std::span<const float> read(const std::string& input) const = 0;
 
  private:
   virtual std::span<const std::byte> result_bytes(int program, const std::string& name,

@@ -29,29 +29,33 @@ std::string array_name(const std::string& owner, const std::string& parameter) {
 }
 
 // Whose parameters the file holds, in their order.
-using Owners = std::vector<std::pair<std::string, const Ensemble*>>;
+using Owners = std::vector<std::pair<std::string, SetView>>;
 
-Owners owners_of(const Trained& t, const Ensemble* optimizer) {
-  Owners owners = {{"model", &t.model}};
-  if (optimizer) owners.emplace_back("optimizer", optimizer);
-  for (size_t i = 0; i < t.kept.size(); ++i) {
-    owners.emplace_back(owner_of_kept(i, "model"), &t.kept[i].model);
-    if (t.kept[i].optimizer)
-      owners.emplace_back(owner_of_kept(i, "optimizer"), &*t.kept[i].optimizer);
+Owners owners_of(const Underway& u) {
+  Owners owners = {{"model", u.model}};
+  if (!u.optimizer.specs.empty()) owners.emplace_back("optimizer", u.optimizer);
+  const std::vector<Snapshot>& kept = u.reached.kept;
+  for (size_t i = 0; i < kept.size(); ++i) {
+    owners.emplace_back(owner_of_kept(i, "model"), view(kept[i].model[0]));
+    if (kept[i].optimizer)
+      owners.emplace_back(owner_of_kept(i, "optimizer"), view((*kept[i].optimizer)[0]));
   }
   return owners;
 }
 
 // A number that is not finite becomes null and comes back as NaN.
 std::string state_text(const Trained& t, double first_loss, const Owners& owners) {
-  json j = {{"steps", t.steps}, {"first_loss", first_loss}, {"probed", json::array()}, {"kept", json::array()},
+  json j = {{"steps", t.steps},
+            {"first_loss", first_loss},
+            {"probed", json::array()},
+            {"kept", json::array()},
             {"parameters", json::object()}};
   if (t.diverged_at) j["diverged_at"] = *t.diverged_at;
   for (const Probed& p : t.probed) j["probed"].push_back({p.step, p.values});
-  for (const Snapshot& s : t.kept) j["kept"].push_back(s.step);
-  for (const auto& [owner, e] : owners) {
+  for (const Snapshot& s : t.kept) j["kept"].push_back({s.step, s.rate});
+  for (const auto& [owner, set] : owners) {
     json& names = j["parameters"][owner] = json::array();
-    for (const ParameterSpec& s : e->specs()) names.push_back(s.name);
+    for (const ParameterSpec& s : set.specs) names.push_back(s.name);
   }
   return j.dump();
 }
@@ -106,8 +110,11 @@ Progress progress_of(const safetensors::File& file, const json& state, Recipes r
       probed.values[name] = number(value);
   }
   for (size_t i = 0; i < state.at("kept").size(); ++i) {
-    t.kept.push_back({state["kept"][i].get<int64_t>(),
-                      ensemble_of(file, state, owner_of_kept(i, "model"), recipes), {}});
+    const json& kept = state["kept"][i];
+    t.kept.push_back({kept.at(0).get<int64_t>(),
+                      ensemble_of(file, state, owner_of_kept(i, "model"), recipes),
+                      {},
+                      number(kept.at(1))});
     if (const std::string owner = owner_of_kept(i, "optimizer"); has(owner))
       t.kept.back().optimizer = ensemble_of(file, state, owner, {});
   }
@@ -115,36 +122,24 @@ Progress progress_of(const safetensors::File& file, const json& state, Recipes r
   return p;
 }
 
-void write(const std::filesystem::path& path, const Trained& t, const Ensemble* optimizer,
-           double first_loss) {
-  const Owners owners = owners_of(t, optimizer);
+}  // namespace
+
+void write_checkpoint(const std::filesystem::path& path, const Underway& u) {
+  const Owners owners = owners_of(u);
   std::map<std::string, safetensors::View> views;
   std::map<std::string, std::span<const std::byte>> bytes;
-  for (const auto& [owner, e] : owners)
-    for (size_t i = 0; i < e->specs().size(); ++i) {
-      const std::string name = array_name(owner, e->specs()[i].name);
-      bytes[name] = std::as_bytes(e->array(i, 0));
-      views[name] = {safetensors::Dtype::f32, e->specs()[i].shape.dims(), bytes[name]};
+  for (const auto& [owner, set] : owners)
+    for (size_t i = 0; i < set.specs.size(); ++i) {
+      const std::string name = array_name(owner, set.specs[i].name);
+      bytes[name] = std::as_bytes(set.arrays[i]);
+      views[name] = {safetensors::Dtype::f32, set.specs[i].shape.dims(), bytes[name]};
     }
-  const std::string state = state_text(t, first_loss, owners);
+  const std::string state = state_text(u.reached, u.first_loss, owners);
   safetensors::write(path, views, {{kStateKey, state}, {kCheckKey, checksum(state, bytes)}});
 }
 
-}  // namespace
-
-Progress Progress::clone() const {
-  Progress copy{reached.clone()};
-  if (optimizer) copy.optimizer = optimizer->clone();
-  copy.first_loss = first_loss;
-  return copy;
-}
-
-void write_checkpoint(const std::filesystem::path& path, const Progress& p) {
-  write(path, p.reached, p.optimizer ? &*p.optimizer : nullptr, p.first_loss);
-}
-
 void write_checkpoint(const std::filesystem::path& path, const Trained& finished) {
-  write(path, finished, nullptr, 0);
+  write_checkpoint(path, {finished, 0, view(finished.model[0]), {}});
 }
 
 std::optional<Progress> read_checkpoint(const std::filesystem::path& path,

@@ -28,15 +28,20 @@ Progress progress() {
   t.steps = 7;
   t.diverged_at = 5;
   t.probed = {{0, {{"accuracy", 0.25}, {"loss", kNaN}}}, {4, {{"accuracy", 0.5}, {"loss", 1e-9}}}};
-  t.kept.push_back({3, filled(3), filled(4)});
+  t.kept.push_back({3, filled(3), filled(4), 0.125});
   t.kept.push_back({6, filled(5), {}});
   return p;
+}
+
+void write(const std::filesystem::path& path, const Progress& p) {
+  write_checkpoint(path,
+                   {p.reached, p.first_loss, view(p.reached.model[0]), view((*p.optimizer)[0])});
 }
 
 TEST(Checkpoint, HoldsAllThatAPhaseNeeds) {
   const TestFolder folder;
   const auto path = folder.path() / "c.safetensors";
-  write_checkpoint(path, progress());
+  write(path, progress());
   const std::optional<Progress> found = read_checkpoint(path, specs());
   ASSERT_TRUE(found);
   EXPECT_EQ(weights_hash(found->reached.model[0]), weights_hash(filled(1)[0]));
@@ -53,6 +58,7 @@ TEST(Checkpoint, HoldsAllThatAPhaseNeeds) {
   EXPECT_EQ(found->reached.probed[1].values.at("loss"), 1e-9);
   ASSERT_EQ(found->reached.kept.size(), 2u);
   EXPECT_EQ(found->reached.kept[0].step, 3);
+  EXPECT_EQ(found->reached.kept[0].rate, 0.125);
   EXPECT_EQ(weights_hash(found->reached.kept[0].model[0]), weights_hash(filled(3)[0]));
   EXPECT_EQ(weights_hash((*found->reached.kept[0].optimizer)[0]), weights_hash(filled(4)[0]));
   EXPECT_EQ(found->reached.kept[1].step, 6);
@@ -64,7 +70,7 @@ TEST(Checkpoint, HoldsAllThatAPhaseNeeds) {
 TEST(Checkpoint, AChangedBitIsNoticed) {
   const TestFolder folder;
   const auto path = folder.path() / "c.safetensors";
-  write_checkpoint(path, progress());
+  write(path, progress());
   const std::string sound = read_file(path);
   const size_t steps = sound.find("steps\\\":7");
   ASSERT_NE(steps, std::string::npos);
@@ -82,7 +88,7 @@ TEST(Checkpoint, OfAnotherNetworkIsNotTaken) {
   const TestFolder folder;
   const auto path = folder.path() / "c.safetensors";
   EXPECT_FALSE(read_checkpoint(path, specs()));
-  write_checkpoint(path, progress());
+  write(path, progress());
   std::vector<ParameterSpec> other = specs();
   other[1].shape = Shape{4};
   EXPECT_FALSE(read_checkpoint(path, other));

@@ -1,13 +1,16 @@
 // Phases that were interrupted, killed or forked go on to the same bits.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
+#include <fstream>
 
 #include "base/statistics.h"
 #include "base/test_folder.h"
 #include "lab/checkpoint.h"
 #include "lab/test_support.h"
 #include "lab/trial.h"
+#include "ops/elementwise.h"
 #include "ops/random.h"
 #include "ops/reduce.h"
 
@@ -63,9 +66,10 @@ struct Interruptible {
     return p;
   }
   // Stops after so many steps of 20, which a call must end at: each does where it saves after each.
-  Trained run(double checkpoint_every_s, int64_t stop_at = 0) {
+  Trained run(double checkpoint_every_s, int64_t stop_at = 0, int64_t steps_per_call = 0) {
     WorkerOptions o = options();
     o.checkpoint_every_s = checkpoint_every_s;
+    o.steps_per_call = steps_per_call;
     std::vector<int64_t> told;
     o.advanced = [&](const Amount& done) {
       const int64_t before = told.empty() ? 0 : told.back();
@@ -99,6 +103,7 @@ void expect_same(const Trained& a, const Trained& b) {
   ASSERT_EQ(a.kept.size(), b.kept.size());
   for (size_t i = 0; i < a.kept.size(); ++i) {
     EXPECT_EQ(a.kept[i].step, b.kept[i].step);
+    EXPECT_EQ(a.kept[i].rate, b.kept[i].rate);
     EXPECT_EQ(weights_hash(a.kept[i].model[0]), weights_hash(b.kept[i].model[0]));
     EXPECT_EQ(weights_hash((*a.kept[i].optimizer)[0]), weights_hash((*b.kept[i].optimizer)[0]));
   }
@@ -117,6 +122,98 @@ TEST(Resume, AnInterruptedPhaseGoesOnFromItsLastStep) {
     EXPECT_EQ(i.began_at, stop_at);
   }
 }
+
+// Cut where a call would have gone on, and with calls of other lengths before than after.
+TEST(Resume, CallsMayBeOfAnyLength) {
+  const Trained whole = Interruptible().run(1e9);
+  for (const int64_t length : {1, 2, 3, 5, 20, 1000})
+    expect_same(Interruptible().run(1e9, 0, length), whole);
+  for (const auto& [length, stop_at, length_after] : std::vector<std::array<int64_t, 3>>{
+           {2, 2, 5}, {2, 5, 0}, {3, 10, 4}, {4, 11, 1000}, {2, 17, 3}, {1, 19, 0}}) {
+    Interruptible i;
+    EXPECT_THROW(i.run(1e9, stop_at, length), Interrupted);
+    i.stop = false;
+    expect_same(i.run(1e9, 0, length_after), whole);
+    EXPECT_EQ(i.began_at, stop_at);
+  }
+}
+
+// However little a step computes, and if it computes nothing at all.
+TEST(Resume, CallsAreShort) {
+  constexpr int64_t kSteps = 30000;
+  for (const bool computes : {true, false}) {
+    WorkerOptions o;
+    int64_t calls = 0;
+    double longest = 0;
+    o.advanced = [&](const Amount& done) {
+      ++calls;
+      longest = std::max(longest, done.model_epochs);
+    };
+    ToyBench b(o);
+    const Ensemble start =
+        b.trial->init([](Net& net) { net.parameter("w", {}, init::zeros()); }, Key{});
+    Training p;
+    p.name = "short";
+    p.start = &start;
+    p.samples = p.batch = 1;
+    p.steps = kSteps;
+    p.build = [&](Step& s) {
+      Net net = s.net("model");
+      const Value w = net.parameter("w", {}, init::zeros());
+      s.graph().update(w, computes ? w + 1.0 : w);
+      s.graph().result("loss", w);
+    };
+    EXPECT_EQ(b.trial->train(p).model.array(0, 0)[0], computes ? kSteps : 0);
+    EXPECT_LE(longest, 10000);
+    EXPECT_LE(calls, 100);
+  }
+}
+
+#ifndef OMNI_SANITIZED  // which have memory of their own
+// Of this process, in bytes: what it has now, or had at most since forget_peak().
+int64_t memory(const std::string& which) {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;)
+    if (int64_t kib = 0; word == which + ":" && status >> kib) return kib << 10;
+  return 0;
+}
+bool forget_peak() {
+  return static_cast<bool>(std::ofstream("/proc/self/clear_refs") << "5" << std::flush);
+}
+
+// A model may take more than half of the memory that there is.
+TEST(Resume, SavingTakesNoSecondModel) {
+  if (!forget_peak()) GTEST_SKIP() << "the system does not tell a peak anew";
+  const TestFolder folder;
+  WorkerOptions o;
+  o.checkpoints = folder.path();
+  o.checkpoint_every_s = 0;
+  int64_t before = 0, peak = 0, steps = 0;
+  o.advanced =
+      [&](const Amount&) {  // after the first step, and after the next, before which it saves
+        if (++steps == 1) forget_peak(), before = memory("VmRSS");
+        if (steps == 2) peak = memory("VmHWM");
+      };
+  ToyBench b(o);
+  const Shape shape{4096, 1024};
+  const Ensemble start =
+      b.trial->init([&](Net& net) { net.parameter("w", shape, init::zeros()); }, Key{});
+  Training p;
+  p.name = "large";
+  p.start = &start;
+  p.samples = p.batch = 1;
+  p.steps = 4;
+  p.build = [&](Step& s) {
+    Net net = s.net("model");
+    const Value loss = mean(square(net.parameter("w", shape, init::zeros()) - 1.0));
+    s.graph().result("loss", loss);
+    apply(Adam{}, net, loss, 0.1);
+  };
+  b.trial->train(p);
+  ASSERT_GT(before, 0);
+  EXPECT_LT(peak - before, shape.count() * 2) << "of a model of " << shape.count() * 4 << " bytes";
+}
+#endif
 
 TEST(Resume, TheCheckpointBeforeTheLastServesWhereTheLastIsDamaged) {
   const Trained whole = Interruptible().run(1e9);

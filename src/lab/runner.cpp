@@ -222,6 +222,7 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
     options.checkpoints = folder.checkpoints_path();
     options.checkpoint_every_s = request.checkpoint_every_s;
     options.fork_at = request.fork_at;
+    options.steps_per_call = request.steps_per_call;
     if (request.keep_models) options.models = folder.path() / "models";
     options.advanced = [&](const Amount& done) {
       const std::lock_guard lock(mutex);

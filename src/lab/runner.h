@@ -32,8 +32,8 @@ struct RunRequest {
   std::set<std::string> passes_off;
   std::filesystem::path out;                  // the run folder
   DataOptions data;
-  double checkpoint_every_s = 20;             // at most this much work is lost by a kill
-  int64_t fork_at = 0;                        // as in WorkerOptions; for tests
+  double checkpoint_every_s = 20;             // as in WorkerOptions
+  int64_t fork_at = 0, steps_per_call = 0;    // the same; for tests
   bool keep_models = false;                   // final weights as models/seed-N/ARM.safetensors
   bool anew = false;                          // a run that `out` holds is set aside
   bool mixed_builds = false;                  // goes on where another build gave other results

@@ -1,5 +1,9 @@
 #include "lab/sets.h"
 
+#include <algorithm>
+
+#include "base/error.h"
+
 namespace omni {
 namespace {
 
@@ -29,10 +33,28 @@ void lend(Session& s, const std::string& set, ModelView model) {
     s.lend(input_name(set, specs[i]), model.ensemble->array(i, model.index));
 }
 
+SetView view(ModelView model) {
+  SetView v{model.ensemble->specs(), {}};
+  for (size_t i = 0; i < v.specs.size(); ++i)
+    v.arrays.push_back(model.ensemble->array(i, model.index));
+  return v;
+}
+
+SetView view(const Session& s, const std::string& set, std::vector<ParameterSpec> specs) {
+  SetView v{std::move(specs), {}};
+  for (const ParameterSpec& p : v.specs) {
+    v.arrays.push_back(s.read(input_name(set, p)));
+    check(std::ssize(v.arrays.back()) == p.shape.count(), "'{}' has {} values, and is read as {}",
+          input_name(set, p), v.arrays.back().size(), p.shape);
+  }
+  return v;
+}
+
 Ensemble read(const Session& s, const std::string& set, std::vector<ParameterSpec> specs) {
-  Ensemble e(std::move(specs), 1);
-  for (size_t i = 0; i < e.specs().size(); ++i)
-    s.read(input_name(set, e.specs()[i]), e.array(i, 0));
+  const SetView from = view(s, set, std::move(specs));
+  Ensemble e(from.specs, 1);
+  for (size_t i = 0; i < from.specs.size(); ++i)
+    std::ranges::copy(from.arrays[i], e.array(i, 0).begin());
   return e;
 }
 

@@ -15,8 +15,9 @@ namespace {
 
 // Programs of a phase's session.
 constexpr int kStep = 0, kProbe = 1;
-// About so long is computed between two looks at whether to stop or to save.
-constexpr double kCall_s = 0.01;
+// About so long is computed between two looks at whether to stop or to save, of which a node of the
+// graph takes so much however little it computes, or less.
+constexpr double kCall_s = 0.01, kNode_s = 1e-6;
 
 // Of the set "<set>.opt".
 std::vector<ParameterSpec> states_of(const Graph& g, const std::string& set) {
@@ -158,6 +159,7 @@ uint64_t TrainingRun::form() const {
   for (const auto& [name, e] : p_.frozen) hash.add(name);
   for (const uint64_t key : {p_.order.bits, p_.random.bits}) hash.add(key);
   for (const int64_t x : {p_.samples, batch_, first(), steps_}) hash.add(x);
+  if (p_.from) hash.add(rate_after(first()));  // which its first probe may read
   for (int64_t s = first(); s < steps_; ++s) hash.add(learning_rate(s));
   for (const auto& [name, x] : p_.scalars) hash.add(name), hash.add(x);
   for (const auto& [name, array] : tables_)
@@ -200,13 +202,12 @@ Trained TrainingRun::untrained() const {
   for (const Output& o : probe_graph_->outputs()) nothing[o.name] = 0;
   for (int64_t step = first(); step <= steps_; ++step) {
     if (probed_after(step)) out.probed.push_back({step, nothing});
-    if (kept_after(step)) out.kept.push_back({step, blank(), blank_state()});
+    if (kept_after(step)) out.kept.push_back({step, blank(), blank_state(), rate_after(step)});
   }
   return out;
 }
 
-std::unique_ptr<Session> TrainingRun::enter(const Progress& now, const Ensemble& model,
-                                            const std::optional<Ensemble>& state) const {
+std::unique_ptr<Session> TrainingRun::make_session() const {
   SessionSpec spec{
       {{"step", graph_, rest_ > 0 ? last_graph_ : nullptr, p_.samples, batch_, "loss"}},
       on_divergence_ != OnDivergence::keep};
@@ -214,36 +215,53 @@ std::unique_ptr<Session> TrainingRun::enter(const Progress& now, const Ensemble&
   std::unique_ptr<Session> session = worker_.executor().open(std::move(spec));
   give(*session, tables_, p_.scalars);
   for (const auto& [name, e] : p_.frozen) lend(*session, name, (*e)[0]);
-  write(*session, p_.set, model[0]);
-  if (state)
-    write(*session, p_.set + ".opt", (*state)[0]);
-  else
-    for (const ParameterSpec& s : states())
-      session->zero(p_.set + ".opt/" + s.name, s.shape.count());
-  ModelStart start{p_.order, p_.random, {}, {}};
-  if (p_.lr) start.rates.resize(static_cast<size_t>(steps_));
-  for (int64_t s = std::max<int64_t>(0, first() - 1); p_.lr && s < steps_; ++s)
-    start.rates[static_cast<size_t>(s)] = static_cast<float>(learning_rate(s));
-  ProgramStanding& step = start.at.programs.emplace_back();
-  step.runs = now.reached.steps;
-  if (step.runs > first()) step.first_loss = static_cast<float>(now.first_loss);
-  start.at.diverged_at = now.reached.diverged_at.value_or(0);
-  session->start(std::move(start));
   return session;
 }
 
-Ensemble TrainingRun::model(const Session& session) const {
-  return read(session, p_.set, start().specs());
+void TrainingRun::write_state(Session& session, const std::optional<Ensemble>& state) const {
+  if (state) return write(session, p_.set + ".opt", (*state)[0]);
+  for (const ParameterSpec& s : states()) session.zero(p_.set + ".opt/" + s.name, s.shape.count());
 }
 
-std::optional<Ensemble> TrainingRun::state(const Session& session) const {
-  std::vector<ParameterSpec> specs = states();
-  if (specs.empty()) return std::nullopt;
-  return read(session, p_.set + ".opt", std::move(specs));
+// One that stays is given once.
+std::vector<float> TrainingRun::rates() const {
+  std::vector<float> rates;
+  if (!p_.lr) return rates;
+  for (int64_t step = std::max<int64_t>(first(), 1); step <= steps_; ++step) {
+    const auto rate = static_cast<float>(rate_after(step));
+    if (!rates.empty() && same_bits({&rate, 1}, {&rates.back(), 1})) continue;
+    rates.resize(static_cast<size_t>(step - 1), rates.empty() ? 0 : rates.back());
+    rates.push_back(rate);
+  }
+  return rates;
+}
+
+void TrainingRun::begin(Session& session, const Trained& out, double first_loss) const {
+  ModelStart start{p_.order, p_.random, rates(), {}};
+  ProgramStanding& step = start.at.programs.emplace_back();
+  step.runs = out.steps;
+  if (step.runs > first()) step.first_loss = static_cast<float>(first_loss);
+  start.at.diverged_at = out.diverged_at;
+  session.start(std::move(start));
+}
+
+SetView TrainingRun::model(const Session& session) const {
+  return view(session, p_.set, start().specs());
+}
+
+SetView TrainingRun::state(const Session& session) const {
+  return view(session, p_.set + ".opt", states());
+}
+
+Snapshot TrainingRun::snapshot(const Session& session, int64_t step) const {
+  Snapshot s{step, read(session, p_.set, start().specs()), {}, rate_after(step)};
+  if (std::vector<ParameterSpec> specs = states(); !specs.empty())
+    s.optimizer = read(session, p_.set + ".opt", std::move(specs));
+  return s;
 }
 
 bool TrainingRun::look(Session& session, Trained& out) const {
-  if (kept_after(out.steps)) out.kept.push_back({out.steps, model(session), state(session)});
+  if (kept_after(out.steps)) out.kept.push_back(snapshot(session, out.steps));
   if (!probed_after(out.steps)) return false;
   session.run(kProbe, 1);
   Probed& seen = out.probed.emplace_back(Probed{out.steps, {}});
@@ -254,10 +272,13 @@ bool TrainingRun::look(Session& session, Trained& out) const {
 
 // By the time that is typical, not by the clock, so that calls are the same each time.
 int64_t TrainingRun::steps_per_call() const {
-  if (worker_.options().checkpoint_every_s == 0) return 1;
+  const WorkerOptions& options = worker_.options();
+  if (options.checkpoint_every_s == 0) return 1;
+  if (options.steps_per_call > 0) return options.steps_per_call;
   Work one;
   one.add(graph_, 1);
-  return std::max<int64_t>(1, std::llround(kCall_s / typical_seconds(one.load())));
+  const double step_s = typical_seconds(one.load()) + kNode_s * graph_->size();
+  return std::max<int64_t>(1, std::llround(kCall_s / step_s));
 }
 
 int64_t TrainingRun::end_of_call(int64_t step, int64_t end) const {
@@ -267,19 +288,21 @@ int64_t TrainingRun::end_of_call(int64_t step, int64_t end) const {
   return end;
 }
 
-bool TrainingRun::train(Session& session, Progress& now, int64_t end) {
-  Trained& out = now.reached;
+bool TrainingRun::train(Session& session, Trained& out, int64_t end) {
   while (out.steps < end) {
-    if (worker_.asked_to_stop() || worker_.due()) save(session, now);
+    if (worker_.asked_to_stop() || worker_.due()) save(session, out);
     session.run(kStep, end_of_call(out.steps, end) - out.steps);
-    const ProgramStanding& at = session.standing().programs[kStep];
+    const Standing& now = session.standing();
+    const ProgramStanding& at = now.programs[kStep];
+    check(at.runs > out.steps, "phase {}: it stands still at step {}", p_.name, out.steps);
     out.steps = at.runs;
-    now.first_loss = at.first_loss;
-    if (const int64_t step = session.standing().diverged_at; step > 0 && !out.diverged_at) {
-      out.diverged_at = step;
-      require(on_divergence_ != OnDivergence::stop_run,
-              "phase {}: the loss was {} at step {}, and on_divergence=stop-run ends the run there; "
-              "with stop-model or keep it goes on", p_.name, double{at.loss}, step);
+    if (now.diverged_at && !out.diverged_at) {
+      out.diverged_at = now.diverged_at;
+      require(
+          on_divergence_ != OnDivergence::stop_run,
+          "phase {}: the loss was {} at step {}, and on_divergence=stop-run ends the run there; "
+          "with stop-model or keep it goes on",
+          p_.name, double{at.loss}, *now.diverged_at);
       if (on_divergence_ == OnDivergence::stop_model) return true;
     }
     const bool ended = look(session, out);
@@ -289,15 +312,12 @@ bool TrainingRun::train(Session& session, Progress& now, int64_t end) {
   return false;
 }
 
-void TrainingRun::save(const Session& session, Progress& now) {
-  if (now.reached.steps > first()) {
-    now.reached.model = model(session);
-    now.optimizer = state(session);
-    worker_.save(hash_, now);
-    now.optimizer.reset();
-  } else {
+void TrainingRun::save(const Session& session, const Trained& out) {
+  if (out.steps > first())
+    worker_.save(hash_, {out, session.standing().programs[kStep].first_loss, model(session),
+                         state(session)});
+  else
     worker_.save();
-  }
   if (worker_.asked_to_stop()) throw Interrupted{};
 }
 
@@ -310,37 +330,43 @@ void TrainingRun::advance(int64_t step) {
 
 Trained TrainingRun::run() {
   const std::optional<Ensemble> none;
-  Progress now{{Ensemble(start().specs(), 1)}};  // filled when it is asked for
-  Trained& out = now.reached;
+  Trained out{Ensemble({}, 1)};
   out.steps = first();
-  std::unique_ptr<Session> session;
+  double first_loss = 0;
+  std::unique_ptr<Session> session = make_session();
   if (std::optional<Progress> found = worker_.find_running(hash_, start().specs())) {
-    now = std::move(*found);
-    session = enter(now, out.model, now.optimizer);
-    now.optimizer.reset();
+    write(*session, p_.set, found->reached.model[0]);
+    out = std::move(found->reached);
+    out.model = Ensemble({}, 1);  // before the state is there twice
+    write_state(*session, found->optimizer);
+    first_loss = found->first_loss;
   } else {
-    session = enter(now, start(), p_.from ? p_.from->optimizer : none);
+    write(*session, p_.set, start()[0]);
+    write_state(*session, p_.from ? p_.from->optimizer : none);
   }
+  begin(*session, out, first_loss);
   if (worker_.options().advanced) amount_ = amount();
   steps_per_call_ = steps_per_call();
   told_ = first();
   advance(out.steps);
   bool ended = out.steps == first() && look(*session, out);
   const int64_t fork = first() + worker_.options().fork_at;
-  if (out.steps < fork && fork < steps_) {
-    ended = ended || train(*session, now, fork);
-    out.model = model(*session);
-    const std::optional<Ensemble> optimizer = state(*session);
-    session.reset();
+  if (!ended && out.steps < fork && fork < steps_) {
+    ended = train(*session, out, fork);
+    const Snapshot copy = snapshot(*session, out.steps);
+    first_loss = session->standing().programs[kStep].first_loss;
     worker_.forget_programs();
-    session = enter(now, out.model, optimizer);
+    session = make_session();
+    write(*session, p_.set, copy.model[0]);
+    write_state(*session, copy.optimizer);
+    begin(*session, out, first_loss);
   }
-  if (!ended) train(*session, now, steps_);
-  out.model = model(*session);
+  if (!ended) train(*session, out, steps_);
+  out.model = read(*session, p_.set, start().specs());
   advance(steps_);
   // The last update may have been the one that broke it.
   if (!out.diverged_at && !all_finite(out.model)) out.diverged_at = out.steps;
-  return std::move(out);
+  return out;
 }
 
 }  // namespace omni

@@ -43,24 +43,33 @@ class TrainingRun {
   bool probed_after(int64_t step) const;
   bool kept_after(int64_t step) const;
   double learning_rate(int64_t step) const { return p_.lr ? p_.lr(step, steps_) : 0; }
+  // The rate of the latest of so many steps. Before the first of a fork it is its trunk's.
+  double rate_after(int64_t step) const {
+    if (step > first()) return learning_rate(step - 1);
+    return p_.from && p_.lr ? p_.from->rate : 0;
+  }
   std::vector<ParameterSpec> states() const;  // of the optimiser
 
   void build_probe();
   uint64_t compute_hash() const;
 
   // --- While it runs ---
-  // A session that stands where `now` does, with these weights; state: the optimiser's, or zeros.
-  std::unique_ptr<Session> enter(const Progress& now, const Ensemble& model,
-                                 const std::optional<Ensemble>& state) const;
-  Ensemble model(const Session& session) const;
-  std::optional<Ensemble> state(const Session& session) const;
+  // What it has reached is `out`, all but the model, which is the session's until the phase ends.
+  // Without the trained set and its optimiser's state.
+  std::unique_ptr<Session> make_session() const;
+  void write_state(Session& session, const std::optional<Ensemble>& state) const;  // or zeros
+  void begin(Session& session, const Trained& out, double first_loss) const;
+  std::vector<float> rates() const;
+  SetView model(const Session& session) const;
+  SetView state(const Session& session) const;
+  Snapshot snapshot(const Session& session, int64_t step) const;
   int64_t steps_per_call() const;
   int64_t end_of_call(int64_t step, int64_t end) const;
   // Goes on to step `end`. True when the phase is over: its stop rule holds, or it diverged.
-  bool train(Session& session, Progress& now, int64_t end);
-  bool look(Session& session, Trained& out) const;   // keeps and probes; true if it is to end here
-  void save(const Session& session, Progress& now);  // and leaves if that is asked for
-  void advance(int64_t step);                        // tells how far it is
+  bool train(Session& session, Trained& out, int64_t end);
+  bool look(Session& session, Trained& out) const;  // keeps and probes; true if it is to end here
+  void save(const Session& session, const Trained& out);  // and leaves if that is asked for
+  void advance(int64_t step);                             // tells how far it is
 
   Worker& worker_;
   const Training& p_;

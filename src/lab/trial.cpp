@@ -93,7 +93,7 @@ Ensemble Trial::init(const std::function<void(Net&)>& define, Key key) {
 Trained Trained::clone() const {
   Trained out{model.clone(), diverged_at, steps, probed, {}};
   for (const Snapshot& k : kept) {
-    out.kept.push_back({k.step, k.model.clone(), {}});
+    out.kept.push_back({k.step, k.model.clone(), {}, k.rate});
     if (k.optimizer) out.kept.back().optimizer = k.optimizer->clone();
   }
   return out;

@@ -53,7 +53,8 @@ class Rate {
 struct Snapshot {
   int64_t step = 0;
   Ensemble model;
-  std::optional<Ensemble> optimizer;  // its state; nothing if it has none
+  std::optional<Ensemble> optimizer = {};  // its state; nothing if it has none
+  double rate = 0;                         // of its latest step: what s.lr() read there
 };
 
 // Scalars measured on the model while it trains: a graph over rows 0..rows-1, which reads the

@@ -240,6 +240,58 @@ TEST(Trial, AForksFirstProbeSeesWhatItsTrunkSaw) {
   for (int i : {0, 1}) EXPECT_EQ(fork.probed[i].values, trunk.probed[i].values);
 }
 
+// Before its first step a fork stands where its trunk stood, whatever it goes on with, and whether
+// or not it was found again; its own rates are asked for from there on.
+TEST(Trial, AForkMayHaveRatesOfItsOwn) {
+  const TestFolder folder;
+  WorkerOptions o;
+  o.checkpoints = folder.path();
+  std::atomic<bool> stop = false;
+  o.stop = &stop;
+  for (const bool found : {false, true}) {
+    stop = found;
+    ToyBench b(o);
+    const Ensemble start = toy_model(*b.trial);
+    Training p = toy_training(*b.trial, start);
+    p.lr = [](int64_t step, int64_t) { return 0.01 * static_cast<double>(step + 1); };
+    p.keep_at = {0, 9};
+    const Trained trunk = b.trial->train(p);
+    b.worker.save();
+    EXPECT_EQ(trunk.at(0).rate, 0);
+    EXPECT_EQ(trunk.at(9).rate, 0.01 * 9);
+    stop = false;
+    p.from = &trunk.at(9);
+    p.keep_at.clear();
+    p.lr = [](int64_t step, int64_t) {
+      const std::vector<double> own(11, 0.5);
+      return own.at(static_cast<size_t>(step - 9));
+    };
+    p.probe = toy_probe({9, 10});
+    p.probe->build = [](Step& s) { s.graph().result("rate", s.lr() * 1.0); };
+    const Trained fork = b.trial->train(p);
+    EXPECT_EQ(fork.probed.at(0).values.at("rate"), static_cast<float>(0.01 * 9));
+    EXPECT_EQ(fork.probed.at(1).values.at("rate"), 0.5);
+    Snapshot other{9, trunk.at(9).model.clone(), trunk.at(9).optimizer->clone(), 0.25};
+    p.from = &other;  // with another rate it is another phase
+    EXPECT_EQ(b.trial->train(p).probed.at(0).values.at("rate"), 0.25);
+  }
+}
+
+// What throws in the middle of a phase leaves nothing behind for the next.
+TEST(Trial, APhaseAfterOneThatThrewIsAsAlone) {
+  const uint64_t alone = weights_hash(ToyBench().train().model[0]);
+  for (const int throws_at : {1, 2, 3}) {
+    WorkerOptions o;
+    o.steps_per_call = 3;
+    o.advanced = [&, calls = 0](const Amount&) mutable {
+      if (++calls == throws_at) throw std::bad_alloc();
+    };
+    ToyBench b(o);
+    EXPECT_THROW(b.train(0.02), std::bad_alloc);
+    EXPECT_EQ(weights_hash(b.train().model[0]), alone);
+  }
+}
+
 TEST(Trial, ForksWithAnotherOptimiserStateAreOtherPhases) {
   ToyBench b;
   const Ensemble start = toy_model(*b.trial);

@@ -142,7 +142,7 @@ void Worker::save() {
   wait_after(begin);
 }
 
-void Worker::save(uint64_t hash, const Progress& running) {
+void Worker::save(uint64_t hash, const Underway& running) {
   if (!keeps_checkpoints()) return;
   const auto begin = std::chrono::steady_clock::now();
   save();

@@ -36,12 +36,17 @@ struct WorkerOptions {
   // Of every training phase.
   std::function<void(const Training&, const Graph&, const DataTable&)> saw_graph;
   std::filesystem::path checkpoints;         // empty: nothing is kept on disk
-  double checkpoint_every_s = 20;            // at most this much work is lost by a kill; 0: no step
+  // From a running phase's checkpoint to its next, or longer (Worker::due()): what is lost by a
+  // kill. 0: after every step.
+  double checkpoint_every_s = 20;
   // Of finished phases that are kept in memory; others are read back from `checkpoints` at need.
   int64_t most_held_bytes = int64_t{64} << 20;
   // Every phase is left after so many steps and continued from a copy in programs compiled anew; 0:
   // never. Bits do not depend on it, which tests use.
   int64_t fork_at = 0;
+  // Steps between two looks at whether to stop or to save, of every phase; 0: about a hundredth of
+  // a second's, or fewer. Bits do not depend on it, which tests use.
+  int64_t steps_per_call = 0;
   std::filesystem::path models;              // empty: final models are not kept
   Inputs* inputs = nullptr;                  // what experiments read from files is noted there
   uint64_t identity =
@@ -106,7 +111,7 @@ class Worker {
   bool due() const;
   // Writes what was finished since the last checkpoint, and the running phase.
   void save();
-  void save(uint64_t hash, const Progress& running);
+  void save(uint64_t hash, const Underway& running);
 
   bool asked_to_stop() const {
     return options_.stop && options_.stop->load(std::memory_order_relaxed);

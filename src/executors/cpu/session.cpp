@@ -16,7 +16,8 @@
 namespace omni {
 namespace {
 
-// Sweeps over structure compile many programs; each holds its activations.
+// Sweeps over structure compile many programs, and each holds its activations: so many are kept for
+// sessions to come. What a session runs is kept by the session.
 constexpr size_t kMostPrograms = 64;
 
 // A program is bound to one user at a time: who finds another one there binds it anew.
@@ -67,10 +68,23 @@ Variant variant_of(std::shared_ptr<const Graph> graph, const Plans& plans, int64
   v.planned = plans(*graph);
   v.rows = rows;
   for (const Output& o : graph->outputs())
-    if (!o.update) v.results[o.name] = AlignedBytes(graph->node(o.id).type.bytes());
-  if (!watched.empty()) v.watched = reinterpret_cast<const float*>(v.results.at(watched).data());
+    if (!o.update)  // one of no numbers has a place, too
+      v.results[o.name] = AlignedBytes(std::max<int64_t>(graph->node(o.id).type.bytes(), 1));
+  if (!watched.empty()) {
+    const auto is_watched = [&](const Output& o) { return !o.update && o.name == watched; };
+    const auto it = std::ranges::find_if(graph->outputs(), is_watched);
+    check(it != graph->outputs().end(), "there is no result '{}' to be watched", watched);
+    const Type& t = graph->node(it->id).type;
+    check(t.dtype == DType::f32 && t.count() == 1, "'{}' is watched, and is {}", watched, t);
+    v.watched = reinterpret_cast<const float*>(v.results.at(watched).data());
+  }
   v.graph = std::move(graph);
   return v;
+}
+
+// What a session gives its programs itself.
+bool is_own(const std::string& input) {
+  return input == "index" || input == "key" || input == "step" || input == "lr";
 }
 
 class CpuSession final : public Session {
@@ -101,19 +115,23 @@ class CpuSession final : public Session {
     std::memset(memory(input, count), 0, static_cast<size_t>(count) * sizeof(float));
   }
   void lend(const std::string& input, std::span<const float> values) override {
-    require_fit(input, std::ssize(values));
+    require_fits(input, std::ssize(values));
     for_each_variant([&](const Variant& v) {
       for (const Output& o : v.graph->outputs())
         check(!o.update || o.name != input, "'{}' is lent, and a program updates it", input);
     });
     started_ = false;
     written_.erase(input);
+    tables_.erase(input);
     lent_[input] = values.data();
   }
   void table(const std::string& name, const Table& t) override {
+    check(!is_own(name), "'{}' is the session's to give", name);
     if (const auto it = inputs_.find(name); it != inputs_.end())
       check(it->second == t.type, "the table '{}' is {}, and read as {}", name, t.type, it->second);
     started_ = false;
+    written_.erase(name);
+    lent_.erase(name);
     tables_[name] = t;
   }
 
@@ -135,37 +153,43 @@ class CpuSession final : public Session {
 
   void run(int program, int64_t runs) override {
     check(started_, "the session was not started with what it was given");
+    check(program >= 0 && program < std::ssize(own_), "there is no program {}", program);
+    started_ = false;  // for what throws in the middle of a run
     for (; runs > 0 && !stands_still(); --runs) run_once(static_cast<size_t>(program));
+    started_ = true;
   }
 
   const Standing& standing() const override { return start_.at; }
 
-  void read(const std::string& input, std::span<float> values) const override {
+  std::span<const float> read(const std::string& input) const override {
     const auto it = written_.find(input);
-    check(it != written_.end() && it->second.size() == static_cast<int64_t>(values.size_bytes()),
-          "'{}' was not written, or has another size", input);
-    std::memcpy(values.data(), it->second.data(), values.size_bytes());
+    check(it != written_.end(), "'{}' was not written", input);
+    return {reinterpret_cast<const float*>(it->second.data()),
+            static_cast<size_t>(it->second.size()) / sizeof(float)};
   }
 
  private:
   std::span<const std::byte> result_bytes(int program, const std::string& name,
                                           DType type) const override {
-    const Variant* v = own_.at(static_cast<size_t>(program)).ran;
+    check(program >= 0 && program < std::ssize(own_), "there is no program {}", program);
+    const Variant* v = own_[static_cast<size_t>(program)].ran;
     check(v != nullptr, "the program has not run");
     for (const Output& o : v->graph->outputs()) {
       if (o.update || o.name != name) continue;
       const Type& t = v->graph->node(o.id).type;
       check(t.dtype == type, "result '{}' is {}, and read as another type", name, t);
-      const AlignedBytes& m = v->results.at(name);
-      return {m.data(), static_cast<size_t>(m.size())};
+      return {v->results.at(name).data(), static_cast<size_t>(t.bytes())};
     }
     throw Bug(fmt::format("the program has no result '{}'", name));
   }
 
   void prepare(const ProgramSpec& spec, Own& own, const Plans& plans) {
-    const int64_t rest = spec.samples % spec.batch;
-    check((rest > 0) == (spec.last != nullptr), "program '{}': {} samples in batches of {}",
+    check(spec.batch >= 1 && spec.samples >= 0, "program '{}': {} samples in batches of {}",
           spec.name, spec.samples, spec.batch);
+    const int64_t rest = spec.samples % spec.batch;
+    check((rest > 0) == (spec.last != nullptr),
+          "program '{}': {} samples in batches of {}, the last of them short or not", spec.name,
+          spec.samples, spec.batch);
     own.variants.push_back(variant_of(spec.graph, plans, spec.batch, spec.watched));
     if (spec.last) own.variants.push_back(variant_of(spec.last, plans, rest, spec.watched));
     for (const Variant& v : own.variants)
@@ -188,7 +212,8 @@ class CpuSession final : public Session {
       for (Variant& v : own.variants) visit(v);
   }
 
-  void require_fit(const std::string& input, int64_t count) const {
+  void require_fits(const std::string& input, int64_t count) const {
+    check(!is_own(input), "'{}' is the session's to give", input);
     const auto it = inputs_.find(input);
     if (it == inputs_.end()) return;
     const Type& t = it->second;
@@ -198,9 +223,10 @@ class CpuSession final : public Session {
 
   // Where what is written lies; all of it will be written.
   std::byte* memory(const std::string& input, int64_t count) {
-    require_fit(input, count);
+    require_fits(input, count);
     started_ = false;
     lent_.erase(input);
+    tables_.erase(input);
     AlignedBytes& m = written_[input];
     if (const int64_t bytes = count * static_cast<int64_t>(sizeof(float)); m.size() != bytes) {
       m = AlignedBytes(bytes);
@@ -211,6 +237,7 @@ class CpuSession final : public Session {
 
   void bind(Variant& v, Own& own, const std::string& name) {
     Program& program = v.planned->program;
+    v.planned->user = nullptr;  // until all is there
     program.unbind();
     const auto offer = [&](const std::string& input, const void* data) {
       if (program.has_input(input)) program.bind(input, data);
@@ -235,7 +262,7 @@ class CpuSession final : public Session {
     return start_.rates[static_cast<size_t>(std::min<int64_t>(steps_, rates) - 1)];
   }
 
-  bool stands_still() const { return spec_.stop_diverged && start_.at.diverged_at > 0; }
+  bool stands_still() const { return spec_.stop_diverged && start_.at.diverged_at.has_value(); }
 
   // The run's variant, with its sample numbers in place.
   Variant& next(const ProgramSpec& spec, Own& own, int64_t runs) {
@@ -263,14 +290,14 @@ class CpuSession final : public Session {
     if (v.planned->user != &v) bind(v, own, spec.name);
     if (!v.fresh) v.planned->program.refresh();
     v.fresh = true;
-    v.planned->program.run();
     for (Variant* other : v.makes_old) other->fresh = false;
+    v.planned->program.run();
     own.ran = &v;
     ++at.runs;
     if (!v.watched) return;
     at.loss = *v.watched;
     if (std::isnan(at.first_loss)) at.first_loss = at.loss;
-    if (start_.at.diverged_at == 0 && has_diverged(at.loss, at.first_loss))
+    if (!start_.at.diverged_at && has_diverged(at.loss, at.first_loss))
       start_.at.diverged_at = steps_;
   }
 
