@@ -1,7 +1,7 @@
 #include "lab/soundness.h"
 
 #include <algorithm>
-#include <set>
+#include <optional>
 #include <vector>
 
 #include "base/nearest.h"
@@ -25,24 +25,42 @@ std::vector<std::string> inputs_of(const Graph& g) {
   return names;
 }
 
-// What is given to a graph beside its sets.
+// What a graph is given beside sets, numbers and tables, `rows` at a time.
+std::map<std::string, Type> standing_inputs(int64_t rows) {
+  return {{"index", {DType::i32, {rows}}},
+          {"key", {DType::i32, {2}}},
+          {"step", {DType::f32, {}}},
+          {"lr", {DType::f32, {}}}};
+}
+
+// What is given to a graph.
 struct Given {
   const Specs& sets;
   const std::map<std::string, double>& scalars;
   const DataTable& tables;
-  std::string optimizer = {};  // the set of an optimiser's state, which is made to fit; "" for none
+  int64_t rows;
 
-  bool has(const std::string& input) const {
-    static const std::set<std::string> kStanding = {"index", "key", "step", "lr"};
-    return kStanding.contains(input) || scalars.contains(input) || tables.contains(input) ||
-           (!optimizer.empty() && is_of(input, optimizer));
+  // Of an input that is of no set.
+  std::optional<Type> type_of(const std::string& input) const {
+    const std::map<std::string, Type> standing = standing_inputs(rows);
+    if (const auto it = standing.find(input); it != standing.end()) return it->second;
+    if (scalars.contains(input)) return Type{DType::f32, {}};
+    if (const auto it = tables.find(input); it != tables.end())
+      return Type{it->second.type.dtype, it->second.type.shape};
+    return std::nullopt;
   }
 };
 
 void require_inputs(const std::string& who, const Graph& g, const Given& given) {
   for (int id = 0; id < g.size(); ++id) {
     const Node& n = g.node(id);
-    if (!is_input(n) || given.has(n.name)) continue;
+    if (!is_input(n)) continue;
+    const Type read = {n.type.dtype, n.type.shape};
+    if (const std::optional<Type> type = given.type_of(n.name)) {
+      require(*type == read, "{}: its graph reads '{}' as {}, and it is {}", who, n.name, read,
+              *type);
+      continue;
+    }
     const auto set = given.sets.find(set_of(n.name));
     require(set != given.sets.end() && n.name.find('/') != n.name.npos,
             "{}: its graph reads '{}', which nobody gives", who, n.name);
@@ -54,11 +72,23 @@ void require_inputs(const std::string& who, const Graph& g, const Given& given) 
       fail_user("{}: its graph reads '{}', and the model that is given as '{}' has no '{}'{}", who,
                 n.name, set->first, name, suggest(name, known));
     }
-    require(spec->shape == n.type.shape,
+    require(read.dtype == DType::f32, "{}: its graph reads '{}' as {}, and parameters are f32", who,
+            n.name, read);
+    require(spec->shape == read.shape,
             "{}: parameter '{}' is {}, the step that reads it was built for {}: were the weights "
             "made with other options?",
-            who, n.name, spec->shape, n.type.shape);
+            who, n.name, spec->shape, read.shape);
   }
+}
+
+// Numbers and tables are read by their names, and these are taken.
+template <class Map>
+void require_free_names(const std::string& who, const char* what, const Map& given) {
+  for (const auto& [name, type] : standing_inputs(1))
+    require(!given.contains(name),
+            "{}: {} is called '{}', which is what a graph reads the phase's own {} by; give it "
+            "another name",
+            who, what, name, name == "lr" ? "learning rate" : name);
 }
 
 // Samples are looked up by their numbers in tables that have a row for each.
@@ -144,21 +174,36 @@ void require_reached(const std::string& who, const Training& p, const TrainingGr
 
 }  // namespace
 
+std::vector<ParameterSpec> states_of(const Graph& g, const std::string& set) {
+  const std::string prefix = set + ".opt/";
+  std::vector<ParameterSpec> specs;
+  for (int id = 0; id < g.size(); ++id) {
+    const Node& n = g.node(id);
+    if (is_input(n) && n.name.starts_with(prefix))
+      specs.push_back({n.name.substr(prefix.size()), n.type.shape, init::zeros()});
+  }
+  return specs;
+}
+
 void require_sound(const Training& p, const TrainingGraphs& graphs, const DataTable& tables) {
   const std::string who = fmt::format("phase {}", p.name);
+  require_free_names(who, "a number", p.scalars);
+  require_free_names(who, "a data array", tables);
   Specs sets = {{p.set, p.from ? &p.from->model.specs() : &p.start->specs()}};
   for (const auto& [name, model] : p.frozen) {
     require(name != p.set, "{}: the set '{}' is trained, and cannot be frozen as well", who, name);
     sets[name] = &model->specs();
   }
-  std::string optimizer = p.set + ".opt";
-  if (p.from && p.from->optimizer) {
-    sets[optimizer] = &p.from->optimizer->specs();
-    optimizer.clear();
-  }
+  const std::vector<ParameterSpec> made = states_of(graphs.step, p.set);
+  if (p.from && p.from->optimizer)
+    sets[p.set + ".opt"] = &p.from->optimizer->specs();
+  else if (!made.empty())
+    sets[p.set + ".opt"] = &made;
   std::vector<std::string> read;
-  for (const Graph* g : {&graphs.step, &graphs.last_step, &graphs.probe}) {
-    require_inputs(who, *g, {sets, p.scalars, tables, optimizer});
+  const int64_t batch = std::min(p.batch, p.samples), rest = p.samples % batch;
+  for (const auto& [g, rows] : {std::pair{&graphs.step, batch}, std::pair{&graphs.last_step, rest},
+                                std::pair{&graphs.probe, p.probe ? p.probe->rows : 0}}) {
+    require_inputs(who, *g, {sets, p.scalars, tables, rows});
     for (std::string& name : inputs_of(*g)) read.push_back(std::move(name));
   }
   for (const Graph* g : {&graphs.step, &graphs.last_step}) {
@@ -190,7 +235,9 @@ void require_sound(const std::string& who, const Graph& g, int64_t rows,
   Specs sets;
   for (const auto& [name, model] : models) sets[name] = &model.ensemble->specs();
   require_no_updates(who, g);
-  require_inputs(who, g, {sets, scalars, tables});
+  require_free_names(who, "a number", scalars);
+  require_free_names(who, "a data array", tables);
+  require_inputs(who, g, {sets, scalars, tables, rows});
   require_rows(who, g, rows);
   const std::vector<std::string> read = inputs_of(g);
   require_read(who, "the set", models, read, true);

@@ -3,13 +3,16 @@
 #pragma once
 
 #include <map>
-#include <span>
 #include <string>
+#include <vector>
 
 #include "graph/graph.h"
 #include "lab/trial.h"
 
 namespace omni {
+
+// The state of the set's optimiser that the graph reads: the set "<set>.opt".
+std::vector<ParameterSpec> states_of(const Graph& g, const std::string& set);
 
 // A training's graphs, and where it begins and ends. Graphs that it does not have are empty.
 struct TrainingGraphs {
@@ -18,10 +21,11 @@ struct TrainingGraphs {
 };
 
 // UserError, naming the phase, for a graph that updates no parameter of the trained set, or
-// anything of another; a loss that does not depend on the trained set; a probe that updates; inputs
-// that nobody gives or that have another shape; tables with fewer rows than there are samples;
-// sets, numbers and learning rates that are given and never read; snapshots and probes that are
-// never reached.
+// anything of another; a loss that does not depend on the trained set; a probe that updates, or
+// reads a state that the optimiser has not; inputs that nobody gives, or that are given with
+// another type or shape; numbers and tables called as what the library gives ("step"); tables with
+// fewer rows than there are samples; sets, numbers and learning rates that are given and never
+// read; snapshots and probes that are never reached.
 void require_sound(const Training& p, const TrainingGraphs& graphs, const DataTable& tables);
 
 // The same of what is run once over rows 0..rows-1, named by `who`: updates, inputs, rows, and what

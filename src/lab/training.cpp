@@ -19,21 +19,19 @@ constexpr int kStep = 0, kProbe = 1;
 // graph takes so much however little it computes, or less.
 constexpr double kCall_s = 0.01, kNode_s = 1e-6;
 
-// Of the set "<set>.opt".
-std::vector<ParameterSpec> states_of(const Graph& g, const std::string& set) {
-  const std::string prefix = set + ".opt/";
-  std::vector<ParameterSpec> specs;
-  for (int id = 0; id < g.size(); ++id) {
-    const Node& n = g.node(id);
-    if (is_input(n) && n.name.starts_with(prefix))
-      specs.push_back({n.name.substr(prefix.size()), n.type.shape, init::zeros()});
-  }
-  return specs;
-}
-
 bool has_result(const Graph& g, const std::string& name) {
   return std::ranges::any_of(g.outputs(),
                              [&](const Output& o) { return !o.update && o.name == name; });
+}
+
+void require_loss(const std::string& phase, const Graph& g) {
+  require(has_result(g, "loss"), "phase {}: its graph has no result called 'loss'", phase);
+  for (const Output& o : g.outputs()) {
+    if (o.update || o.name != "loss") continue;
+    const Type& t = g.node(o.id).type;
+    require(t.dtype == DType::f32 && t.shape.count() == 1,
+            "phase {}: its loss is {}, and not a scalar f32", phase, t);
+  }
 }
 
 bool reads(const Graph& g, const std::string& input_name) {
@@ -76,11 +74,12 @@ TrainingRun::TrainingRun(Worker& worker, const Training& p, const DataTable& tab
   Step step(*graph_, batch_, tables, p.on);
   p.build(step);
   step.check_hooks();
-  require(has_result(*graph_, "loss"), "phase {}: its graph has no result called 'loss'", p.name);
+  require_loss(p.name, *graph_);
   if (rest_ > 0) {
     Step last(*last_graph_, rest_, tables, p.on);
     p.build(last);
     last.check_hooks();
+    require_loss(p.name, *last_graph_);
   }
   require(p.probe || !p.stop, "phase {}: a stop rule needs a probe", p.name);
   if (p.probe) build_probe();

@@ -10,6 +10,7 @@
 #include "lab/checkpoint.h"
 #include "lab/test_support.h"
 #include "ops/elementwise.h"
+#include "ops/gather.h"
 #include "ops/random.h"
 #include "ops/reduce.h"
 
@@ -550,6 +551,61 @@ TEST(Trial, RefusesPhasesWhosePartsWouldSilentlyDoNothingOrToOthers) {
            s.graph().result("more", sum(net.parameter("more.weight", {3}, init::zeros())));
          });
        }},
+      {"a number is called 'step', which is what a graph reads the phase's own step by",
+       [](Training& p, const Ensemble&) { p.scalars["step"] = 7; }},
+      {"a number is called 'lr', which is what a graph reads the phase's own learning rate by",
+       [](Training& p, const Ensemble&) { p.scalars["lr"] = 7; }},
+      {"its graph reads 'model.opt/layers.0.weight.n', and the model that is given as 'model.opt' "
+       "has",
+       [](Training& p, const Ensemble&) {
+         p.probe = toy_probe({3});
+         p.probe->build = [](Step& s) {
+           toy_test(s);
+           const Type t{DType::f32, {16, kToyFeatures}};
+           s.graph().result("n",
+                            sum(input(s.graph(), "model.opt/layers.0.weight.n", t, Role::data)));
+         };
+       }},
+      {"its graph reads 'train.x' as f32[100, 7], and it is f32[100, 6]",
+       [](Training& p, const Ensemble&) {
+         p.build = [](Step& s) {
+           Net net = s.net("model");
+           const Type t{DType::f32, {kToyTrain, kToyFeatures + 1}};
+           const Value x = gather(input(s.graph(), "train.x", t, Role::data), s.index());
+           const Value loss = cross_entropy(toy_logits(net, x), s.rows("train.y"));
+           s.graph().result("loss", loss);
+           apply(Adam{}, net, loss, s.lr());
+         };
+       }},
+      {"its graph reads 'index' as i32[3], and it is i32[32]",
+       [](Training& p, const Ensemble&) {
+         p.build = [](Step& s) {
+           Net net = s.net("model");
+           const Value three = input(s.graph(), "index", {DType::i32, {3}, 0}, Role::data);
+           const Value loss = cross_entropy(toy_logits(net, gather(s.table("train.x"), three)),
+                                            gather(s.table("train.y"), three));
+           s.graph().result("loss", loss);
+           apply(Adam{}, net, loss, s.lr());
+         };
+       }},
+      {"its loss is f32[16], and not a scalar f32",
+       [](Training& p, const Ensemble&) {
+         p.build = [](Step& s) {
+           Net net = s.net("model");
+           const Value loss = cross_entropy(toy_logits(net, s.rows("train.x")), s.rows("train.y"));
+           s.graph().result("loss", *s.graph().find_input("model/layers.0.bias"));
+           apply(Adam{}, net, loss, s.lr());
+         };
+       }},
+      {"its graph has no result called 'loss'",  // that of the short last batch
+       [](Training& p, const Ensemble&) {
+         p.build = [plain = p.build](Step& s) {
+           if (s.batch() == 32) return plain(s);
+           Net net = s.net("model");
+           const Value loss = cross_entropy(toy_logits(net, s.rows("train.x")), s.rows("train.y"));
+           apply(Adam{}, net, loss, s.lr());
+         };
+       }},
       {"it has 101 samples, but the data array 'train.",
        [](Training& p, const Ensemble&) { p.samples = 101; }},
       {"a snapshot is to be kept after step 21, which it never reaches: it takes the steps 0 to 20",
@@ -617,6 +673,9 @@ TEST(Trial, RefusesEvaluationsThatWouldChangeModelsOrLeaveOutWhatIsGiven) {
           "evaluation: its graph updates 'model/layers.0.weight'");
     holds(said(toy_test, kToyTest, {{"model", &model}, {"teacher", &model}}),
           "evaluation: the set 'teacher' is given, and no graph reads it");
+    holds(
+        said(toy_test, kToyTest, {{"model", &model}}, {{"key", 1}}),
+        "evaluation: a number is called 'key', which is what a graph reads the phase's own key by");
     holds(said(toy_test, kToyTest, {{"model", &model}}, {{"by", 1}}),
           "evaluation: the number 'by' is given, and no graph reads it");
     holds(said(toy_test, kToyTest, {}), "evaluation: its graph reads 'model/layers.0.weight'");
