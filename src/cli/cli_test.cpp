@@ -466,9 +466,10 @@ TEST_F(Cli, WordsFlagsAndFileTogether) {
 TEST_F(Cli, RunsOnceAndShowsAFinishedRunAgain) {
   const Output first = omni({"run", "toy-steps", "--threads", "1"});
   ASSERT_EQ(first.code, 0) << first.err;
-  EXPECT_NE(first.err.find("toy-steps, preset quick: 3 seeds x 2 conditions, data mnist1d, f32, "
+  EXPECT_NE(first.err.find("toy-steps, preset quick: 3 seeds, data mnist1d, f32, "
                            "1 thread\nResults go to runs/toy-steps-quick"),
-            std::string::npos) << first.err;
+            std::string::npos)
+      << first.err;
   EXPECT_NE(first.err.find("100% |"), std::string::npos) << first.err;
   EXPECT_NE(first.out.find("distance moved"), std::string::npos) << first.out;
   EXPECT_NE(first.out.find("supported   Training moves the weights"), std::string::npos)

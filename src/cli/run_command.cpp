@@ -61,18 +61,17 @@ std::string plural(size_t n, const char* what) {
   return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
 }
 
-// `conditions`: of all variants.
-std::string announcement(const Experiment& e, const RunRequest& request, const Resolved& resolved,
-                         size_t conditions) {
+// What was understood, before anything is read or computed.
+std::string announcement(const Experiment& e, const RunRequest& request, const Resolved& resolved) {
   const std::string data = resolved.variants.front().settings->data();
   const int threads = request.threads > 0 ? request.threads : available_cores();
-  std::string text = fmt::format(
-      "{}, preset {}: {} x {}{}, {}, {}\n", e.name, resolved.preset,
-      plural(resolved.seeds.size(), "seed"), plural(conditions, "condition"),
-      data.empty() ? "" : ", data " + data, request.precision == Precision::bf16 ? "bf16" : "f32",
-      plural(static_cast<size_t>(threads), "thread"));
+  std::string text =
+      fmt::format("{}, preset {}: {}{}, {}, {}\n", e.name, resolved.preset,
+                  plural(resolved.seeds.size(), "seed"), data.empty() ? "" : ", data " + data,
+                  request.precision == Precision::bf16 ? "bf16" : "f32",
+                  plural(static_cast<size_t>(threads), "thread"));
   text += sweep_text(resolved, request);
-  return text + fmt::format("Results go to {}", request.out.string());
+  return text + fmt::format("Results go to {}\n", request.out.string());
 }
 
 // A report that is absent, or older than the end of the run, was cut off by a kill.
@@ -82,14 +81,14 @@ bool has_report(const fs::path& out) {
   return !error && report >= fs::last_write_time(out / "manifest.json", error);
 }
 
-using Announcement = std::function<std::string(size_t conditions)>;
-
 // Progress that tells the moment from which a signal has something to keep.
 class RunProgress : public RunWatcher {
  public:
-  RunProgress(Progress& shown, const Interrupts& interrupts, const Announcement& announcement)
-      : shown_(shown), interrupts_(interrupts), announcement_(announcement) {}
-  void planned(size_t conditions) override { shown_.say(announcement_(conditions)); }
+  RunProgress(Progress& shown, const Interrupts& interrupts)
+      : shown_(shown), interrupts_(interrupts) {}
+  void planned(size_t conditions) override {
+    shown_.say(plural(conditions, "condition") + " for each seed");
+  }
   void began(int64_t seeds, int64_t seeds_done, double matmul_flops) override {
     interrupts_.ask();
     shown_.began(seeds, seeds_done, matmul_flops);
@@ -103,16 +102,14 @@ class RunProgress : public RunWatcher {
  private:
   Progress& shown_;
   const Interrupts& interrupts_;
-  const Announcement& announcement_;
 };
 
 // Runs with progress and adds what was said to the run's log.txt, however the run ends.
 RunOutcome run_logged(const Experiment& e, RunRequest request, bool quiet,
-                      const Interrupts& interrupts, const Announcement& announcement,
-                      std::string log) {
+                      const Interrupts& interrupts, std::string log) {
   Progress progress(quiet, write_err, redraw_on_terminal(),
                     [&](const std::string& line) { log += line + '\n'; });
-  RunProgress watcher(progress, interrupts, announcement);
+  RunProgress watcher(progress, interrupts);
   request.data.download.progress = [&](const DownloadProgress& d) {
     interrupts.ask();
     if (interrupts.stop()) throw Cancelled{interrupts.exit_code()};
@@ -211,12 +208,11 @@ int run_command(const Context& context, const RunArguments& arguments) {
       return show_finished(context, *run, resolved, request);
 
   const Interrupts interrupts;
-  const auto announced = [&](size_t conditions) {
-    return announcement(*experiment, request, resolved, conditions);
-  };
+  const std::string announced = announcement(*experiment, request, resolved);
+  if (!arguments.quiet) write_err(announced);
   const std::string command = context.program + " " + shell_words(context.words);
   const RunOutcome outcome =
-      run_logged(*experiment, request, arguments.quiet, interrupts, announced, command + "\n");
+      run_logged(*experiment, request, arguments.quiet, interrupts, command + "\n" + announced);
   remember_run(*experiment, resolved.preset, is_preset(*experiment, resolved), outcome);
   if (outcome.status == RunStatus::interrupted) {
     tell("Stopped. Finished seeds are kept in {}; to go on, type {} again:\n  {}\n",
