@@ -140,18 +140,6 @@ void ScaleU8(const uint8_t* in, float factor, float* out, int64_t n) {
   for (; i < n; ++i) out[i] = in[i] * factor;
 }
 
-void WherePositive(const float* gate, const float* in, float* out, int64_t n) {
-  const F f;
-  const int64_t lanes = hn::Lanes(f);
-  const auto zero = hn::Zero(f);
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    const auto chosen = hn::Gt(hn::LoadU(f, gate + i), zero);
-    hn::StoreU(hn::IfThenElseZero(chosen, hn::LoadU(f, in + i)), f, out + i);
-  }
-  for (; i < n; ++i) out[i] = gate[i] > 0 ? in[i] : 0;
-}
-
 void WherePositiveBf16(const uint16_t* gate, const uint16_t* in, uint16_t* out, int64_t n) {
   const hn::ScalableTag<uint16_t> words;
   const hn::RebindToSigned<decltype(words)> whole;
@@ -191,7 +179,6 @@ HWY_EXPORT(LoadI32);
 HWY_EXPORT(StoreI32);
 HWY_EXPORT(ScaleU8);
 HWY_EXPORT(Fill);
-HWY_EXPORT(WherePositive);
 HWY_EXPORT(WherePositiveBf16);
 
 void load_bf16(const uint16_t* in, float* out, int64_t n) {
@@ -222,11 +209,8 @@ void copy_block(const float* const* in, float* out, int64_t n) { copy(in[0], out
 
 void round_bf16_block(const float* const* in, float* out, int64_t n) { round_bf16(in[0], out, n); }
 
-void where_positive_block(const float* const* in, float* out, int64_t n) {
-  HWY_DYNAMIC_DISPATCH(WherePositive)(in[0], in[1], out, n);
-}
-void where_positive_bf16(const uint16_t* gate, const uint16_t* in, uint16_t* out, int64_t n) {
-  HWY_DYNAMIC_DISPATCH(WherePositiveBf16)(gate, in, out, n);
+void where_positive_bf16(const uint16_t* const* in, uint16_t* out, int64_t n) {
+  HWY_DYNAMIC_DISPATCH(WherePositiveBf16)(in[0], in[1], out, n);
 }
 
 }  // namespace omni::cpu

@@ -24,16 +24,14 @@ void fill(float value, float* out, int64_t n);
 void copy(const float* in, float* out, int64_t n);
 
 // The block kernel (BlockKernel in cpu/op_plan.h) of ops that compute nothing: they spread their
-// input or store it as another type. Fused passes know it and store straight from the input.
+// input or store it as another type.
 void copy_block(const float* const* in, float* out, int64_t n);
 
 // The block kernel of round_to_bf16.
 void round_bf16_block(const float* const* in, float* out, int64_t n);
 
-// The block kernel of where_positive, in[1] where in[0] > 0, else 0. Fused passes know that it
-// chooses among numbers as they stand, so bf16 words need not be widened and rounded again. Of
-// words, denormals are not positive, as when steps run (FloatMode).
-void where_positive_block(const float* const* in, float* out, int64_t n);
-void where_positive_bf16(const uint16_t* gate, const uint16_t* in, uint16_t* out, int64_t n);
+// in[1] where in[0] > 0, else 0, of bf16 words: a choice among numbers as they stand need not widen
+// and round them. Of words, denormals are not positive, as when steps run (FloatMode).
+void where_positive_bf16(const uint16_t* const* in, uint16_t* out, int64_t n);
 
 }  // namespace omni::cpu

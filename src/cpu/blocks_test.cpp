@@ -139,11 +139,11 @@ TEST(Blocks, ChoosingWordsIsChoosingNumbers) {
     const FloatMode mode;
     load_bf16(gates.data(), gate_numbers.data(), kWords);
     load_bf16(words.data(), numbers.data(), kWords);
-    const float* const in[] = {gate_numbers.data(), numbers.data()};
-    where_positive_block(in, chosen.data(), kWords);
+    for (int64_t i = 0; i < kWords; ++i) chosen[i] = gate_numbers[i] > 0 ? numbers[i] : 0;
     std::vector<uint16_t> expected(kWords), found(kWords);
     store_bf16(chosen.data(), expected.data(), kWords);
-    where_positive_bf16(gates.data(), words.data(), found.data(), kWords);
+    const uint16_t* const in[] = {gates.data(), words.data()};
+    where_positive_bf16(in, found.data(), kWords);
     for (int64_t i = 0; i < kWords; ++i) ASSERT_EQ(found[i], expected[i]) << "gate " << i;
     for (int64_t i = 0; i < kWords; ++i)  // NaN and what is not positive choose 0
       ASSERT_EQ(found[i] == words[i], (i >= 0x80 && i <= 0x7f80) || words[i] == 0) << "gate " << i;
@@ -164,14 +164,10 @@ TEST(Blocks, ChoicesOfEveryLength) {
   // `in` is a copy of what is chosen from; the gates keep its offset.
   const auto choose_words = [&](const uint16_t* in, uint16_t* out, int64_t n) {
     const auto at = n > 0 ? std::ranges::find(words, *in) - words.begin() : 0;
-    where_positive_bf16(gate_words.data() + at, in, out, n);
+    const uint16_t* const inputs[] = {gate_words.data() + at, in};
+    where_positive_bf16(inputs, out, n);
   };
   check_lengths<uint16_t, uint16_t>(words, chosen_words, 7, choose_words);
-  check_lengths<float, float>(numbers, chosen, 7, [&](const float* in, float* out, int64_t n) {
-    const int64_t at = n > 0 ? static_cast<int64_t>(*in + 3.5f) : 0;
-    const float* const inputs[] = {gates.data() + at, in};
-    where_positive_block(inputs, out, n);
-  });
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <string_view>
 
 #include "cpu/blocks.h"
 #include "cpu/picked_rows.h"
@@ -18,7 +17,8 @@ namespace {
 struct Source {
   void* const* at;
   void* const* index = nullptr;   // row numbers of a gather, else null
-  void* const* factor = nullptr;  // u8: what each value is multiplied by, else null
+  void* const* single = nullptr;  // u8: what `on_bytes` takes beside each value, else null
+  ByteKernel on_bytes = nullptr;
   DType dtype = DType::f32;
   bool dense = false;             // element i is at position i
   int64_t table_rows = 0;         // gather: rows of the table
@@ -45,12 +45,19 @@ PickedRows picked_rows(const Source& s) {
           s.sizes[0]};
 }
 
-float factor_of(const Source& s) { return *static_cast<const float*>(*s.factor); }
+// What stands at `offset` of `in`, run through on_bytes if there is one.
+void load_computed(const Source& s, const void* in, int64_t offset, float* out, int64_t n) {
+  if (!s.on_bytes) return load_span(s.dtype, in, offset, out, n);
+  const float single = *static_cast<const float*>(*s.single);
+  s.on_bytes(static_cast<const uint8_t*>(in) + offset, single, out, n);
+}
 
-// As stored at `offset` of `in`, times the factor if there is one.
-void load_scaled(const Source& s, const void* in, int64_t offset, float* out, int64_t n) {
-  if (!s.factor) return load_span(s.dtype, in, offset, out, n);
-  scale_u8(static_cast<const uint8_t*>(in) + offset, factor_of(s), out, n);
+// What rows that are not in the table hold: zeros, run through on_bytes if there is one.
+float load_missing(const Source& s) {
+  float x = 0;
+  const uint8_t zero = 0;
+  if (s.on_bytes) load_computed(s, &zero, 0, &x, 1);
+  return x;
 }
 
 // Rows of a table picked by number, as if copied out: flat position i is row i / width.
@@ -62,9 +69,9 @@ void load_gather(const Source& s, int64_t begin, float* out, int64_t n) {
     const int64_t span = std::min(width - column, n);
     if (column == 0) picked.ask_ahead_of(row);
     if (const char* from = picked.row(row))
-      load_scaled(s, from, column, out, span);
+      load_computed(s, from, column, out, span);
     else
-      fill(s.factor ? 0 * factor_of(s) : 0, out, span);
+      fill(load_missing(s), out, span);
     out += span;
     n -= span;
     column = 0;
@@ -127,6 +134,8 @@ void set_strides(Source& s, const Shape& space, const Shape& shape) {
   check(s.sizes.size() <= 8, "elementwise: more than 8 axes");
 }
 
+constexpr size_t kMaxInputs = 16;
+
 // What an instruction reads or writes: a register, or memory at the block's place.
 struct Operand {
   int reg = -1;
@@ -138,7 +147,7 @@ struct Instruction {
   BlockKernel kernel;             // null: the value stands at `out` already, only to be stored
   std::vector<Operand> in;
   Operand out;
-  bool words = false;             // where_positive of bf16 words that stand at `in`, to `store`
+  WordKernel on_words = nullptr;  // instead, of bf16 words that stand at `in`, to `store`
   bool round = false;             // the value is stored as bf16: later readers see it rounded
   void* const* store = nullptr;   // narrower memory the register is written to afterwards
   DType store_type = DType::f32;
@@ -173,17 +182,19 @@ void run_code(const Code& code, int part, int parts) {
       if (l.source.index)
         load_gather(l.source, begin, to, n);
       else if (l.source.dense)
-        load_scaled(l.source, *l.source.at, begin, to, n);
+        load_computed(l.source, *l.source.at, begin, to, n);
       else
         load_strided(l.source, begin, to, n);
     }
     for (const Instruction& i : code.body) {
-      if (i.words) {
+      if (i.on_words) {
         const auto words = [&](void* const* at) { return static_cast<uint16_t*>(*at) + begin; };
-        where_positive_bf16(words(i.in[0].at), words(i.in[1].at), words(i.store), n);
+        const uint16_t* in[kMaxInputs];
+        for (size_t k = 0; k < i.in.size(); ++k) in[k] = words(i.in[k].at);
+        i.on_words(in, words(i.store), n);
         continue;
       }
-      const float* in[16];
+      const float* in[kMaxInputs];
       for (size_t k = 0; k < i.in.size(); ++k)
         in[k] = i.in[k].reg >= 0 ? registers[i.in[k].reg]
                                  : static_cast<const float*>(*i.in[k].at) +
@@ -229,21 +240,24 @@ class Builder {
  private:
   void add(int id) {
     const Node& n = p_.node(id);
-    Instruction instruction{.kernel = n.op->cpu->block, .store_type = n.type.dtype};
-    check(n.in.size() <= 16, "{}: more than 16 inputs", n.op->name);
-    if (chooses_words(n, id)) {
-      instruction.words = true;
+    const OpPlan& plan = *n.op->cpu;
+    Instruction instruction{.kernel = plan.block, .store_type = n.type.dtype};
+    bool copies = plan.copies;
+    check(n.in.size() <= kMaxInputs, "{}: more than {} inputs", n.op->name, kMaxInputs);
+    if (plan.on_words && stands_as_words(n, id)) {
+      instruction.on_words = plan.on_words;
       for (const int i : n.in) instruction.in.push_back({-1, p_.address(i), false});
       instruction.store = p_.address(id);
       return code_.body.push_back(std::move(instruction));
     }
-    if (std::optional<Source> bytes = scaled_bytes(id)) {
+    if (std::optional<Source> bytes = bytes_beside_single(id)) {
       if (n.type.dtype == DType::f32 && p_.updated_in_place(id) < 0) {
         const Operand to = p_.is_stored(id) ? Operand{-1, p_.address(id)} : Operand{fresh()};
         code_.loads.push_back({std::move(*bytes), where_[id] = to});
         return;
       }
       instruction.kernel = copy_block;
+      copies = true;
       instruction.in = {load(std::move(*bytes), code_.loads)};
     } else {
       for (size_t k = 0; k < n.in.size(); ++k)
@@ -253,7 +267,7 @@ class Builder {
       if (last_use_[i] == position_[id]) release(i);
     const bool stored = p_.is_stored(id), read_later = last_use_.contains(id);
     instruction.round = n.type.dtype == DType::bf16 && read_later;
-    if (instruction.kernel == copy_block && stored && n.type.dtype != DType::f32 && !read_later) {
+    if (copies && stored && n.type.dtype != DType::f32 && !read_later) {
       instruction.kernel = nullptr;
       instruction.out = instruction.in[0];
       instruction.store = p_.address(id);
@@ -273,15 +287,14 @@ class Builder {
     code_.body.push_back(std::move(instruction));
   }
 
-  // A choice among dense bf16 words of other units, kept as words for other units: nothing to widen
-  // and to round.
-  bool chooses_words(const Node& n, int id) const {
+  // Dense bf16 words of other units make words for other units: nothing to widen and to round.
+  bool stands_as_words(const Node& n, int id) const {
     const auto words = [&](int i) {
       return p_.dtype(i) == DType::bf16 && p_.type(i).shape == space_ &&
              std::ranges::find(members_, p_.storage(i)) == members_.end();
     };
-    return n.op->cpu->block == where_positive_block && n.type.dtype == DType::bf16 &&
-           p_.is_stored(id) && !last_use_.contains(id) && std::ranges::all_of(n.in, words);
+    return n.type.dtype == DType::bf16 && p_.is_stored(id) && !last_use_.contains(id) &&
+           std::ranges::all_of(n.in, words);
   }
 
   // An update in place must not reach memory before the last reader of the old value in this unit.
@@ -330,18 +343,19 @@ class Builder {
     return s;
   }
 
-  // Of bytes that only their product with one factor reads: so images enter their graphs.
-  std::optional<Source> scaled_bytes(int id) const {
+  // Of bytes that only this node reads, beside a single value: so images enter their graphs.
+  std::optional<Source> bytes_beside_single(int id) const {
     const Node& n = p_.node(id);
-    if (std::string_view(n.op->name) != "mul") return std::nullopt;
+    if (!n.op->cpu->on_bytes) return std::nullopt;
     for (int k = 0; k < 2; ++k) {
-      const int x = n.in[k], factor = n.in[1 - k];
-      const bool single = p_.type(factor).count() == 1 && p_.dtype(factor) == DType::f32;
+      const int x = n.in[k], other = n.in[1 - k];
+      const bool single = p_.type(other).count() == 1 && p_.dtype(other) == DType::f32;
       const bool read_once = !where_.contains(x) && last_use_.at(x) == position_.at(id);
       if (!single || !read_once || position_.contains(x) || p_.type(x).count() == 1) continue;
       Source s = source_of(x);
       if (s.dtype != DType::u8 || !(s.index || s.dense)) continue;
-      s.factor = p_.address(factor);
+      s.single = p_.address(other);
+      s.on_bytes = n.op->cpu->on_bytes;
       return s;
     }
     return std::nullopt;

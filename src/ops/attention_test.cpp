@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -110,6 +111,27 @@ TEST(Attention, SaysWhatDoesNotFit) {
   expect_refused([&] { attention(q, k, k, {.heads = 2}); }, "width 4");
   expect_refused([&] { attention(q, q, k, {.heads = 2}); }, "shape of k");
 }
+
+Value heads(Graph& g, const char* name) { return testing::f32(g, name, {2, 3, 4}, 0); }
+
+const testing::Samples kSamples = {
+    {&ops::attention,
+     [](Graph& g) {
+       return attention(heads(g, "q"), heads(g, "k"), heads(g, "v"), {.heads = 2});
+     }},
+    {&ops::attention_grad,
+     [](Graph& g) {
+       const std::array q = {heads(g, "q")};
+       return gradients(sum(attention(q[0], heads(g, "k"), heads(g, "v"), {.heads = 2})), q)[0];
+     }},
+    {&ops::attention_pattern,
+     [](Graph& g) { return attention_pattern(heads(g, "q"), heads(g, "k"), {.heads = 2}); }},
+    {&ops::attention_mix,
+     [](Graph& g) {
+       return attention_mix(testing::f32(g, "pattern", {2, 2, 3, 3}, 0), heads(g, "v"),
+                            {.heads = 2});
+     }},
+};
 
 }  // namespace
 }  // namespace omni

@@ -156,5 +156,18 @@ TEST(Conv2d, CountsMultiplications) {
   }
 }
 
+const testing::Samples kSamples = {
+    {&ops::conv2d, [](Graph& g) { return conv2d(images(g), f32(g, "k", {5, 3, 2, 2})); }},
+    {&ops::conv2d_input_gradient,
+     [](Graph& g) {
+       return conv2d_input_gradient(f32(g, "dy", {2, 3, 3, 5}, 0), f32(g, "k", {5, 3, 2, 2}),
+                                    {2, 4, 4, 3});
+     }},
+    {&ops::conv2d_weight_gradient,
+     [](Graph& g) {
+       return conv2d_weight_gradient(images(g), f32(g, "dy", {2, 3, 3, 5}, 0), {2, 2});
+     }},
+};
+
 }  // namespace
 }  // namespace omni

@@ -53,28 +53,44 @@ HWY_INLINE void map(const float* const* in, float* out, int64_t n, Function f) {
   map_inputs<kAhead>(in, out, n, f, std::make_index_sequence<kInputs>());
 }
 
+// Optimisers' steps update their first input. Half a block ahead was best of 64 to 1536: Adam over
+// 200,000 parameters outside the L2 cache takes 126 us without, 115 with, 112 as one loop over all
+// four arrays (Sapphire Rapids).
+constexpr int kStepAhead = 512;
+
+template <int kInputs, class Function, class... Single>
+HWY_INLINE void map_with(const float* const* in, float* out, int64_t n, Function f,
+                         Single... single) {
+  map<kInputs, kStepAhead>(in, out, n,
+                           [f, single...](auto... v) HWY_ATTR { return f(v..., single...); });
+}
+
+template <int kInputs, class Function, size_t... k>
+HWY_INLINE void map_step_inputs(const float* const* in, float* out, int64_t n, Function f,
+                                std::index_sequence<k...>) {
+  map_with<kInputs>(in, out, n, f, set(in[kInputs + k][0])...);
+}
+
+// f of `kInputs` blocks and, behind them, of `kSingles` single values.
+template <int kInputs, int kSingles, class Function>
+HWY_INLINE void map_step(const float* const* in, float* out, int64_t n, Function f) {
+  map_step_inputs<kInputs>(in, out, n, f, std::make_index_sequence<kSingles>());
+}
+
+// Of functions that are no vectors': f of one lane's floats after another's.
+template <class Function, class... Vector>
+HWY_INLINE V one_by_one(Function f, Vector... v) {
+  HWY_ALIGN float lanes[sizeof...(v)][hn::MaxLanes(D())];
+  size_t row = 0;
+  (hn::Store(v, D(), lanes[row++]), ...);
+  for (size_t i = 0; i < hn::Lanes(D()); ++i)
+    lanes[0][i] = [&]<size_t... k>(std::index_sequence<k...>) { return f(lanes[k][i]...); }
+  (std::index_sequence_for<Vector...>());
+  return hn::Load(D(), lanes[0]);
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace omni::block
 HWY_AFTER_NAMESPACE();
-
-// Kernels of one, two and three inputs called a, b, c.
-#define OMNI_BLOCK1(Name, expression)                            \
-  void Name(const float* const* in, float* out, int64_t n) {     \
-    map<1>(in, out, n, [](V a) HWY_ATTR { return expression; }); \
-  }
-#define OMNI_BLOCK2(Name, expression)                                 \
-  void Name(const float* const* in, float* out, int64_t n) {          \
-    map<2>(in, out, n, [](V a, V b) HWY_ATTR { return expression; }); \
-  }
-#define OMNI_BLOCK3(Name, expression)                                      \
-  void Name(const float* const* in, float* out, int64_t n) {               \
-    map<3>(in, out, n, [](V a, V b, V c) HWY_ATTR { return expression; }); \
-  }
-// The entry that picks the instruction set at run time.
-#define OMNI_BLOCK_ENTRY(name, Name)                         \
-  HWY_EXPORT(Name);                                          \
-  void name(const float* const* in, float* out, int64_t n) { \
-    HWY_DYNAMIC_DISPATCH(Name)(in, out, n);                  \
-  }
 
 #endif

@@ -1,16 +1,18 @@
-// Elementwise ops on the bench: broadcasting, types, gradients, the optimisers' steps.
+// Elementwise ops on the bench: every entry of the table, then types, kinks and poles, and what is
+// composed of them.
 #include "ops/elementwise.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <bit>
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "base/random.h"
 #include "ops/gradients.h"
 #include "ops/reduce.h"
+#include "ops/test_elementwise.h"
 #include "ops/testing.h"
 
 namespace omni {
@@ -23,36 +25,53 @@ using omni::testing::In;
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
-using One = Value (*)(Value);
-using Two = Value (*)(Value, Value);
+// --- Every entry of the table ---
 
-TEST(Elementwise, Functions) {
-  const In any = testing::normal({5, 7}), away = testing::distinct({5, 7}, 0.1);
-  const In positive = testing::uniform({5, 7}, 0.3, 4);
-  for (One f : {neg, exp, square, tanh, sigmoid, erf, softplus, gelu, gelu_tanh, silu})
-    check_op([=](std::vector<Value> x) { return f(x[0]); }, {any});
-  for (One f : {One{sin}, One{cos}}) check_op([=](std::vector<Value> x) { return f(x[0]); }, {any});
-  for (One f : {One{abs}, One{sign}, One{relu}})
-    check_op([=](std::vector<Value> x) { return f(x[0]); }, {away});
-  for (One f : {One{log}, One{log1p}, One{sqrt}, One{rsqrt}, One{reciprocal}})
-    check_op([=](std::vector<Value> x) { return f(x[0]); }, {positive},
-             {.gradient_tolerance = 1e-4});
-}
-
-TEST(Elementwise, TwoInputsBroadcast) {
-  const std::pair<Shape, Shape> shapes[] = {{{3, 5}, {3, 5}}, {{3, 5}, {5}},       {{3, 5}, {3, 1}},
-                                            {{}, {4}},        {{2, 1, 3}, {4, 1}}, {{}, {}}};
-  for (const auto& [a, b] : shapes) {
-    const std::vector<In> any = {testing::distinct(a, 0.11), testing::distinct(b, 0.13, 1)};
-    const std::vector<In> positive = {testing::uniform(a, 0.5, 2), testing::uniform(b, 0.5, 2, 1)};
-    for (Two f :
-         {Two{add}, Two{sub}, Two{mul}, Two{maximum}, Two{minimum}, Two{equal}, Two{not_equal},
-          Two{less}, Two{less_equal}, Two{greater}, Two{greater_equal}, Two{where_positive}})
-      check_op([=](std::vector<Value> x) { return f(x[0], x[1]); }, any);
-    for (Two f : {Two{div}, Two{pow}})
-      check_op([=](std::vector<Value> x) { return f(x[0], x[1]); }, positive);
+class EveryElementwiseOp : public ::testing::TestWithParam<testing::ElementwiseEntry> {
+ protected:
+  // The k-th input of a check: numbers of the entry's range that are not large, apart from each
+  // other, from those of other inputs and from zero, where functions have kinks.
+  In numbers(const Shape& shape, int k) const {
+    const auto& e = GetParam();
+    const double low = e.low < 0 ? std::max(e.low, -2.5) : e.low;
+    const double high = std::min(e.high, e.low < 0 ? 2.5 : 4);
+    const double width = 0.8 * (high - low), gap = width / static_cast<double>(shape.count());
+    const std::vector<int32_t> order =
+        permutation(Key::of(static_cast<uint64_t>(k)), shape.count());
+    std::vector<double> v;
+    for (const int32_t i : order)
+      v.push_back(low + 0.1 * (high - low) + gap * (i + 0.25 + 0.06 * k));
+    return testing::values(shape, std::move(v));
   }
+  // Inputs of shape a and b in turn, and `single` from the first that is to be a single value.
+  void check(const Shape& a, const Shape& b, const Shape& single = {}) const {
+    SCOPED_TRACE(fmt::format("{} and {}", a, b));
+    std::vector<In> in;
+    for (int k = 0; k < GetParam().op->arity; ++k)
+      in.push_back(numbers(k >= GetParam().op->scalars_from ? single : k % 2 == 0 ? a : b, k));
+    check_op([&](std::vector<Value> x) { return GetParam().make(x); }, in);
+  }
+};
+
+TEST_P(EveryElementwiseOp, AgreesWithItsValueAndHasItsGradient) {
+  check({5, 7}, {5, 7});
+  if (GetParam().op->arity == 1) return;
+  check({3, 5}, {5});
+  check({3, 5}, {3, 1});
+  check({}, {4});
+  check({2, 1, 3}, {4, 1});
+  check({}, {});
+  if (GetParam().op->arity <= GetParam().op->scalars_from) return;
+  check({3, 5}, {3, 5}, {1});
+  check({3, 5}, {3, 5}, {5});  // one rate per unit
 }
+
+INSTANTIATE_TEST_SUITE_P(Table, EveryElementwiseOp,
+                         ::testing::ValuesIn(testing::elementwise_entries().begin(),
+                                             testing::elementwise_entries().end()),
+                         [](const auto& entry) { return std::string(entry.param.op->name); });
+
+// --- Corners ---
 
 TEST(Elementwise, LargeAndOddSizes) {
   for (const int64_t n : {1, 15, 17, 1023, 1025, 5000})
@@ -94,8 +113,8 @@ TEST(Elementwise, WholeNumbersAndPixelsAreRead) {
 TEST(Elementwise, RoundToBf16) {
   const double least = 1 + 0x1p-7, tie = 1 + 0x1p-8;  // after 1; between the two, where 1 is even
   check_op([](std::vector<Value> x) { return round_to_bf16(x[0]); },
-           {testing::values({9}, {1, least, tie, tie + 0x1p-20, least + 0x1p-8, -tie, 0x1p-130, kNaN,
-                                  3.4e38})},
+           {testing::values(
+               {9}, {1, least, tie, tie + 0x1p-20, least + 0x1p-8, -tie, 0x1p-130, kNaN, 3.4e38})},
            {.gradient = false});
   check_op([](std::vector<Value> x) { return round_to_bf16(x[0] * x[1]) * 3.0; },
            {testing::normal({5, 40}), testing::full({}, 1)}, {.gradient = false});
@@ -187,25 +206,6 @@ TEST(Elementwise, GradientsAtKinksAndPoles) {
               1);
 }
 
-TEST(Elementwise, OptimiserSteps) {
-  const In a = testing::normal({3, 50}), b = testing::normal({3, 50}, 1);
-  const In squares = testing::uniform({3, 50}, 0.2, 2, 2), beta = testing::full({}, 0.9);
-  check_op([](std::vector<Value> x) { return ema(x[0], x[1], x[2]); }, {a, b, beta});
-  check_op([](std::vector<Value> x) { return ema_square(x[0], x[1], x[2]); }, {a, b, beta});
-  check_op([](std::vector<Value> x) { return adam_step(x[0], x[1], x[2], x[3], x[4], x[5], x[6]); },
-           {a, b, squares, testing::full({}, 0.1), testing::full({}, 3), testing::full({1}, 2),
-            testing::full({}, 0.01)});
-}
-
-TEST(Elementwise, OptimiserStepsTakeOneRatePerUnit) {
-  const In a = testing::normal({3, 5}), rates = testing::uniform({5}, 0.1, 0.9);
-  check_op([](std::vector<Value> x) { return ema(x[0], x[1], x[2]); }, {a, a, rates});
-  check_op([](std::vector<Value> x) { return ema_square(x[0], x[1], x[2]); }, {a, a, rates});
-  const In squares = testing::uniform({3, 5}, 0.2, 2, 2), one = testing::full({}, 1);
-  check_op([](std::vector<Value> x) { return adam_step(x[0], x[1], x[2], x[3], x[4], x[5], x[6]); },
-           {a, a, squares, rates, one, one, testing::full({}, 0.01)});
-}
-
 TEST(Elementwise, OptimiserStepsEqualTheirFormulas) {
   check_op(
       [](std::vector<Value> x) {
@@ -232,6 +232,16 @@ TEST(Elementwise, AdamStepWithoutGradientStaysFinite) {
   EXPECT_EQ(values[w.id].v[0], 2);
   EXPECT_EQ(values[d[0].id].v[0], 0);
 }
+
+const testing::Samples kSamples = {
+    {&ops::to_f32, [](Graph& g) { return convert(testing::i32(g, "i", {4}, 0), DType::f32); }},
+    {&ops::to_i32, [](Graph& g) { return convert(testing::rows(g), DType::i32); }},
+    {&ops::round_to_bf16, [](Graph& g) { return round_to_bf16(testing::rows(g)); }},
+    {&ops::broadcast_to,
+     [](Graph& g) {
+       return broadcast_to(testing::f32(g, "b", {3}), {4, 3});
+     }},
+};
 
 }  // namespace
 }  // namespace omni

@@ -157,5 +157,15 @@ TEST(TakeLast, PicksOnePerRow) {
   EXPECT_THROW(type({DType::f32, {4, 3}}, kIndex), UserError);
 }
 
+const testing::Samples kSamples = {
+    {&ops::gather,
+     [](Graph& g) { return gather(testing::f32(g, "t", {5, 3}), testing::i32(g, "i", {4}, 0)); }},
+    {&ops::scatter_add,
+     [](Graph& g) { return scatter_add(testing::rows(g), testing::i32(g, "i", {4}, 0), 5); }},
+    {&ops::one_hot, [](Graph& g) { return one_hot(testing::i32(g, "i", {4}, 0), 5); }},
+    {&ops::take_last,
+     [](Graph& g) { return take_last(testing::rows(g), testing::i32(g, "i", {4}, 0)); }},
+};
+
 }  // namespace
 }  // namespace omni

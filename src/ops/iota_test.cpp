@@ -33,5 +33,9 @@ TEST(Iota, RefusesEmptyAxesAndAxesOutside) {
   EXPECT_THROW(iota(g, {}, 0), UserError);
 }
 
+const testing::Samples kSamples = {
+    {&ops::iota, [](Graph& g) { return iota(g, {4, 3}, 1); }},
+};
+
 }  // namespace
 }  // namespace omni

@@ -180,5 +180,12 @@ TEST(Matmul, BitsDoNotDependOnAddresses) {
     }
 }
 
+const testing::Samples kSamples = {
+    {&ops::matmul,
+     [](Graph& g) { return matmul(testing::rows(g), testing::f32(g, "w", {3, 2})); }},
+    {&ops::contract_rows,
+     [](Graph& g) { return contract_rows(testing::rows(g), testing::rows(g, "y")); }},
+};
+
 }  // namespace
 }  // namespace omni

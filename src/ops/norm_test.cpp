@@ -79,5 +79,13 @@ TEST(LayerNorm, TypesAndBatchAxis) {
   EXPECT_THROW(layer_norm(x, gamma, four), UserError);
 }
 
+const testing::Samples kSamples = {
+    {&ops::layer_norm,
+     [](Graph& g) {
+       return layer_norm(testing::rows(g), testing::f32(g, "gamma", {3}),
+                         testing::f32(g, "beta", {3}));
+     }},
+};
+
 }  // namespace
 }  // namespace omni

@@ -166,5 +166,20 @@ TEST(Pool2d, RefusesWithReasons) {
   expect_refused([&] { avg_pool2d_gradient(x, {4, 4, 4, 2}, {}); }, "avg_pool2d_gradient");
 }
 
+const testing::Samples kSamples = {
+    {&ops::max_pool2d, [](Graph& g) { return max_pool2d(images(g)); }},
+    {&ops::max_pool2d_gradient,
+     [](Graph& g) {
+       return max_pool2d_gradient(images(g), f32(g, "dy", {2, 2, 2, 3}, 0), {});
+     }},
+    {&ops::max_pool2d_pick,
+     [](Graph& g) { return max_pool2d_pick(images(g), images(g, "v"), {}); }},
+    {&ops::avg_pool2d, [](Graph& g) { return avg_pool2d(images(g)); }},
+    {&ops::avg_pool2d_gradient,
+     [](Graph& g) {
+       return avg_pool2d_gradient(f32(g, "dy", {2, 2, 2, 3}, 0), {2, 4, 4, 3}, {});
+     }},
+};
+
 }  // namespace
 }  // namespace omni

@@ -235,5 +235,15 @@ TEST(Random, TypesAndErrors) {
   EXPECT_THROW(random_bernoulli(key, step, index, "a", {3}, 1.5), UserError);
 }
 
+Value sample(Graph& g, Maker make) {
+  return make(testing::i32(g, "key", {2}), testing::i32(g, "step", {}),
+              testing::i32(g, "index", {4}, 0), "test", {3});
+}
+
+const testing::Samples kSamples = {
+    {&ops::random_uniform, [](Graph& g) { return sample(g, random_uniform); }},
+    {&ops::random_normal, [](Graph& g) { return sample(g, random_normal); }},
+};
+
 }  // namespace
 }  // namespace omni

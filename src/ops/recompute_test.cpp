@@ -16,6 +16,7 @@
 #include "ops/leaf.h"
 #include "ops/matmul.h"
 #include "ops/reduce.h"
+#include "ops/testing.h"
 
 namespace omni {
 namespace {
@@ -180,6 +181,11 @@ TEST(Recompute, WhatWaitsForRowsIsNotAddedUpOverThem) {
   EXPECT_EQ(after(row, w).type(), row.type());
   EXPECT_EQ(after(w, sum(row)).type(), w.type());
 }
+
+const testing::Samples kSamples = {
+    {&ops::recompute, [](Graph& g) { return recompute(exp(testing::rows(g)), testing::rows(g)); }},
+    {&ops::after, [](Graph& g) { return after(testing::rows(g), testing::rows(g, "y")); }},
+};
 
 }  // namespace
 }  // namespace omni

@@ -157,5 +157,12 @@ TEST(Reduce, RefusesWhatItCannotDo) {
   EXPECT_THROW(arg_max(x, 2), UserError);
 }
 
+const testing::Samples kSamples = {
+    {&ops::reduce_sum, [](Graph& g) { return reduce_sum(testing::rows(g), {0}); }},
+    {&ops::reduce_max, [](Graph& g) { return reduce_max(testing::rows(g), {1}); }},
+    {&ops::reduce_min, [](Graph& g) { return reduce_min(testing::rows(g), {1}); }},
+    {&ops::arg_max, [](Graph& g) { return arg_max(testing::rows(g)); }},
+};
+
 }  // namespace
 }  // namespace omni

@@ -73,5 +73,10 @@ TEST(Rotary, SaysWhatDoesNotFit) {
   expect_refused([&] { rotary(x, {.heads = 3}, at); }, "i32 [2]");
 }
 
+const testing::Samples kSamples = {
+    {&ops::rotary,
+     [](Graph& g) { return rotary(testing::f32(g, "x", {2, 3, 4}, 0), {.heads = 2}); }},
+};
+
 }  // namespace
 }  // namespace omni

@@ -141,5 +141,10 @@ TEST(Route, RefusesWeightsThatDoNotFit) {
     }
 }
 
+const testing::Samples kSamples = {
+    {&ops::route, [](Graph& g) { return route(testing::rows(g), testing::f32(g, "w", {4, 1}, 0)); }},
+    {&ops::stop_gradient, [](Graph& g) { return stop_gradient(testing::rows(g)); }},
+};
+
 }  // namespace
 }  // namespace omni

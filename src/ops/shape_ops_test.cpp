@@ -215,5 +215,13 @@ TEST(ShapeOps, SecondDerivativesPass) {
   for (int i = 0; i < 12; ++i) EXPECT_EQ(h.v[i], i < 3 ? 0 : 6.0 * i) << i;
 }
 
+const testing::Samples kSamples = {
+    {&ops::reshape, [](Graph& g) { return reshape(testing::rows(g), {4, 3, 1}); }},
+    {&ops::transpose, [](Graph& g) { return transpose(testing::rows(g), {1, 0}); }},
+    {&ops::slice, [](Graph& g) { return slice(testing::rows(g), 1, 1, 3); }},
+    {&ops::concat, [](Graph& g) { return concat({testing::rows(g), testing::rows(g, "y")}, 1); }},
+    {&ops::pad, [](Graph& g) { return pad(testing::rows(g), {0, 1}, {0, 2}); }},
+};
+
 }  // namespace
 }  // namespace omni

@@ -181,5 +181,21 @@ TEST(Softmax, TypesAndBatchAxis) {
   EXPECT_THROW(kl_divergence(x, reduce_sum(x, {0}, true)), UserError);
 }
 
+const testing::Samples kSamples = {
+    {&ops::softmax, [](Graph& g) { return softmax(testing::rows(g)); }},
+    {&ops::log_softmax, [](Graph& g) { return log_softmax(testing::rows(g)); }},
+    {&ops::softmax_cross_entropy,
+     [](Graph& g) {
+       return softmax_cross_entropy(testing::rows(g), testing::i32(g, "i", {4}, 0));
+     }},
+    {&ops::softmax_cross_entropy_grad,
+     [](Graph& g) {
+       return softmax_cross_entropy_grad(testing::rows(g), testing::i32(g, "i", {4}, 0),
+                                         testing::f32(g, "dy", {4}, 0));
+     }},
+    {&ops::kl_divergence,
+     [](Graph& g) { return kl_divergence(testing::rows(g), testing::rows(g, "y")); }},
+};
+
 }  // namespace
 }  // namespace omni

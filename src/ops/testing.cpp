@@ -235,6 +235,11 @@ void check_gradients(const Make& make, const std::vector<In>& in, const Check& c
   check_plans(backward, inputs, analytic, c);
 }
 
+std::vector<Sample>& known_samples() {
+  static std::vector<Sample> samples;  // tests of all files add to it before main
+  return samples;
+}
+
 In filled(const Type& type, const std::function<double(int64_t)>& f) {
   In in{type, std::vector<double>(type.count())};
   for (int64_t i = 0; i < type.count(); ++i) {
@@ -306,6 +311,20 @@ RefArray evaluate(const Make& make, const std::vector<In>& inputs) {
   const Value y = make(add_inputs(g, inputs));
   return interpret(g, reference_inputs(inputs))[y.id];
 }
+
+Samples::Samples(std::initializer_list<Sample> more) {
+  known_samples().insert(known_samples().end(), more);
+}
+const std::vector<Sample>& Samples::all() { return known_samples(); }
+
+Value f32(Graph& g, const char* name, Shape shape, int batch) {
+  return input(g, name, {DType::f32, std::move(shape), batch}, Role::data);
+}
+Value i32(Graph& g, const char* name, Shape shape, int batch) {
+  return input(g, name, {DType::i32, std::move(shape), batch}, Role::data);
+}
+Value rows(Graph& g, const char* name) { return f32(g, name, {4, 3}, 0); }
+Value images(Graph& g, const char* name) { return f32(g, name, {2, 4, 4, 3}, 0); }
 
 void expect_refused(const std::function<void()>& make, const std::string& text) {
   try {

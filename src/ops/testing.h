@@ -53,6 +53,25 @@ void check_op(const std::function<Value(std::vector<Value>)>& make, std::vector<
 RefArray evaluate(const std::function<Value(std::vector<Value>)>& make,
                   const std::vector<In>& inputs);
 
+// A graph that uses an op, for what holds of every op (catalogue_test.cpp).
+struct Sample {
+  const OpDef* op;
+  std::function<Value(Graph&)> make;
+};
+
+// Each op's test hands one over: const testing::Samples samples = {{&ops::iota, ...}};
+class Samples {
+ public:
+  Samples(std::initializer_list<Sample> more);
+  static const std::vector<Sample>& all();
+};
+
+// Inputs for samples; rows are [4*, 3], images [2*, 4, 4, 3].
+Value f32(Graph& g, const char* name, Shape shape, int batch = kNoBatch);
+Value i32(Graph& g, const char* name, Shape shape, int batch = kNoBatch);
+Value rows(Graph& g, const char* name = "x");
+Value images(Graph& g, const char* name = "images");
+
 // Expects a UserError whose text contains `text`.
 void expect_refused(const std::function<void()>& make, const std::string& text);
 
