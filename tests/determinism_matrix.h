@@ -131,7 +131,7 @@ inline std::map<int64_t, Outcome> train(const Way& w, const std::vector<int64_t>
   r.threads = w.threads;
   r.fork_at = w.forked ? 3 : 0;
   if (!w.passes)
-    for (const PassInfo& p : pass_names())
+    for (const PassInfo& p : passes())
       if (w.precision == Precision::f32 ? p.keeps_bits : p.keeps_bits_bf16)
         r.passes_off.insert(p.name);
   if (w.interrupted) {

@@ -69,7 +69,7 @@ TEST_P(Determinism, OnAnyNumberOfThreads) {
 
 TEST_P(Determinism, WithoutAnyPass) {
   std::set<std::string> all;
-  for (const PassInfo& p : pass_names()) {
+  for (const PassInfo& p : passes()) {
     if (!(GetParam() == Precision::f32 ? p.keeps_bits : p.keeps_bits_bf16)) continue;
     EXPECT_EQ(alone({GetParam(), 1, {p.name}}), alone({GetParam()})) << p.name;
     all.insert(p.name);
@@ -125,7 +125,7 @@ TEST_P(Determinism, LanguageModelsOnAnyNumberOfThreads) {
   const uint64_t once = trained(1, {});
   for (const int threads : {2, 3}) EXPECT_EQ(trained(threads, {}), once) << threads;
   std::set<std::string> all;
-  for (const PassInfo& p : pass_names())
+  for (const PassInfo& p : passes())
     if (GetParam() == Precision::f32 ? p.keeps_bits : p.keeps_bits_bf16) all.insert(p.name);
   EXPECT_EQ(trained(1, all), once);
 }

@@ -270,7 +270,7 @@ void expect_meaning_in_bf16(const Graph& g, const RefInputs& inputs, const Found
   expect_equal(run(g, inputs, options), narrow, "2 threads in bf16");
   options.threads = 1;
   std::set<std::string> all;
-  for (const PassInfo& p : pass_names()) {
+  for (const PassInfo& p : passes()) {
     if (!p.keeps_bits_bf16) continue;
     all.insert(p.name);
     options.passes_off = {p.name};
@@ -297,7 +297,7 @@ TEST_P(GraphFuzz, EveryPlanMeansTheSame) {
       expect_equal(run(g, inputs, {Precision::f32, {}, threads}), fused,
                    fmt::format("{} threads", threads));
 
-    for (const PassInfo& p : pass_names())
+    for (const PassInfo& p : passes())
       if (p.keeps_bits && seed % 4 == 0)
         expect_equal(run(g, inputs, {Precision::f32, {p.name}, 1}), fused, p.name);
     expect_equal(run(g, inputs, {Precision::f32, {"all"}, 1}), fused, "all passes off");

@@ -133,23 +133,42 @@ std::optional<Epilogue> find_epilogue(const Graph& g, const Units& units,
 
 bool fits_pass(const Node& n) { return n.op->elementwise; }
 
-// A pass that picks rows of a table at random cannot overwrite the table on its way.
-bool gathers_from(const Graph& g, const std::vector<int>& members, int table) {
-  for (const int id : members) {
-    if (!g.node(id).op->row_gather) continue;
-    for (const int i : g.node(id).in)
-      if (memory_of(g, i) == table) return true;
+// --- Passes ---
+
+// What passes work on, one after another.
+struct Draft {
+  const Graph& g;
+  const DeviceLimits& limits;
+  Units units;
+  std::vector<bool> led;  // members of a matmul-like op's unit
+  std::map<int, Epilogue> epilogues;
+  Layout layout;
+};
+
+void fuse_epilogues(Draft& d) {
+  for (int id = 0; id < d.g.size(); ++id) {
+    if (!d.g.node(id).op->wants_bf16) continue;
+    const auto e = find_epilogue(d.g, d.units, d.limits, id);
+    if (!e) continue;
+    const int unit = d.units.of(id);
+    bool whole = true;
+    for (int at = id; at != e->output;) {
+      at = d.units.readers(at)[0];
+      whole = whole && d.units.merge(unit, d.units.of(at));
+    }
+    check(whole, "an epilogue could not be merged");
+    for (const int m : d.units.members(unit)) d.led[m] = true;
+    d.epilogues[id] = *e;
   }
-  return false;
 }
 
-void fuse_elementwise(const Graph& g, Units& units, const std::vector<bool>& led) {
-  for (int id = 0; id < g.size(); ++id) {
-    if (!fits_pass(g.node(id)) || led[id]) continue;
-    for (const int i : g.node(id).in) {
-      const bool same_space = g.node(i).type.shape == g.node(id).type.shape;
-      if (fits_pass(g.node(i)) && !led[i] && same_space)
-        units.merge_passes(units.of(i), units.of(id));
+void fuse_elementwise(Draft& d) {
+  for (int id = 0; id < d.g.size(); ++id) {
+    if (!fits_pass(d.g.node(id)) || d.led[id]) continue;
+    for (const int i : d.g.node(id).in) {
+      const bool same_space = d.g.node(i).type.shape == d.g.node(id).type.shape;
+      if (fits_pass(d.g.node(i)) && !d.led[i] && same_space)
+        d.units.merge_passes(d.units.of(i), d.units.of(id));
     }
   }
 }
@@ -168,19 +187,58 @@ std::vector<std::pair<int, int>> memory_readers(const Graph& g, const Units& uni
 }
 
 // A gather whose rows only one elementwise unit reads, as they are or reshaped to its index space.
-void fuse_gathers(const Graph& g, Units& units) {
-  for (int id = 0; id < g.size(); ++id) {
-    if (!g.node(id).op->row_gather || units.is_output(id)) continue;
-    const auto readers = memory_readers(g, units, id);
+void fuse_gathers(Draft& d) {
+  if (!d.limits.fused_gathers) return;
+  for (int id = 0; id < d.g.size(); ++id) {
+    if (!d.g.node(id).op->row_gather || d.units.is_output(id)) continue;
+    const auto readers = memory_readers(d.g, d.units, id);
     if (readers.empty()) continue;
-    const int unit = units.of(readers[0].first);
+    const int unit = d.units.of(readers[0].first);
     bool fits = unit >= 0;
     for (const auto& [reader, value] : readers)
-      fits = fits && units.of(reader) == unit && fits_pass(g.node(reader)) &&
-             !units.is_output(value) && g.node(reader).type.shape == g.node(value).type.shape;
-    if (fits) units.merge_passes(unit, units.of(id));
+      fits = fits && d.units.of(reader) == unit && fits_pass(d.g.node(reader)) &&
+             !d.units.is_output(value) && d.g.node(reader).type.shape == d.g.node(value).type.shape;
+    if (fits) d.units.merge_passes(unit, d.units.of(id));
   }
 }
+
+// A pass that picks rows of a table at random cannot overwrite the table on its way.
+bool gathers_from(const Graph& g, const std::vector<int>& members, int table) {
+  for (const int id : members) {
+    if (!g.node(id).op->row_gather) continue;
+    for (const int i : g.node(id).in)
+      if (memory_of(g, i) == table) return true;
+  }
+  return false;
+}
+
+void update_in_place(Draft& d) {
+  std::map<std::string, int> inputs;
+  for (int id = 0; id < d.g.size(); ++id)
+    if (is_input(d.g.node(id))) inputs[d.g.node(id).name] = id;
+  for (const Output& o : d.g.outputs()) {
+    if (!o.update) continue;
+    const int in = inputs.at(o.name);
+    if (d.g.node(in).type.dtype == d.g.node(o.id).type.dtype && fits_pass(d.g.node(o.id)) &&
+        !d.led[o.id] && !gathers_from(d.g, d.units.members(d.units.of(o.id)), in))
+      d.layout.in_place[o.id] = in;
+  }
+}
+
+struct LayoutPass {
+  Pass pass;
+  void (*run)(Draft&);
+};
+
+// In the order in which they run.
+constexpr LayoutPass kLayoutPasses[] = {
+    {Pass::fuse_epilogues, fuse_epilogues},
+    {Pass::fuse_elementwise, fuse_elementwise},
+    {Pass::fuse_gathers, fuse_gathers},
+    {Pass::update_in_place, update_in_place},
+};
+
+// --- Order ---
 
 struct Order {
   std::vector<int> units;
@@ -241,42 +299,15 @@ Order order_units(const Graph& g, const Units& units, const std::map<int, int>& 
 
 }  // namespace
 
-Layout make_layout(const Graph& g, const DeviceLimits& limits, const std::set<std::string>& off) {
-  Layout layout;
-  Units units(g, limits);
+Layout make_layout(const Graph& g, const DeviceLimits& limits, const std::set<Pass>& off) {
+  Draft draft{g, limits, Units(g, limits), std::vector<bool>(g.size()), {}, {}};
+  for (const LayoutPass& p : kLayoutPasses)
+    if (!off.contains(p.pass)) p.run(draft);
 
-  std::vector<bool> led(g.size());  // members of a matmul-like op's unit
-  std::map<int, Epilogue> epilogues;
-  for (int id = 0; id < g.size(); ++id) {
-    if (!g.node(id).op->wants_bf16 || off.contains("fuse-epilogues")) continue;
-    const auto e = find_epilogue(g, units, limits, id);
-    if (!e) continue;
-    const int unit = units.of(id);
-    bool whole = true;
-    for (int at = id; at != e->output;) {
-      at = units.readers(at)[0];
-      whole = whole && units.merge(unit, units.of(at));
-    }
-    check(whole, "an epilogue could not be merged");
-    for (const int m : units.members(unit)) led[m] = true;
-    epilogues[id] = *e;
-  }
-  if (!off.contains("fuse-elementwise")) fuse_elementwise(g, units, led);
-  if (limits.fused_gathers && !off.contains("fuse-gathers") && !off.contains("fuse-elementwise"))
-    fuse_gathers(g, units);
-
-  std::map<std::string, int> inputs;
-  for (int id = 0; id < g.size(); ++id)
-    if (is_input(g.node(id))) inputs[g.node(id).name] = id;
-  for (const Output& o : g.outputs()) {
-    const int in = o.update ? inputs.at(o.name) : -1;
-    if (o.update && !off.contains("update-in-place") &&
-        g.node(in).type.dtype == g.node(o.id).type.dtype && fits_pass(g.node(o.id)) && !led[o.id] &&
-        !gathers_from(g, units.members(units.of(o.id)), in))
-      layout.in_place[o.id] = in;
-    else if (!o.update)
-      layout.external.insert(o.id);
-  }
+  const Units& units = draft.units;
+  Layout& layout = draft.layout;
+  for (const Output& o : g.outputs())
+    if (!o.update) layout.external.insert(o.id);
   Order order = order_units(g, units, layout.in_place);
   while (!order.complete) {  // two updates read each other's old values: copy one afterwards
     check(!layout.in_place.empty(), "the graph's units form a cycle");
@@ -287,8 +318,8 @@ Layout make_layout(const Graph& g, const DeviceLimits& limits, const std::set<st
   layout.stored.resize(g.size());
   for (const int u : order.units) {
     Unit unit{units.members(u), {}};
-    if (const auto e = epilogues.find(unit.members.front()); e != epilogues.end())
-      unit.epilogue = e->second;
+    const auto e = draft.epilogues.find(unit.members.front());
+    if (e != draft.epilogues.end()) unit.epilogue = e->second;
     layout.stored[unit.members.back()] = true;  // dead or not, its op writes it
     layout.units.push_back(std::move(unit));
   }
@@ -307,7 +338,7 @@ Layout make_layout(const Graph& g, const DeviceLimits& limits, const std::set<st
       if (units.of(source) >= 0 && (!inside || reshaped)) layout.stored[source] = true;
     }
   }
-  return layout;
+  return std::move(layout);
 }
 
 }  // namespace omni

@@ -23,7 +23,7 @@ using testing::parameter;
 // The ops of each unit, in the order of execution.
 using Units = std::vector<std::vector<std::string>>;
 
-Units units_of(Graph& g, const std::set<std::string>& off = {},
+Units units_of(Graph& g, const std::set<Pass>& off = {},
                const DeviceLimits& limits = cpu::limits()) {
   separate_outputs(g);
   Units units;
@@ -39,7 +39,7 @@ TEST(Fusion, ChainsBecomeOnePass) {
   const Value x = f32(g, "x", {8, 4}), b = f32(g, "b", {4});
   g.result("y", tanh(relu(x + b)) * x);
   EXPECT_EQ(units_of(g), (Units{{"add", "relu", "tanh", "mul"}}));
-  EXPECT_EQ(units_of(g, {"fuse-elementwise"}), (Units{{"add"}, {"relu"}, {"tanh"}, {"mul"}}));
+  EXPECT_EQ(units_of(g, {Pass::fuse_elementwise}), (Units{{"add"}, {"relu"}, {"tanh"}, {"mul"}}));
 }
 
 TEST(Fusion, OtherIndexSpacesAreOtherPasses) {
@@ -114,7 +114,7 @@ TEST(Fusion, GathersJoinTheirOnlyReader) {
   Graph one, two, out;
   one.result("y", emit(one) * 0.5 + 1);
   EXPECT_EQ(units_of(one), (Units{{"gather", "mul", "add"}}));
-  EXPECT_EQ(units_of(one, {"fuse-gathers"}), (Units{{"gather"}, {"mul", "add"}}));
+  EXPECT_EQ(units_of(one, {Pass::fuse_gathers}), (Units{{"gather"}, {"mul", "add"}}));
   DeviceLimits apart = cpu::limits();
   apart.fused_gathers = false;
   EXPECT_EQ(units_of(one, {}, apart), (Units{{"gather"}, {"mul", "add"}}));
@@ -142,7 +142,7 @@ TEST(Epilogues, BiasAndReluJoinTheProduct) {
   EXPECT_EQ(units_of(rectifier.g), (Units{{"matmul", "relu"}}));
   other_side.g.result("y", other_side.b + other_side.product);
   EXPECT_EQ(units_of(other_side.g), (Units{{"matmul", "add"}}));
-  EXPECT_EQ(units_of(other_side.g, {"fuse-epilogues"}), (Units{{"matmul"}, {"add"}}));
+  EXPECT_EQ(units_of(other_side.g, {Pass::fuse_epilogues}), (Units{{"matmul"}, {"add"}}));
 }
 
 TEST(Epilogues, AreThoseThatTheDeviceHas) {

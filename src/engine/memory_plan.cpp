@@ -120,9 +120,9 @@ class Arena {
 }  // namespace
 
 MemoryPlan plan_memory(const Graph& g, const Layout& layout, const DeviceLimits& limits,
-                       const std::set<std::string>& off) {
+                       const std::set<Pass>& off) {
   Arena arena(g, layout, limits.alignment);
-  if (off.contains("share-memory"))
+  if (off.contains(Pass::share_memory))
     arena.keep_everything();
   else
     arena.reuse_dying_inputs();

@@ -3,17 +3,16 @@
 #pragma once
 
 #include <set>
-#include <string>
 
 #include "engine/device_limits.h"
+#include "engine/passes.h"
 #include "graph/graph.h"
 #include "graph/layout.h"
 
 namespace omni {
 
-// `off` names passes that are switched off. The plan depends on the graph, the layout and the
-// limits alone.
+// Without the passes of `off`. The plan depends on the graph, the layout and the limits alone.
 MemoryPlan plan_memory(const Graph& g, const Layout& layout, const DeviceLimits& limits,
-                       const std::set<std::string>& off);
+                       const std::set<Pass>& off);
 
 }  // namespace omni

@@ -27,7 +27,7 @@ struct Planned {
   Layout layout;
   MemoryPlan memory;
 
-  explicit Planned(const Graph& from, const std::set<std::string>& off = {},
+  explicit Planned(const Graph& from, const std::set<Pass>& off = {},
                    const DeviceLimits& limits = cpu::limits()) {
     simplify(from, g, cpu::limits().fold, {});
     separate_outputs(g);
@@ -91,20 +91,20 @@ void expect_all_found(const Planned& p) {
 TEST(MemoryPlan, ReadersFindWhatTheyWant) {
   Graph g;
   emit_step(g);
-  const std::vector<std::set<std::string>> settings = {
+  const std::vector<std::set<Pass>> settings = {
       {},
-      {"share-memory"},
-      {"fuse-elementwise"},
-      {"update-in-place"},
-      {"fuse-elementwise", "fuse-epilogues", "update-in-place"}};
-  for (const std::set<std::string>& off : settings) expect_all_found(Planned(g, off));
+      {Pass::share_memory},
+      {Pass::fuse_elementwise},
+      {Pass::update_in_place},
+      {Pass::fuse_elementwise, Pass::fuse_epilogues, Pass::update_in_place}};
+  for (const std::set<Pass>& off : settings) expect_all_found(Planned(g, off));
   expect_all_found(Planned(g, {}, {}));
 }
 
 TEST(MemoryPlan, ValuesThatDoNotMeetShare) {
   Graph g;
   emit_step(g);
-  const Planned shared(g), apart(g, {"share-memory"});
+  const Planned shared(g), apart(g, {Pass::share_memory});
   int64_t all = 0;
   for (int id = 0; id < apart.g.size(); ++id)
     if (apart.memory.offset[id] >= 0) all += round_up(apart.g.node(id).type.bytes(), kAlignment);

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstdlib>
 #include <map>
+#include <memory>
 #include <sstream>
 
 #include "base/nearest.h"
@@ -14,23 +15,6 @@
 
 namespace omni {
 namespace {
-
-constexpr PassInfo kPasses[] = {
-    {"fold-constants", "compute scalars known now when the program is made", true, true},
-    {"common-subexpressions", "compute equal expressions once", true, false},
-    {"dead-code", "drop what no output needs", true, false},
-    {"fuse-elementwise", "run chains of elementwise ops as one pass over cached blocks", true,
-     true},
-    {"fuse-gathers", "read picked rows inside the elementwise pass that uses them", true, true},
-    // But where a product is minus infinity: oneDNN's ReLU makes it NaN, ours 0.
-    {"fuse-epilogues", "add the bias and apply ReLU inside the matmul or convolution", true, true},
-    {"update-in-place", "overwrite a parameter as soon as its last reader is done", true, true},
-    {"share-memory", "let values that do not live at the same time share memory", true, true},
-    {"slice-batch",
-     "cut large batches into slices of rows that fit the cache and share out over "
-     "cores; sums over the batch are added slice by slice",
-     false, false},
-};
 
 // Whole numbers are copied as they are: f32, in which elementwise passes compute, holds 24 bits.
 Value copy_of(Value v) {
@@ -69,98 +53,122 @@ std::string expression(const OpDef& op, std::span<const int> in, const Attrs& at
   return key;
 }
 
-// What an output needs. Of an identity only its value is: its other inputs act backward alone.
-std::vector<bool> alive(const Graph& g) {
-  std::vector<bool> live(g.size());
-  for (const Output& o : g.outputs()) live[o.id] = true;
-  for (int id = g.size() - 1; id >= 0; --id) {
-    if (!live[id]) continue;
-    const Node& n = g.node(id);
-    for (size_t i = 0; i < (n.op->identity ? 1 : n.in.size()); ++i) live[n.in[i]] = true;
-  }
-  return live;
-}
-
-// Without identities, with constants folded and equal expressions shared.
-void rewrite(const Graph& from, Graph& to, Fold fold, const std::set<std::string>& off) {
-  std::map<std::string, int> known;
+// Copies `from` to `to` node by node. place(id, in) says which node of `to` stands for node id,
+// whose inputs are `in` there; -1: none does, and nobody asks for it.
+template <class Place>
+void rewrite(const Graph& from, Graph& to, Place place) {
   std::vector<int> map(from.size());
   for (int id = 0; id < from.size(); ++id) {
-    const Node& n = from.node(id);
-    if (n.op->identity) {
-      map[id] = map[n.in[0]];
-      continue;
-    }
     std::vector<int> in;
-    for (const int i : n.in) in.push_back(map[i]);
-    const OpDef* op = n.op;
-    Attrs attrs = n.attrs;
-    if (!off.contains("fold-constants"))
-      if (const auto value = folded(to, n, in, fold)) {
-        op = &ops::constant;
-        attrs = {{"value", *value}};
-        in.clear();
-      }
-    const bool share = !is_input(n) && !off.contains("common-subexpressions");
-    const auto [seen, fresh] = known.try_emplace(expression(*op, in, attrs), to.size());
-    if (share && !fresh) {
-      map[id] = seen->second;
-      continue;
-    }
-    std::vector<Value> values;
-    for (const int i : in) values.push_back(to.value(i));
-    map[id] = to.add(*op, values, std::move(attrs)).named(n.name).id;
+    for (const int i : from.node(id).in) in.push_back(map[i]);
+    map[id] = place(id, in);
   }
   for (Output o : from.outputs()) {
     o.id = map[o.id];
     to.edit_outputs().push_back(o);
   }
+}
+
+int copy_node(const Node& n, const std::vector<int>& in, Graph& to) {
+  std::vector<Value> values;
+  for (const int i : in) values.push_back(to.value(i));
+  return to.add(*n.op, values, n.attrs).named(n.name).id;
+}
+
+void drop_identities(const Graph& from, Graph& to) {
+  rewrite(from, to, [&](int id, const std::vector<int>& in) {
+    const Node& n = from.node(id);
+    return n.op->identity ? in[0] : copy_node(n, in, to);
+  });
+}
+
+void fold_constants(const Graph& from, Graph& to, Fold fold) {
+  rewrite(from, to, [&](int id, const std::vector<int>& in) {
+    const Node& n = from.node(id);
+    const auto value = folded(to, n, in, fold);
+    return value ? constant(to, *value).named(n.name).id : copy_node(n, in, to);
+  });
+}
+
+void share_expressions(const Graph& from, Graph& to, Fold) {
+  std::map<std::string, int> known;
+  rewrite(from, to, [&](int id, const std::vector<int>& in) {
+    const Node& n = from.node(id);
+    if (is_input(n)) return copy_node(n, in, to);
+    const auto [seen, fresh] = known.try_emplace(expression(*n.op, in, n.attrs), to.size());
+    return fresh ? copy_node(n, in, to) : seen->second;
+  });
 }
 
 // Inputs stay: whoever binds them need not know what became of them.
-void drop_dead_code(const Graph& from, Graph& to) {
-  const std::vector<bool> live = alive(from);
-  std::vector<int> map(from.size(), -1);
-  for (int id = 0; id < from.size(); ++id) {
+void drop_dead_code(const Graph& from, Graph& to, Fold) {
+  std::vector<bool> live(from.size());
+  for (const Output& o : from.outputs()) live[o.id] = true;
+  for (int id = from.size() - 1; id >= 0; --id)
+    if (live[id])
+      for (const int i : from.node(id).in) live[i] = true;
+  rewrite(from, to, [&](int id, const std::vector<int>& in) {
     const Node& n = from.node(id);
-    if (!live[id] && !is_input(n)) continue;
-    std::vector<Value> in;
-    for (const int i : n.in) in.push_back(to.value(map[i]));
-    map[id] = to.add(*n.op, in, n.attrs).named(n.name).id;
-  }
-  for (Output o : from.outputs()) {
-    o.id = map[o.id];
-    to.edit_outputs().push_back(o);
-  }
+    return live[id] || is_input(n) ? copy_node(n, in, to) : -1;
+  });
 }
+
+constexpr PassInfo kPasses[] = {
+    {Pass::fold_constants, "fold-constants", "compute scalars known now when the program is made",
+     true, true, fold_constants},
+    {Pass::common_subexpressions, "common-subexpressions", "compute equal expressions once", true,
+     false, share_expressions},
+    {Pass::dead_code, "dead-code", "drop what no output needs", true, false, drop_dead_code},
+    {Pass::fuse_elementwise, "fuse-elementwise",
+     "run chains of elementwise ops as one pass over cached blocks", true, true},
+    {Pass::fuse_gathers, "fuse-gathers",
+     "read picked rows inside the elementwise pass that uses them", true, true},
+    // But where a product is minus infinity: oneDNN's ReLU makes it NaN, ours 0.
+    {Pass::fuse_epilogues, "fuse-epilogues",
+     "add the bias and apply ReLU inside the matmul or convolution", true, true},
+    {Pass::update_in_place, "update-in-place",
+     "overwrite a parameter as soon as its last reader is done", true, true},
+    {Pass::share_memory, "share-memory",
+     "let values that do not live at the same time share memory", true, true},
+    {Pass::slice_batch, "slice-batch",
+     "cut large batches into slices of rows that fit the cache and share out over cores; sums over "
+     "the batch are added slice by slice",
+     false, false},
+};
 
 }  // namespace
 
-std::span<const PassInfo> pass_names() { return kPasses; }
+std::span<const PassInfo> passes() { return kPasses; }
 
-std::set<std::string> resolve_passes_off(const std::set<std::string>& names) {
-  std::set<std::string> asked = names, off;
+std::set<Pass> resolve_passes_off(const std::set<std::string>& names) {
+  std::set<std::string> asked = names;
   if (const char* more = std::getenv("OMNISCALE_PASSES_OFF")) {
     std::stringstream list(more);
     for (std::string name; std::getline(list, name, ',');) asked.insert(name);
   }
   std::vector<std::string> known;
   for (const PassInfo& p : kPasses) known.push_back(p.name);
+  std::set<Pass> off;
   for (const std::string& name : asked) {
     if (name.empty()) continue;
     bool found = false;
     for (const PassInfo& p : kPasses)
-      if (name == p.name || (name == "all" && p.keeps_bits)) off.insert(p.name), found = true;
+      if (name == p.name || (name == "all" && p.keeps_bits)) off.insert(p.pass), found = true;
     require(found, "there is no pass '{}'{}", name, suggest(name, known));
   }
   return off;
 }
 
-void simplify(const Graph& from, Graph& to, Fold fold, const std::set<std::string>& off) {
-  if (off.contains("dead-code")) return rewrite(from, to, fold, off);
-  Graph whole;
-  rewrite(from, whole, fold, off);
-  drop_dead_code(whole, to);
+void simplify(const Graph& from, Graph& to, Fold fold, const std::set<Pass>& off) {
+  auto graph = std::make_unique<Graph>();
+  drop_identities(from, *graph);
+  for (const PassInfo& p : kPasses) {
+    if (!p.rewrite || off.contains(p.pass)) continue;
+    auto next = std::make_unique<Graph>();
+    p.rewrite(*graph, *next, fold);
+    graph = std::move(next);
+  }
+  to.replace_with(*graph, graph->outputs());
 }
 
 void separate_outputs(Graph& g) {

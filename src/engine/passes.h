@@ -12,24 +12,40 @@
 
 namespace omni {
 
-// Everything that can be switched off, graph passes and planning decisions, with what it does.
+// What can be switched off: passes from graph to graph, and decisions of later stages.
+enum class Pass {
+  fold_constants,
+  common_subexpressions,
+  dead_code,
+  fuse_epilogues,  // these four: layout.h
+  fuse_elementwise,
+  fuse_gathers,
+  update_in_place,
+  share_memory,  // memory_plan.h
+  slice_batch,   // slicing.h
+};
+
 struct PassInfo {
+  Pass pass;
   const char* name;
   const char* what;
   bool keeps_bits;       // of f32 programs
   bool keeps_bits_bf16;  // which values are stored narrow depends on who reads them
+  // Of passes from graph to graph: writes `from`, rewritten, to the empty `to`.
+  void (*rewrite)(const Graph& from, Graph& to, Fold fold) = nullptr;
 };
-std::span<const PassInfo> pass_names();
 
-// The set named by ProgramOptions::passes_off: "all" stands for every pass that keeps f32 bits. The
-// environment's OMNISCALE_PASSES_OFF (names separated by commas) is added, so that a whole test
+// All of them, those that rewrite in the order in which they run.
+std::span<const PassInfo> passes();
+
+// The passes named by ProgramOptions::passes_off: "all" stands for every pass that keeps f32 bits.
+// The environment's OMNISCALE_PASSES_OFF (names separated by commas) is added, so that a whole test
 // suite can be rerun without them. Throws UserError for unknown names.
-std::set<std::string> resolve_passes_off(const std::set<std::string>& names);
+std::set<Pass> resolve_passes_off(const std::set<std::string>& names);
 
 // Copies `from` into the empty `to`, without nodes that are identities forward (routes, stopped
-// gradients) and with the simplifications that are not switched off: constant folding by `fold`,
-// common subexpressions, dead code.
-void simplify(const Graph& from, Graph& to, Fold fold, const std::set<std::string>& off);
+// gradients) and rewritten by the passes that are not switched off.
+void simplify(const Graph& from, Graph& to, Fold fold, const std::set<Pass>& off);
 
 // Makes every output a node of its own that computes nothing but the copy, unless it already is a
 // dense f32 or i32 value that only this output and other nodes read. Runners bind such nodes to

@@ -24,7 +24,7 @@ namespace {
 using testing::f32;
 
 // Nodes that are not leaves, after simplification.
-int ops_left(const Graph& g, const std::set<std::string>& off = {}) {
+int ops_left(const Graph& g, const std::set<Pass>& off = {}) {
   Graph to;
   simplify(g, to, cpu::limits().fold, off);
   verify(to, "simplify");
@@ -38,7 +38,7 @@ TEST(Simplify, FoldsConstants) {
   const Value a = constant(g, 2), b = constant(g, 3);
   g.result("y", f32(g, "x", {4}) * exp(a * b + 1));
   EXPECT_EQ(ops_left(g), 1);
-  EXPECT_EQ(ops_left(g, {"fold-constants"}), 4);
+  EXPECT_EQ(ops_left(g, {Pass::fold_constants}), 4);
   Graph to;
   simplify(g, to, cpu::limits().fold, {});
   EXPECT_EQ(to.size(), 3);  // what was folded is gone, too
@@ -75,7 +75,7 @@ TEST(Simplify, SharesEqualExpressions) {
   g.result("y", tanh(x * w) + tanh(x * w));
   g.result("z", tanh(w * x));  // another order is another expression
   EXPECT_EQ(ops_left(g), 5);
-  EXPECT_EQ(ops_left(g, {"common-subexpressions"}), 7);
+  EXPECT_EQ(ops_left(g, {Pass::common_subexpressions}), 7);
 }
 
 TEST(Simplify, TellsNumbersApartByTheirBits) {
@@ -104,7 +104,7 @@ TEST(Simplify, DropsDeadCodeAndKeepsInputs) {
   f32(g, "unread", {2});
   g.result("y", x * 2.0);
   EXPECT_EQ(ops_left(g), 1);
-  EXPECT_EQ(ops_left(g, {"dead-code"}), 3);
+  EXPECT_EQ(ops_left(g, {Pass::dead_code}), 3);
   Graph to;
   simplify(g, to, cpu::limits().fold, {});
   EXPECT_TRUE(to.find_input("unread"));
@@ -172,11 +172,12 @@ class Environment {
 
 TEST(PassNames, AreCheckedAndRead) {
   Environment none(nullptr);
-  EXPECT_EQ(resolve_passes_off({"dead-code"}), std::set<std::string>{"dead-code"});
+  EXPECT_EQ(resolve_passes_off({"dead-code"}), std::set<Pass>{Pass::dead_code});
   const auto all = resolve_passes_off({"all"});
-  EXPECT_TRUE(all.contains("fuse-elementwise"));
-  EXPECT_FALSE(all.contains("slice-batch"));  // it changes bits
-  EXPECT_FALSE(all.contains("all"));
+  EXPECT_TRUE(all.contains(Pass::fuse_elementwise));
+  EXPECT_FALSE(all.contains(Pass::slice_batch));  // it changes bits
+  for (const PassInfo& p : passes())
+    EXPECT_EQ(resolve_passes_off({p.name}), std::set<Pass>{p.pass}) << p.name;
   try {
     resolve_passes_off({"fuse-elementwize"});
     FAIL();
@@ -188,7 +189,7 @@ TEST(PassNames, AreCheckedAndRead) {
 TEST(PassNames, ComeFromTheEnvironmentToo) {
   Environment environment("share-memory,dead-code");
   EXPECT_EQ(resolve_passes_off({"fuse-gathers"}),
-            (std::set<std::string>{"share-memory", "dead-code", "fuse-gathers"}));
+            (std::set<Pass>{Pass::share_memory, Pass::dead_code, Pass::fuse_gathers}));
   environment.set("nonsense");
   EXPECT_THROW(resolve_passes_off({}), UserError);
 }

@@ -324,7 +324,7 @@ TEST_P(StagedBatch, GivesEqualBitsOnAnyTeam) {
     for (o.threads = 2; o.threads <= 3; ++o.threads)
       EXPECT_TRUE(run(GetParam(), o) == one) << o.threads;
     o.threads = 1;
-    for (const PassInfo& p : pass_names())
+    for (const PassInfo& p : passes())
       if (bf16 ? p.keeps_bits_bf16 : p.keeps_bits) {
         o.passes_off = {p.name};
         EXPECT_TRUE(run(GetParam(), o) == one) << p.name;

@@ -10,7 +10,7 @@
 namespace omni {
 namespace {
 
-cpu::Planner planned(const Graph& g, const DeviceLimits& limits, const std::set<std::string>& off) {
+cpu::Planner planned(const Graph& g, const DeviceLimits& limits, const std::set<Pass>& off) {
   Layout layout = make_layout(g, limits, off);
   const MemoryPlan memory = plan_memory(g, layout, limits, off);
   return cpu::Planner(g, std::move(layout), memory);
@@ -18,8 +18,7 @@ cpu::Planner planned(const Graph& g, const DeviceLimits& limits, const std::set<
 
 }  // namespace
 
-Plan::Plan(std::unique_ptr<Graph> graph, const DeviceLimits& limits,
-           const std::set<std::string>& off)
+Plan::Plan(std::unique_ptr<Graph> graph, const DeviceLimits& limits, const std::set<Pass>& off)
     : graph_(std::move(graph)), planner_(planned(*graph_, limits, off)) {
   for (int id = 0; id < graph_->size(); ++id)
     if (is_input(graph_->node(id))) inputs_[graph_->node(id).name] = id;

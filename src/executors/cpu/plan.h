@@ -11,13 +11,14 @@
 
 #include "cpu/planner.h"
 #include "engine/device_limits.h"
+#include "engine/passes.h"
 
 namespace omni {
 
 class Plan {
  public:
-  // `off` names passes that are switched off. Expects separate_outputs() to have run on the graph.
-  Plan(std::unique_ptr<Graph> graph, const DeviceLimits& limits, const std::set<std::string>& off);
+  // Without the passes of `off`. Expects separate_outputs() to have run on the graph.
+  Plan(std::unique_ptr<Graph> graph, const DeviceLimits& limits, const std::set<Pass>& off);
 
   const std::map<std::string, int>& inputs() const { return inputs_; }  // name -> node
   const std::map<std::string, int>& results() const { return results_; }

@@ -38,7 +38,7 @@ struct Program::Impl {
     std::byte* of(int slice) { return bytes.data() + slice * slice_bytes; }
   };
 
-  std::set<std::string> off;
+  std::set<Pass> off;
   Precision precision;
   DeviceLimits limits;
   DType storage;  // of what products read
@@ -75,7 +75,7 @@ struct Program::Impl {
       if (!o.update) add_result(o.name, g.node(o.id).type);
     flops = omni::matmul_flops(g);
     std::unique_ptr<SlicedGraph> sliced;
-    if (!off.contains("slice-batch")) {
+    if (!off.contains(Pass::slice_batch)) {
       // Whatever is switched off, one graph decides how a batch is cut: dead code and repeated
       // expressions must not.
       Graph clean;

@@ -15,7 +15,7 @@ namespace omni {
 
 struct ProgramOptions {
   Precision precision = Precision::f32;
-  std::set<std::string> passes_off;  // names from pass_names() in engine/passes.h
+  std::set<std::string> passes_off;  // names of passes() in engine/passes.h
   int threads = 1;                   // of the team that runs this program; never changes its bits
   DeviceLimits limits = cpu::limits();
 };
