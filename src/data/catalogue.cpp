@@ -4,22 +4,36 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <functional>
+#include <numeric>
 #include <optional>
 
 #include "base/nearest.h"
 #include "base/places.h"
 #include "base/random.h"
-#include "data/digits.h"
-#include "data/mnist1d.h"
+#include "data/source.h"
 
 namespace omni {
 namespace fs = std::filesystem;
+
+// Every set, in the order in which they are listed and "auto" tries those that have files. NAME
+// stands for NAME_source(), the function of a file of its own.
+#define OMNI_DATA_SETS(set) \
+  set(mnist)                \
+  set(fashion_mnist)        \
+  set(digits)               \
+  set(mnist1d)
+
+#define OMNI_DECLARED(name) DataSource name##_source();
+OMNI_DATA_SETS(OMNI_DECLARED)
+
 namespace {
 
 // Generated sets are fixed, as downloaded ones are: models' seeds do not change the data.
 const Key kGeneratorKey = Key::of(0);
-constexpr int64_t kDigitsTrain = 60000, kDigitsTest = 10000;
-constexpr int64_t kMnist1dTrain = 4000, kMnist1dTest = 1000;
+
+// What "auto" takes where no files can be had.
+constexpr const char* kStandIn = "digits";
 
 // Time that "auto" spends on all mirrors together before it takes the network for absent.
 constexpr double kAutoPatienceS = 4;
@@ -67,9 +81,24 @@ std::string absence(const ImageSet& set, const Search& search, const DataOptions
   return fmt::format("{}: not found; searched {}{}", set.name, searched(options), search.partial);
 }
 
-Dataset load_generated(std::string_view name) {
-  if (name == "digits") return digits(kGeneratorKey, kDigitsTrain, kDigitsTest);
-  return mnist1d(kGeneratorKey, kMnist1dTrain, kMnist1dTest);
+const std::vector<DataSource>& sources() {
+#define OMNI_LISTED(name) name##_source(),
+  static const std::vector<DataSource> all = {OMNI_DATA_SETS(OMNI_LISTED)};
+  return all;
+}
+
+const DataSource& source_of(std::string_view name) {
+  for (const DataSource& source : sources())
+    if (source.name == name) return source;
+  fail_user("unknown data set \"{}\"{}", name, suggest(name, dataset_names()));
+}
+
+int64_t features(const DataSource& source) {
+  return std::accumulate(source.shape.begin(), source.shape.end(), int64_t{1}, std::multiplies());
+}
+
+Dataset draw(const DataSource& source) {
+  return source.draw(kGeneratorKey, source.train_count, source.test_count);
 }
 
 int64_t count_in(const ImageFile& labels) { return static_cast<int64_t>(labels.bytes) - 8; }
@@ -98,41 +127,19 @@ DataOptions DataOptions::from_environment(const fs::path& data_dir) {
 }
 
 const std::vector<ImageSet>& image_sets() {
-  constexpr size_t kTrainImages = 16 + 60000 * 28 * 28, kTrainLabels = 8 + 60000;
-  constexpr size_t kTestImages = 16 + 10000 * 28 * 28, kTestLabels = 8 + 10000;
-  static const std::vector<ImageSet> sets = {
-      // Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits".
-      {"mnist",
-       {{{"train-images", 3, kTrainImages,
-          "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"},
-         {"train-labels", 1, kTrainLabels,
-          "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"},
-         {"t10k-images", 3, kTestImages,
-          "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"},
-         {"t10k-labels", 1, kTestLabels,
-          "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"}}},
-       {"https://ossci-datasets.s3.amazonaws.com/mnist/",
-        "https://storage.googleapis.com/cvdf-datasets/mnist/"},
-       {"MNIST"}},
-      // H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST", arXiv 1708.07747.
-      {"fashion-mnist",
-       {{{"train-images", 3, kTrainImages,
-          "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"},
-         {"train-labels", 1, kTrainLabels,
-          "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"},
-         {"t10k-images", 3, kTestImages,
-          "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"},
-         {"t10k-labels", 1, kTestLabels,
-          "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"}}},
-       {"https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
-        "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"},
-       {"FashionMNIST"}},
-  };
+  static const std::vector<ImageSet> sets = [] {
+    std::vector<ImageSet> with_files;
+    for (const DataSource& source : sources())
+      if (source.files) with_files.push_back(*source.files);
+    return with_files;
+  }();
   return sets;
 }
 
 std::vector<std::string> dataset_names() {
-  return {"mnist", "fashion-mnist", "digits", "mnist1d", "auto"};
+  std::vector<std::string> names = {"auto"};
+  for (const DataSource& source : sources()) names.push_back(source.name);
+  return names;
 }
 
 Dataset load_image_set(const ImageSet& set, const DataOptions& options) {
@@ -190,7 +197,7 @@ Dataset load_first(std::span<const ImageSet> sets, const DataOptions& options) {
       pass_over(error.what());
     }
   }
-  Dataset data = load_generated("digits");
+  Dataset data = draw(source_of(kStandIn));
   data.requested = "auto";
   data.note = note;
   return data;
@@ -198,10 +205,8 @@ Dataset load_first(std::span<const ImageSet> sets, const DataOptions& options) {
 
 Dataset load_dataset(std::string_view name, const DataOptions& options) {
   if (name == "auto") return load_first(image_sets(), options);
-  if (name == "digits" || name == "mnist1d") return load_generated(name);
-  for (const ImageSet& set : image_sets())
-    if (set.name == name) return load_image_set(set, options);
-  fail_user("unknown data set \"{}\"{}", name, suggest(name, dataset_names()));
+  const DataSource& source = source_of(name);
+  return source.files ? load_image_set(*source.files, options) : draw(source);
 }
 
 std::string_view to_string(DatasetState state) {
@@ -243,29 +248,39 @@ DatasetInfo describe(const ImageSet& set, const DataOptions& options) {
 
 std::vector<DatasetInfo> list_datasets(const DataOptions& options) {
   std::vector<DatasetInfo> infos;
-  for (const ImageSet& set : image_sets()) infos.push_back(describe(set, options));
-  infos.push_back({"digits", DatasetState::generated, "in-process", kDigitsTrain, kDigitsTest,
-                   (kDigitsTrain + kDigitsTest) * 28 * 28, ""});
-  infos.push_back({"mnist1d", DatasetState::generated, "in-process", kMnist1dTrain, kMnist1dTest,
-                   (kMnist1dTrain + kMnist1dTest) * 40 * sizeof(float), ""});
+  for (const DataSource& source : sources()) {
+    if (source.files) {
+      infos.push_back(describe(*source.files, options));
+      continue;
+    }
+    const auto samples = static_cast<uintmax_t>(source.train_count + source.test_count);
+    const auto sample_bytes = static_cast<uintmax_t>(features(source) * size_of(source.type));
+    infos.push_back({source.name, DatasetState::generated, "in-process", source.train_count,
+                     source.test_count, samples * sample_bytes, ""});
+  }
   return infos;
 }
 
 std::string usual_data_name(const std::string& name) { return name == "auto" ? "mnist" : name; }
 
+std::vector<int64_t> sample_shape(const std::string& name) {
+  return source_of(usual_data_name(name)).shape;
+}
+
 Dataset blank_dataset(const std::string& name) {
+  const DataSource& source = source_of(usual_data_name(name));
   Dataset d;
-  const bool signals = name == "mnist1d";
-  const int64_t features = signals ? 40 : 28 * 28;
-  d.name = d.requested = usual_data_name(name);
-  d.shape = signals ? std::vector<int64_t>{features} : std::vector<int64_t>{28, 28};
+  d.name = d.requested = source.name;
+  d.shape = source.shape;
+  d.classes = source.classes;
   const auto fill = [&](Split& s, int64_t count) {
-    s.x = Samples(signals ? SampleType::f32 : SampleType::u8, count, features);
+    s.x = Samples(source.type, count, features(source));
     s.y.resize(static_cast<size_t>(count));
-    for (size_t i = 0; i < s.y.size(); ++i) s.y[i] = static_cast<int32_t>(i % 10);
+    for (size_t i = 0; i < s.y.size(); ++i)
+      s.y[i] = static_cast<int32_t>(i % static_cast<size_t>(source.classes));
   };
-  fill(d.train, signals ? kMnist1dTrain : kDigitsTrain);
-  fill(d.test, signals ? kMnist1dTest : kDigitsTest);
+  fill(d.train, source.train_count);
+  fill(d.test, source.test_count);
   return d;
 }
 

@@ -25,7 +25,7 @@ struct DataOptions {
   static DataOptions from_environment(const std::filesystem::path& data_dir = {});
 };
 
-// What load_dataset() takes: mnist, fashion-mnist, digits, mnist1d and auto.
+// What load_dataset() takes: auto, and every set that catalogue.cpp lists.
 std::vector<std::string> dataset_names();
 
 // The set of that name and no other: found in the directories, else downloaded, or generated.
@@ -36,6 +36,8 @@ Dataset load_dataset(std::string_view name, const DataOptions& options);
 
 // What `auto` is where nothing stands in: mnist.
 std::string usual_data_name(const std::string& name);
+// Of one sample of a set: {28, 28} for images, {40} for signals. UserError for an unknown name.
+std::vector<int64_t> sample_shape(const std::string& name);
 // The shapes and sizes of a set, all samples zero and labels in turn: enough to count and to time
 // what a run would compute.
 Dataset blank_dataset(const std::string& name);
@@ -62,7 +64,7 @@ struct DatasetInfo {
 std::vector<DatasetInfo> list_datasets(const DataOptions& options);
 
 // The parts of the above, over any image sets.
-const std::vector<ImageSet>& image_sets();  // mnist, fashion-mnist
+const std::vector<ImageSet>& image_sets();  // those that have files
 Dataset load_image_set(const ImageSet& set, const DataOptions& options);
 // The first of `sets` that can be had, else digits. After mirrors that do not answer nothing
 // further is downloaded, and mirrors get less time, so that without a network this takes seconds.

@@ -164,13 +164,18 @@ TEST(LoadFirst, DamageIsNeverPassedOver) {
 
 TEST(ListDatasets, NamesEverySet) {
   const std::vector<DatasetInfo> infos = list_datasets(offline({}));
-  std::vector<std::string> names = {};
+  std::vector<std::string> names = {"auto"};
   for (const DatasetInfo& info : infos) {
     names.push_back(info.name);
+    const Dataset blank = blank_dataset(info.name);
+    EXPECT_EQ(blank.train.count(), info.train_count);
+    EXPECT_EQ(blank.test.count(), info.test_count);
+    EXPECT_EQ(blank.shape, sample_shape(info.name));
     EXPECT_EQ(info.train_count, info.name == "mnist1d" ? 4000 : 60000);
     EXPECT_EQ(info.test_count, info.name == "mnist1d" ? 1000 : 10000);
   }
-  names.push_back("auto");
+  EXPECT_EQ(sample_shape("auto"), sample_shape("mnist"));
+  EXPECT_THAT(error_of([] { blank_dataset("mnist2d"); }), HasSubstr("mnist1d"));
   EXPECT_EQ(names, dataset_names());
   EXPECT_EQ(infos[0].state, DatasetState::missing);
   EXPECT_EQ(infos[2].state, DatasetState::generated);

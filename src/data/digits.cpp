@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "data/digit_strokes.h"
+#include "data/source.h"
 
 namespace omni {
 namespace {
@@ -210,6 +211,16 @@ Dataset digits(Key key, int64_t train_count, int64_t test_count) {
   data.test = make_split(key.fold("digits test"), test_count);
   data.hash = content_hash(data.train, data.test);
   return data;
+}
+
+DataSource digits_source() {
+  return {.name = "digits",
+          .shape = {kSide, kSide},
+          .type = SampleType::u8,
+          .classes = kClasses,
+          .train_count = 60000,
+          .test_count = 10000,
+          .draw = digits};
 }
 
 }  // namespace omni

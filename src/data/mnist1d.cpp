@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "data/source.h"
 
 namespace omni {
 namespace {
@@ -140,6 +141,17 @@ Dataset mnist1d(Key key, int64_t train_count, int64_t test_count, const Mnist1dO
   data.test = make_split(key.fold("mnist1d test"), test_count, options);
   data.hash = content_hash(data.train, data.test);
   return data;
+}
+
+DataSource mnist1d_source() {
+  const auto draw = [](Key key, int64_t train, int64_t test) { return mnist1d(key, train, test); };
+  return {.name = "mnist1d",
+          .shape = {Mnist1dOptions().length},
+          .type = SampleType::f32,
+          .classes = kClasses,
+          .train_count = 4000,
+          .test_count = 1000,
+          .draw = draw};
 }
 
 }  // namespace omni

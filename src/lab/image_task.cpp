@@ -43,9 +43,10 @@ std::function<bool(int32_t)> one_of_classes(std::vector<int64_t> classes) {
 }
 
 void ImageTask::check() const {
-  require(arch != "cnn" || data != "mnist1d",
-          "arch=cnn: a convolutional network needs images, and data=mnist1d is signals; take "
-          "arch=mlp or another data set");
+  require(arch != "cnn" || sample_shape(data).size() > 1,
+          "arch=cnn: a convolutional network needs images, and data={} is signals; take arch=mlp or "
+          "another data set",
+          data);
 }
 
 int64_t ImageTask::add_subset(Trial& t, const std::string& name, const Subset& which) const {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "data/catalogue.h"
 #include "lab/learning_task.h"
 #include "lab/options.h"
 #include "lab/subset.h"
@@ -33,8 +34,7 @@ struct ImageData {
   int64_t train = 60000, test = 10000;
 
   void visit(auto&& option) {
-    option("data", data, "data set",
-           one_of({"auto", "mnist", "fashion-mnist", "digits", "mnist1d"}),
+    option("data", data, "data set", one_of(dataset_names()),
            harmless("claims look at the data that the run had"));
     option("train", train, "the first so many training samples are used", between(1, 60000));
     option("test", test, "the first so many test samples are used", between(1, 10000));
