@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "cpu/op_plan.h"
 #include "ops/elementwise.h"
-#include "ops/gather_cpu.h"
 #include "ops/shape_ops.h"
 
 namespace omni {
@@ -125,31 +125,36 @@ void take_last_reference(RefContext& c) {
 }  // namespace
 
 namespace ops {
+void plan_gather(cpu::Planner& p, int id);  // gather_cpu.cpp
+void plan_scatter_add(cpu::Planner& p, int id);
+void plan_one_hot(cpu::Planner& p, int id);
+void plan_take_last(cpu::Planner& p, int id);
+
 const OpDef gather = {.name = "gather",
                       .arity = 2,
                       .type = gather_type,
                       .grad = gather_grad,
                       .reference = gather_reference,
-                      .cpu = &cpu::planned_by<cpu::plan_gather>,
+                      .cpu = &cpu::planned_by<plan_gather>,
                       .row_gather = true};
 const OpDef scatter_add = {.name = "scatter_add",
                            .arity = 2,
                            .type = scatter_add_type,
                            .grad = scatter_add_grad,
                            .reference = scatter_add_reference,
-                           .cpu = &cpu::planned_by<cpu::plan_scatter_add>};
+                           .cpu = &cpu::planned_by<plan_scatter_add>};
 const OpDef one_hot = {.name = "one_hot",
                        .arity = 1,
                        .type = one_hot_type,
                        .grad = no_grad,
                        .reference = one_hot_reference,
-                       .cpu = &cpu::planned_by<cpu::plan_one_hot>};
+                       .cpu = &cpu::planned_by<plan_one_hot>};
 const OpDef take_last = {.name = "take_last",
                          .arity = 2,
                          .type = take_last_type,
                          .grad = take_last_grad,
                          .reference = take_last_reference,
-                         .cpu = &cpu::planned_by<cpu::plan_take_last>};
+                         .cpu = &cpu::planned_by<plan_take_last>};
 }  // namespace ops
 
 Value gather(Value table, Value index) { return table.graph->add(ops::gather, {table, index}); }

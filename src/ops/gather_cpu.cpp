@@ -1,18 +1,17 @@
 // Copies and sums of rows found by index.
-#include "ops/gather_cpu.h"
-
 #include <algorithm>
 #include <cstring>
 
 #include "cpu/picked_rows.h"
+#include "cpu/planner.h"
 
-namespace omni::cpu {
+namespace omni::ops {
 namespace {
 
 // Whether the index is one of 0..count-1.
 bool inside(int32_t index, int64_t count) { return index >= 0 && index < count; }
 
-void gather_rows(const PickedRows& picked, int64_t row_bytes, char* out, int64_t begin,
+void gather_rows(const cpu::PickedRows& picked, int64_t row_bytes, char* out, int64_t begin,
                  int64_t end) {
   picked.ask_for_first(begin);
   for (int64_t i = begin; i < end; ++i) {
@@ -32,7 +31,7 @@ void gather_elements(const T* table, int64_t rows, const int32_t* index, T* out,
 
 }  // namespace
 
-void plan_gather(Planner& p, int id) {
+void plan_gather(cpu::Planner& p, int id) {
   const Node& n = p.node(id);
   const Type& table_type = p.type(n.in[0]);
   const int64_t rows = table_type.shape[0], row_bytes = table_type.bytes() / rows;
@@ -51,7 +50,7 @@ void plan_gather(Planner& p, int id) {
   });
 }
 
-void plan_scatter_add(Planner& p, int id) {
+void plan_scatter_add(cpu::Planner& p, int id) {
   const Node& n = p.node(id);
   const int64_t count = n.type.shape[0], width = n.type.count() / count;
   const int64_t rows = p.type(n.in[1]).count();
@@ -73,7 +72,7 @@ void plan_scatter_add(Planner& p, int id) {
   });
 }
 
-void plan_one_hot(Planner& p, int id) {
+void plan_one_hot(cpu::Planner& p, int id) {
   const Node& n = p.node(id);
   const int64_t classes = n.type.shape.back(), count = n.type.count() / classes;
   const auto index = p.cell<const int32_t>(n.in[0]);
@@ -86,7 +85,7 @@ void plan_one_hot(Planner& p, int id) {
   });
 }
 
-void plan_take_last(Planner& p, int id) {
+void plan_take_last(cpu::Planner& p, int id) {
   const Node& n = p.node(id);
   const int64_t classes = p.type(n.in[0]).shape.back(), count = n.type.count();
   const auto source = p.cell<const float>(n.in[0]);
@@ -100,4 +99,4 @@ void plan_take_last(Planner& p, int id) {
   });
 }
 
-}  // namespace omni::cpu
+}  // namespace omni::ops

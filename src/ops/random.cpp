@@ -2,9 +2,9 @@
 
 #include <fmt/ranges.h>
 
+#include "cpu/op_plan.h"
 #include "ops/elementwise.h"
 #include "ops/leaf.h"
-#include "ops/random_cpu.h"
 #include "ops/random_value.h"
 
 namespace omni {
@@ -58,18 +58,21 @@ Value draw(const OpDef& op, Value key, Value step, Value index, const std::strin
 }  // namespace
 
 namespace ops {
+void plan_random_uniform(cpu::Planner& p, int id);  // random_cpu.cpp
+void plan_random_normal(cpu::Planner& p, int id);
+
 const OpDef random_uniform = {.name = "random_uniform",
                               .arity = 3,
                               .type = random_type,
                               .grad = no_grad,
                               .reference = uniform_reference,
-                              .cpu = &cpu::planned_by<cpu::plan_random_uniform>};
+                              .cpu = &cpu::planned_by<plan_random_uniform>};
 const OpDef random_normal = {.name = "random_normal",
                              .arity = 3,
                              .type = random_type,
                              .grad = no_grad,
                              .reference = normal_reference,
-                             .cpu = &cpu::planned_by<cpu::plan_random_normal>};
+                             .cpu = &cpu::planned_by<plan_random_normal>};
 }  // namespace ops
 
 Value random_uniform(Value key, Value step, Value index, const std::string& purpose,

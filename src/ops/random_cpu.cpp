@@ -1,11 +1,10 @@
 // Philox4x32-10 over vector lanes: one counter per 64-bit lane, so that a product of two 32-bit
 // words fits. Each lane is a pure function of its counter; how rows are cut into vectors cannot
 // change a bit.
-#include "ops/random_cpu.h"
-
 #include <algorithm>
 #include <cstring>
 
+#include "cpu/planner.h"
 #include "ops/random_value.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -17,7 +16,7 @@
 
 #ifndef OMNI_RANDOM_DRAW
 #define OMNI_RANDOM_DRAW
-namespace omni::cpu {
+namespace omni::ops {
 namespace {
 
 constexpr int kRounds = 10;
@@ -33,11 +32,11 @@ struct Draw {
 };
 
 }  // namespace
-}  // namespace omni::cpu
+}  // namespace omni::ops
 #endif
 
 HWY_BEFORE_NAMESPACE();
-namespace omni::cpu {
+namespace omni::ops {
 namespace HWY_NAMESPACE {
 namespace {
 
@@ -258,11 +257,11 @@ void normal_rows(const Draw& draw, int64_t begin, int64_t end) {
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
-}  // namespace omni::cpu
+}  // namespace omni::ops
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace omni::cpu {
+namespace omni::ops {
 namespace {
 
 HWY_EXPORT(uniform_rows);
@@ -275,7 +274,7 @@ void normal(const Draw& draw, int64_t begin, int64_t end) {
   HWY_DYNAMIC_DISPATCH(normal_rows)(draw, begin, end);
 }
 
-void plan_random(Planner& p, int id, void (*fill)(const Draw&, int64_t begin, int64_t end)) {
+void plan_random(cpu::Planner& p, int id, void (*fill)(const Draw&, int64_t begin, int64_t end)) {
   const Node& n = p.node(id);
   const int64_t rows = n.type.shape[0], width = n.type.count() / rows;
   const auto purpose = static_cast<uint32_t>(hash_text(n.attrs.text("purpose")));
@@ -296,8 +295,8 @@ void plan_random(Planner& p, int id, void (*fill)(const Draw&, int64_t begin, in
 
 }  // namespace
 
-void plan_random_uniform(Planner& p, int id) { plan_random(p, id, uniform); }
-void plan_random_normal(Planner& p, int id) { plan_random(p, id, normal); }
+void plan_random_uniform(cpu::Planner& p, int id) { plan_random(p, id, uniform); }
+void plan_random_normal(cpu::Planner& p, int id) { plan_random(p, id, normal); }
 
-}  // namespace omni::cpu
+}  // namespace omni::ops
 #endif

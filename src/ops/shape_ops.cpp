@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "ops/shape_ops_cpu.h"
+#include "cpu/op_plan.h"
 
 namespace omni {
 namespace {
@@ -209,6 +209,11 @@ void pad_reference(RefContext& c) {
 }  // namespace
 
 namespace ops {
+void plan_transpose(cpu::Planner& p, int id);  // shape_ops_cpu.cpp
+void plan_slice(cpu::Planner& p, int id);
+void plan_concat(cpu::Planner& p, int id);
+void plan_pad(cpu::Planner& p, int id);
+
 const OpDef reshape = {.name = "reshape",
                        .arity = 1,
                        .type = reshape_type,
@@ -220,25 +225,25 @@ const OpDef transpose = {.name = "transpose",
                          .type = transpose_type,
                          .grad = transpose_grad,
                          .reference = transpose_reference,
-                         .cpu = &cpu::planned_by<cpu::plan_transpose>};
+                         .cpu = &cpu::planned_by<plan_transpose>};
 const OpDef slice = {.name = "slice",
                      .arity = 1,
                      .type = slice_type,
                      .grad = slice_grad,
                      .reference = slice_reference,
-                     .cpu = &cpu::planned_by<cpu::plan_slice>};
+                     .cpu = &cpu::planned_by<plan_slice>};
 const OpDef concat = {.name = "concat",
                       .arity = kAnyArity,
                       .type = concat_type,
                       .grad = concat_grad,
                       .reference = concat_reference,
-                      .cpu = &cpu::planned_by<cpu::plan_concat>};
+                      .cpu = &cpu::planned_by<plan_concat>};
 const OpDef pad = {.name = "pad",
                    .arity = 1,
                    .type = pad_type,
                    .grad = pad_grad,
                    .reference = pad_reference,
-                   .cpu = &cpu::planned_by<cpu::plan_pad>};
+                   .cpu = &cpu::planned_by<plan_pad>};
 }  // namespace ops
 
 Value reshape(Value v, Shape shape) {

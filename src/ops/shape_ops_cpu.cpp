@@ -1,12 +1,12 @@
 // Slices, concatenations and most transposes are strided copies of runs of bytes; transposes that
 // move the last axis go through small blocks, so that both sides use whole cache lines.
-#include "ops/shape_ops_cpu.h"
-
 #include <algorithm>
 #include <cstring>
 #include <vector>
 
-namespace omni::cpu {
+#include "cpu/planner.h"
+
+namespace omni::ops {
 namespace {
 
 // An axis of a copy: its length and how many bytes apart neighbours are on both sides.
@@ -107,7 +107,7 @@ void run_copy(const StridedCopy& c, const char* source, char* target, int part, 
   }
 }
 
-void plan_copy(Planner& p, int id, int from, StridedCopy copy, int64_t source_offset) {
+void plan_copy(cpu::Planner& p, int id, int from, StridedCopy copy, int64_t source_offset) {
   const auto source = p.cell<const char>(from);
   const auto target = p.cell<char>(id);
   p.divisible_step(id, [=, copy = std::move(copy)](int part, int parts) {
@@ -155,7 +155,7 @@ void run_transpose(const BlockTranspose& t, const char* source, char* target, in
 
 }  // namespace
 
-void plan_transpose(Planner& p, int id) {
+void plan_transpose(cpu::Planner& p, int id) {
   const Node& n = p.node(id);
   const int64_t element = size_of(n.type.dtype);
   const std::vector<int64_t>& perm = n.attrs.list("perm");
@@ -184,7 +184,7 @@ void plan_transpose(Planner& p, int id) {
   });
 }
 
-void plan_slice(Planner& p, int id) {
+void plan_slice(cpu::Planner& p, int id) {
   const Node& n = p.node(id);
   const std::vector<int64_t>& begins = n.attrs.list("begins");
   const std::vector<int64_t> from = byte_strides(p.type(n.in[0])), to = byte_strides(n.type);
@@ -197,12 +197,12 @@ void plan_slice(Planner& p, int id) {
   plan_copy(p, id, n.in[0], strided_copy(axes, size_of(n.type.dtype)), offset);
 }
 
-void plan_concat(Planner& p, int id) {
+void plan_concat(cpu::Planner& p, int id) {
   const Node& n = p.node(id);
   const auto axis = static_cast<size_t>(n.attrs.integer("axis"));
   const std::vector<int64_t> to = byte_strides(n.type);
   struct Piece {
-    Cell<const char> source;
+    cpu::Cell<const char> source;
     int64_t offset;
     StridedCopy copy;
   };
@@ -213,8 +213,7 @@ void plan_concat(Planner& p, int id) {
     std::vector<Axis> axes;
     for (size_t i = 0; i < to.size(); ++i)
       axes.push_back({p.type(in).shape[static_cast<int>(i)], from[i], to[i]});
-    pieces.push_back(
-        {p.cell<const char>(in), offset, strided_copy(axes, size_of(n.type.dtype))});
+    pieces.push_back({p.cell<const char>(in), offset, strided_copy(axes, size_of(n.type.dtype))});
     offset += p.type(in).shape[static_cast<int>(axis)] * to[axis];
   }
   const auto target = p.cell<char>(id);
@@ -228,7 +227,7 @@ namespace {
 
 // Fills and copies line by line along the last axis; `rows` are the other axes of the output.
 template <class T>
-void pad_lines(Planner& p, int id) {
+void pad_lines(cpu::Planner& p, int id) {
   const Node& n = p.node(id);
   const std::vector<int64_t>& before = n.attrs.list("before");
   const Shape in = p.type(n.in[0]).shape, out = n.type.shape;
@@ -263,14 +262,18 @@ void pad_lines(Planner& p, int id) {
 
 }  // namespace
 
-void plan_pad(Planner& p, int id) {
+void plan_pad(cpu::Planner& p, int id) {
   switch (p.dtype(id)) {
-    case DType::u8: return pad_lines<uint8_t>(p, id);
-    case DType::i32: return pad_lines<int32_t>(p, id);
-    case DType::f32: return pad_lines<float>(p, id);
-    case DType::bf16: break;
+    case DType::u8:
+      return pad_lines<uint8_t>(p, id);
+    case DType::i32:
+      return pad_lines<int32_t>(p, id);
+    case DType::f32:
+      return pad_lines<float>(p, id);
+    case DType::bf16:
+      break;
   }
   check(false, "pad: no plan for {}", p.type(id));
 }
 
-}  // namespace omni::cpu
+}  // namespace omni::ops
