@@ -12,29 +12,10 @@
 namespace omni {
 namespace {
 
-// Makes and updates the inputs of an optimiser's state.
-class State {
+class SgdSteps : public OptimizerSteps {
  public:
-  explicit State(const Net& net) : graph_(net.graph()), set_(net.set() + ".opt/") {}
-
-  Value read(const char* kind, const ParameterSpec& of) {
-    specs_.push_back({fmt::format("{}/{}", kind, of.name), of.shape, init::zeros()});
-    return input(graph_, set_ + specs_.back().name, {DType::f32, of.shape}, Role::parameter);
-  }
-  void write(Value state, Value next) { graph_.update(state, next); }
-  std::vector<ParameterSpec> take_specs() { return std::move(specs_); }
-
- private:
-  Graph& graph_;
-  std::string set_;
-  std::vector<ParameterSpec> specs_;
-};
-
-// Each Steps class computes the scalars that parameters share once and then steps each of them:
-// step(spec, w, gradient, decays) updates the state and returns the new w.
-class SgdSteps {
- public:
-  SgdSteps(const Sgd& o, Graph& g, Value lr, State& state) : lr_(lr), state_(state) {
+  SgdSteps(const Sgd& o, Value lr, OptimizerState& state) : lr_(lr), state_(state) {
+    Graph& g = *lr.graph;
     require(!o.nesterov || (!o.momentum.is(0) && o.dampening.is(0)),
             "sgd: nesterov needs a momentum and no dampening");
     nesterov_ = o.nesterov;
@@ -46,7 +27,7 @@ class SgdSteps {
       share_ = where(less_equal(step_input(g), 1), constant(g, 1), 1 - o.dampening.in(g));
   }
 
-  Value step(const ParameterSpec& spec, Value w, Value gradient, bool decays) {
+  Value step(const ParameterSpec& spec, Value w, Value gradient, bool decays) override {
     if (weight_decay_ && decays) gradient = gradient + w * *weight_decay_;
     if (!momentum_) return w - lr_ * gradient;
     const Value old = state_.read("momentum", spec);
@@ -57,7 +38,7 @@ class SgdSteps {
 
  private:
   Value lr_;
-  State& state_;
+  OptimizerState& state_;
   bool nesterov_;
   std::optional<Value> weight_decay_, momentum_, share_;
 };
@@ -74,26 +55,26 @@ Value bias_correction(const Scalar& beta, Value step) {
   return (1 + t) / (2 * t);
 }
 
-class AdamSteps {
+class AdamSteps : public OptimizerSteps {
  public:
   enum class Decay { in_gradient, of_weights };
 
   template <class Options>  // Adam or AdamW
-  AdamSteps(const Options& o, Decay decay, Graph& g, Value lr, State& state)
+  AdamSteps(const Options& o, Decay decay, Value lr, OptimizerState& state)
       : lr_(lr),
         state_(state),
-        beta1_(o.beta1.in(g)),
-        beta2_(o.beta2.in(g)),
-        eps_(o.eps.in(g)),
-        correction1_(bias_correction(o.beta1, step_input(g))),
-        correction2_(bias_correction(o.beta2, step_input(g))) {
+        beta1_(o.beta1.in(*lr.graph)),
+        beta2_(o.beta2.in(*lr.graph)),
+        eps_(o.eps.in(*lr.graph)),
+        correction1_(bias_correction(o.beta1, step_input(*lr.graph))),
+        correction2_(bias_correction(o.beta2, step_input(*lr.graph))) {
     if (o.weight_decay.is(0)) return;
-    const Value weight_decay = o.weight_decay.in(g);
+    const Value weight_decay = o.weight_decay.in(*lr.graph);
     if (decay == Decay::in_gradient) into_gradient_ = weight_decay;
     if (decay == Decay::of_weights) shrink_ = 1 - lr * weight_decay;
   }
 
-  Value step(const ParameterSpec& spec, Value w, Value gradient, bool decays) {
+  Value step(const ParameterSpec& spec, Value w, Value gradient, bool decays) override {
     if (into_gradient_ && decays) gradient = gradient + w * *into_gradient_;
     const Value old_m = state_.read("m", spec), old_v = state_.read("v", spec);
     const Value m = ema(old_m, gradient, beta1_), v = ema_square(old_v, gradient, beta2_);
@@ -105,18 +86,10 @@ class AdamSteps {
 
  private:
   Value lr_;
-  State& state_;
+  OptimizerState& state_;
   Value beta1_, beta2_, eps_, correction1_, correction2_;
   std::optional<Value> into_gradient_, shrink_;
 };
-
-SgdSteps make_steps(const Sgd& o, Graph& g, Value lr, State& state) { return {o, g, lr, state}; }
-AdamSteps make_steps(const Adam& o, Graph& g, Value lr, State& state) {
-  return {o, AdamSteps::Decay::in_gradient, g, lr, state};
-}
-AdamSteps make_steps(const AdamW& o, Graph& g, Value lr, State& state) {
-  return {o, AdamSteps::Decay::of_weights, g, lr, state};
-}
 
 std::vector<ParameterSpec> trained_parameters(const Net& net, const ApplyOptions& options) {
   std::vector<ParameterSpec> trained;
@@ -132,6 +105,21 @@ std::vector<ParameterSpec> trained_parameters(const Net& net, const ApplyOptions
 }
 
 }  // namespace
+
+Value OptimizerState::read(const char* kind, const ParameterSpec& of) {
+  specs_.push_back({fmt::format("{}/{}", kind, of.name), of.shape, init::zeros()});
+  return input(graph_, set_ + specs_.back().name, {DType::f32, of.shape}, Role::parameter);
+}
+
+std::unique_ptr<OptimizerSteps> make_steps(const Sgd& o, Value lr, OptimizerState& state) {
+  return std::make_unique<SgdSteps>(o, lr, state);
+}
+std::unique_ptr<OptimizerSteps> make_steps(const Adam& o, Value lr, OptimizerState& state) {
+  return std::make_unique<AdamSteps>(o, AdamSteps::Decay::in_gradient, lr, state);
+}
+std::unique_ptr<OptimizerSteps> make_steps(const AdamW& o, Value lr, OptimizerState& state) {
+  return std::make_unique<AdamSteps>(o, AdamSteps::Decay::of_weights, lr, state);
+}
 
 bool decay_matrices(const ParameterSpec& spec) { return spec.shape.rank() >= 2; }
 
@@ -156,27 +144,23 @@ Applied apply(const Optimizer& optimizer, const Net& net, std::span<const Value>
   require(gradients.size() == trained.size(), "apply: {} gradients for {} trainable parameters",
           gradients.size(), trained.size());
   Graph& g = net.graph();
-  State state(net);
+  OptimizerState state(net);
   Applied applied;
   std::optional<Value> scale;
   if (options.clip_norm)  // 1e-6 as in PyTorch: keeps 0 / 0 out
     scale = minimum(options.clip_norm->in(g) / (global_norm(gradients) + 1e-6), constant(g, 1));
 
-  std::visit(
-      [&](const auto& o) {
-        auto steps = make_steps(o, g, learning_rate.in(g), state);
-        for (size_t i = 0; i < trained.size(); ++i) {
-          const ParameterSpec& spec = trained[i];
-          const Value w = net.raw_parameter(spec.name);
-          applied.gradients.emplace(spec.name, gradients[i]);
-          const bool decays = !options.decays || options.decays(spec);
-          Value next = steps.step(spec, w, scale ? gradients[i] * *scale : gradients[i], decays);
-          const auto mask = options.masks.find(spec.name);
-          if (mask != options.masks.end()) next = where(mask->second, next, w);
-          g.update(w, next);
-        }
-      },
-      optimizer);
+  const auto steps = optimizer.start(learning_rate.in(g), state);
+  for (size_t i = 0; i < trained.size(); ++i) {
+    const ParameterSpec& spec = trained[i];
+    const Value w = net.raw_parameter(spec.name);
+    applied.gradients.emplace(spec.name, gradients[i]);
+    const bool decays = !options.decays || options.decays(spec);
+    Value next = steps->step(spec, w, scale ? gradients[i] * *scale : gradients[i], decays);
+    const auto mask = options.masks.find(spec.name);
+    if (mask != options.masks.end()) next = where(mask->second, next, w);
+    g.update(w, next);
+  }
   applied.state = state.take_specs();
   return applied;
 }

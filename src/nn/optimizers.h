@@ -4,12 +4,13 @@
 // "student.opt": inputs "student.opt/m/layers.0.weight", ..., zeros at the start.
 #pragma once
 
+#include <concepts>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "nn/net.h"
@@ -40,7 +41,51 @@ struct AdamW {
   Scalar weight_decay = 0.01;
 };
 
-using Optimizer = std::variant<Sgd, Adam, AdamW>;
+// --- What an optimiser is ---
+
+// Makes and updates the inputs of an optimiser's state.
+class OptimizerState {
+ public:
+  explicit OptimizerState(const Net& net) : graph_(net.graph()), set_(net.set() + ".opt/") {}
+  Value read(const char* kind, const ParameterSpec& of);  // input "<set>.opt/kind/<name>", zeros
+  void write(Value state, Value next) { graph_.update(state, next); }
+  std::vector<ParameterSpec> take_specs() { return std::move(specs_); }
+
+ private:
+  Graph& graph_;
+  std::string set_;
+  std::vector<ParameterSpec> specs_;
+};
+
+// Emits the steps of one graph. Whatever parameters share is emitted once, when it is made.
+class OptimizerSteps {
+ public:
+  virtual ~OptimizerSteps() = default;
+  // Updates the state of one parameter and returns the new w.
+  virtual Value step(const ParameterSpec& spec, Value w, Value gradient, bool decays) = 0;
+};
+
+std::unique_ptr<OptimizerSteps> make_steps(const Sgd& o, Value lr, OptimizerState& state);
+std::unique_ptr<OptimizerSteps> make_steps(const Adam& o, Value lr, OptimizerState& state);
+std::unique_ptr<OptimizerSteps> make_steps(const AdamW& o, Value lr, OptimizerState& state);
+
+// Any of the above, or one's own: a struct of its numbers, with make_steps() in its namespace.
+class Optimizer {
+ public:
+  template <class Numbers>
+  requires(!std::same_as<Numbers, Optimizer>) Optimizer(const Numbers& numbers)
+      : start_([numbers](Value lr, OptimizerState& state) {
+          return make_steps(numbers, lr, state);
+        }) {}
+  std::unique_ptr<OptimizerSteps> start(Value lr, OptimizerState& state) const {
+    return start_(lr, state);
+  }
+
+ private:
+  std::function<std::unique_ptr<OptimizerSteps>(Value lr, OptimizerState&)> start_;
+};
+
+// --- Applying it ---
 
 struct ApplyOptions {
   // Gradients are scaled so that the norm of all trained parameters' gradients together is at most

@@ -92,6 +92,35 @@ TEST(Sgd, Nesterov) {
   EXPECT_THROW(apply(Sgd{.nesterov = true}, net, loss, 0.1), UserError);
 }
 
+// An optimiser that the library does not know.
+struct SignDescent {
+  double share;
+};
+class SignSteps : public OptimizerSteps {
+ public:
+  SignSteps(double share, Value lr, OptimizerState& state) : state_(state), rate_(lr * share) {}
+  Value step(const ParameterSpec& spec, Value w, Value gradient, bool) override {
+    const Value last = state_.read("last", spec);
+    state_.write(last, gradient);
+    return w - rate_ * sign(gradient + last);
+  }
+
+ private:
+  OptimizerState& state_;
+  Value rate_;
+};
+std::unique_ptr<OptimizerSteps> make_steps(const SignDescent& o, Value lr, OptimizerState& state) {
+  return std::make_unique<SignSteps>(o.share, lr, state);
+}
+
+TEST(Optimizer, MayBeOnesOwn) {
+  Vector last(kSize);
+  expect_follows(SignDescent{0.5}, 0.1, 20, [&](int, size_t i, double g, double& w) {
+    w -= 0.05 * (g + last[i] > 0 ? 1 : -1);
+    last[i] = g;
+  });
+}
+
 // Adam's recurrence with moments of its own.
 struct AdamReference {
   double lr, coupled = 0, decoupled = 0;
@@ -248,7 +277,8 @@ TEST_F(Options, MasksKeepBitsWhateverTheGradient) {
 
 // Without a gradient a step is its decay alone.
 TEST(WeightDecay, ActsOnTheParametersThatItIsAskedFor) {
-  for (const Optimizer& o : {Optimizer{Sgd{.weight_decay = 0.5}}, Optimizer{AdamW{.weight_decay = 0.5}}}) {
+  for (const Optimizer& o :
+       {Optimizer{Sgd{.weight_decay = 0.5}}, Optimizer{AdamW{.weight_decay = 0.5}}}) {
     Graph g;
     Net net(g, "m");
     const Value matrix = net.parameter("matrix", {2, 2}, init::zeros());
