@@ -5,11 +5,9 @@
 namespace omni {
 
 std::vector<Experiment> catalogue() {
-  return with_words(
-      {subliminal_learning(), gradient_routing(), gradient_routing_vae(), unlearning_relearning(),
-       undo(), arithmetic_unlearning(), path_dependence(), era_unlearning(),
-       token_routing_unlearning(), steering_scalar(), subliminal_language()},
-      word_pages());
+#define OMNI_LISTED(name) name(),
+  return with_words({OMNI_EXPERIMENTS(OMNI_LISTED)}, word_pages());
+#undef OMNI_LISTED
 }
 
 }  // namespace omni

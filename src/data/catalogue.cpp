@@ -18,11 +18,13 @@ namespace fs = std::filesystem;
 
 // Every set, in the order in which they are listed and "auto" tries those that have files. NAME
 // stands for NAME_source(), the function of a file of its own.
+// clang-format off
 #define OMNI_DATA_SETS(set) \
   set(mnist)                \
   set(fashion_mnist)        \
   set(digits)               \
   set(mnist1d)
+// clang-format on
 
 #define OMNI_DECLARED(name) DataSource name##_source();
 OMNI_DATA_SETS(OMNI_DECLARED)
