@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cpu/planner.h"
+#include "cpu/turn.h"
 
 namespace omni::ops {
 namespace {
@@ -127,6 +128,8 @@ constexpr int64_t kTile = 16;  // 16 elements of 4 bytes are a cache line
 template <class T>
 void transpose_tile(const char* source, char* target, const BlockTranspose& t, int64_t along,
                     int64_t across) {
+  if constexpr (sizeof(T) == 4)
+    return cpu::turn_words(source, t.along.source, along, across, target, t.across.target);
   for (int64_t c = 0; c < across; ++c)
     for (int64_t a = 0; a < along; ++a)
       std::memcpy(target + c * t.across.target + a * static_cast<int64_t>(sizeof(T)),
@@ -145,10 +148,7 @@ void run_transpose(const BlockTranspose& t, const char* source, char* target, in
       const int64_t along = std::min(kTile, t.along.dim - a);
       const char* from = source + at.source + a * t.along.source + c * t.across.source;
       char* to = target + at.target + a * t.along.target + c * t.across.target;
-      if (along == kTile && across == kTile)
-        transpose_tile<T>(from, to, t, kTile, kTile);
-      else
-        transpose_tile<T>(from, to, t, along, across);
+      transpose_tile<T>(from, to, t, along, across);
     }
   }
 }
