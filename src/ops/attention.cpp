@@ -277,7 +277,7 @@ void grad_reference(RefContext& c) {
   });
 }
 
-// Two products forward, five backward; without what the causal mask would save.
+// Two products forward, five backward; keys that a mask hides are counted, though not computed.
 double attention_flops(std::span<const Type> in, const Type&) {
   return 4.0 * static_cast<double>(in[0].count()) * static_cast<double>(in[1].shape[1]);
 }

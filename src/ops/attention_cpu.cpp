@@ -1,11 +1,12 @@
-// Attention on one core: for each sample and group of heads the scores are made, used and forgotten
-// while they are in cache. The products are oneDNN's, over heads where they lie in the rows.
+// Attention on one core: for each sample and head the scores are made, used and forgotten while
+// they are in cache. Products are over the keys that are seen alone; each number is one sum in f32,
+// its terms added one after another.
 #include <algorithm>
 #include <memory>
-#include <unordered_map>
+#include <utility>
 
-#include "cpu/onednn.h"
 #include "cpu/planner.h"
+#include "cpu/turn.h"
 #include "ops/attention.h"
 #include "ops/attention_shape.h"
 
@@ -16,6 +17,38 @@
 
 #include <hwy/contrib/math/math-inl.h>
 
+// GCC's -O2 leaves short loops over vectors as they are, and what they index on the stack.
+#define OMNI_UNROLL _Pragma("GCC unroll 8")
+
+// What all targets share.
+#ifndef OMNI_ATTENTION_ONCE
+#define OMNI_ATTENTION_ONCE
+namespace omni {
+namespace {
+
+// Rows of `width` numbers of one head, `stride` floats apart.
+template <class T>
+struct Rows {
+  T* data;
+  int64_t stride;
+  T* operator[](int64_t row) const { return data + row * stride; }
+};
+
+// Working memory for one head. Tiles are [queries, keys], rows padded to whole vectors.
+struct HeadMemory {
+  Rows<float> weights, gradients;  // tiles; the second for the gradient
+  Rows<float> turned;              // keys or values as [width, keys], padded like a tile
+  float* packed;                   // any rows, dense
+  float* part;                     // one head's share of dk or dv where heads share keys
+};
+
+constexpr int64_t kPadding = 16;  // floats: the longest vector that is used
+inline int64_t padded(int64_t n) { return (n + kPadding - 1) / kPadding * kPadding; }
+
+}  // namespace
+}  // namespace omni
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace omni {
 namespace HWY_NAMESPACE {
@@ -24,6 +57,11 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 const HWY_CAPPED(float, 16) d;
 using V = hn::Vec<decltype(d)>;
+
+// Rows of a block: with two vectors of each, as many sums as keep two units busy and fit registers.
+constexpr int kRows = hn::MaxLanes(d) >= 16 ? 8 : 4;
+// Fewer queries do not pay for turning keys: each score is a product of rows, as in oneDNN.
+constexpr int64_t kFewQueries = 16;
 
 // A vector of consecutive floats, at any address.
 struct Whole {
@@ -107,6 +145,217 @@ void add_to(const float* x, float* out, int64_t rows, int64_t width, int64_t str
     });
 }
 
+// Calls body(first row, count as a constant) for kRows rows at a time, then for one at a time.
+template <class Body>
+HWY_INLINE void for_row_blocks(int64_t rows, const Body& body) {
+  int64_t r = 0;
+  for (; r + kRows <= rows; r += kRows) body(r, std::integral_constant<int, kRows>());
+  for (; r < rows; ++r) body(r, std::integral_constant<int, 1>());
+}
+
+// The terms from begin to end that are added up alone: their sum is stored, or added to what is
+// stored.
+struct Terms {
+  int64_t begin, end;
+  bool first;
+};
+
+// A sum of more than 384 terms of f32 is one of sums over parts of at most as many, in the order
+// and with the parts of oneDNN's products. Calls body(terms) for each part of the terms from begin
+// to end out of `count`; the others are 0.
+template <class Body>
+HWY_INLINE void for_parts(int64_t count, int64_t begin, int64_t end, const Body& body) {
+  constexpr int64_t kPart = 384;
+  bool first = true;
+  for (int64_t at = 0; at < count;) {
+    const int64_t left = count - at;
+    const int64_t part = left >= 2 * kPart ? kPart : left > kPart ? (left + 1) / 2 : left;
+    const Terms terms{std::max(at, begin), std::min(at + part, end), first};
+    at += part;
+    if (terms.begin >= terms.end && !(first && at >= count)) continue;
+    body(terms);
+    first = false;
+  }
+}
+
+// out[r][c] = sum over i of a[r][i] b[i][c], or of a[i][r] b[i][c] if a is turned, for kCount rows
+// and kVectors vectors of columns, of which `columns` are stored. Rows of b are whole vectors.
+template <bool kTurned, int kCount, int kVectors>
+HWY_INLINE void multiply_block(Rows<const float> a, Rows<const float> b, const Terms& terms,
+                               Rows<float> out, int64_t columns) {
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  V sum[kCount][kVectors];
+  OMNI_UNROLL
+  for (int r = 0; r < kCount; ++r) {
+    OMNI_UNROLL
+    for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(d);
+  }
+  for (int64_t i = terms.begin; i < terms.end; ++i) {
+    V x[kVectors];
+    OMNI_UNROLL
+    for (int v = 0; v < kVectors; ++v) x[v] = hn::LoadU(d, b[i] + v * lanes);
+    OMNI_UNROLL
+    for (int r = 0; r < kCount; ++r) {
+      const V factor = hn::Set(d, kTurned ? a[i][r] : a[r][i]);
+      OMNI_UNROLL
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(factor, x[v], sum[r][v]);
+    }
+  }
+  OMNI_UNROLL
+  for (int r = 0; r < kCount; ++r) {
+    OMNI_UNROLL
+    for (int v = 0; v < kVectors; ++v) {
+      float* to = out[r] + v * lanes;
+      const auto keep = [&](auto part) HWY_ATTR {
+        part.store(terms.first ? sum[r][v] : hn::Add(part.load(to), sum[r][v]), to);
+      };
+      if (const int64_t left = columns - v * lanes; left >= lanes)
+        keep(Whole());
+      else
+        keep(Part{left});
+    }
+  }
+}
+
+template <bool kTurned, int kCount>
+HWY_INLINE void multiply(Rows<const float> a, Rows<const float> b, const Terms& terms,
+                         Rows<float> out, int64_t columns) {
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto from = [](auto rows, int64_t c) { return decltype(rows){rows.data + c, rows.stride}; };
+  int64_t c = 0;
+  for (; c + lanes < columns; c += 2 * lanes)
+    multiply_block<kTurned, kCount, 2>(a, from(b, c), terms, from(out, c), columns - c);
+  if (c < columns)
+    multiply_block<kTurned, kCount, 1>(a, from(b, c), terms, from(out, c), columns - c);
+}
+
+// Rows as dense ones of whole vectors, with zeros at their ends.
+Rows<const float> pack(Rows<const float> x, int64_t rows, int64_t width, float* out) {
+  const Rows<float> to{out, padded(width)};
+  for (int64_t r = 0; r < rows; ++r) {
+    for_vectors(width, [&](int64_t i, auto lanes)
+                           HWY_ATTR { lanes.store(lanes.load(x[r] + i), to[r] + i); });
+    std::fill(to[r] + width, to[r] + to.stride, 0.f);
+  }
+  return {out, to.stride};
+}
+
+// [rows, width] as [width, rows], with zeros at the ends of rows.
+Rows<const float> turn(Rows<const float> x, int64_t rows, int64_t width, Rows<float> out) {
+  constexpr int64_t kBytes = sizeof(float);
+  cpu::turn_words(x.data, x.stride * kBytes, rows, width, out.data, out.stride * kBytes);
+  for (int64_t i = 0; i < width; ++i) std::fill(out[i] + rows, out[i] + padded(rows), 0.f);
+  return {out.data, out.stride};
+}
+
+float dot(const float* a, const float* b, int64_t n) {
+  V sum = hn::Zero(d);
+  for_vectors(n, [&](int64_t i, auto lanes)
+                     HWY_ATTR { sum = hn::MulAdd(lanes.load(a + i), lanes.load(b + i), sum); });
+  return hn::GetLane(hn::SumOfLanes(d, sum));
+}
+
+// tile[t][s] = a[t] . b[s] for the keys s that query t sees, and zeros for the others, after
+// finish(t, row from the first key seen, their number).
+template <class Finish>
+HWY_INLINE void each_with_keys(const AttentionShape& s, Rows<const float> a, Rows<const float> b,
+                               Rows<float> tile, Rows<float> turned, const Finish& finish) {
+  const auto complete = [&](int64_t t) HWY_ATTR {
+    const auto [first, end] = s.visible(t);
+    finish(t, tile[t] + first, end - first);
+    std::fill(tile[t], tile[t] + first, 0.f);
+    std::fill(tile[t] + end, tile[t] + s.keys, 0.f);
+  };
+  if (s.queries < kFewQueries) {
+    for (int64_t t = 0; t < s.queries; ++t) {
+      const auto [first, end] = s.visible(t);
+      for (int64_t key = first; key < end; ++key) tile[t][key] = dot(a[t], b[key], s.width);
+      complete(t);
+    }
+    return;
+  }
+  const Rows<const float> columns = turn(b, s.keys, s.width, turned);
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  for_row_blocks(s.queries, [&](int64_t t, auto count) HWY_ATTR {
+    const int64_t begin = s.visible(t).first / lanes * lanes;
+    const int64_t end = s.visible(t + count - 1).second;
+    for_parts(s.width, 0, s.width, [&](const Terms& terms) HWY_ATTR {
+      multiply<false, count>({a[t], a.stride}, {columns.data + begin, columns.stride}, terms,
+                             {tile[t] + begin, tile.stride},
+                             (end - begin + lanes - 1) / lanes * lanes);
+    });
+    for (int64_t row = t; row < t + count; ++row) complete(row);
+  });
+}
+
+// out[t] = sum over the keys s from first to last of tile[t][s] x[s], for the rows of x packed.
+template <class Seen>
+HWY_INLINE void mix_rows(const AttentionShape& s, Rows<const float> tile, Rows<const float> packed,
+                         Rows<float> out, const Seen& seen) {
+  for_row_blocks(s.queries, [&](int64_t t, auto count) HWY_ATTR {
+    for_parts(s.keys, seen(t).first, seen(t + count - 1).second, [&](const Terms& terms) HWY_ATTR {
+      multiply<false, count>({tile[t], tile.stride}, packed, terms, {out[t], out.stride}, s.width);
+    });
+  });
+}
+
+// out[s] = sum over the queries t that see key s of tile[t][s] x[t], for the rows of x packed.
+HWY_INLINE void mix_columns(const AttentionShape& s, Rows<const float> tile,
+                            Rows<const float> packed, Rows<float> out) {
+  int64_t begin = 0, end = 0;
+  for_row_blocks(s.keys, [&](int64_t key, auto count) HWY_ATTR {
+    while (begin < s.queries && s.visible(begin).second <= key) ++begin;
+    while (end < s.queries && s.visible(end).first < key + count) ++end;
+    for_parts(s.queries, begin, end, [&](const Terms& terms) HWY_ATTR {
+      multiply<true, count>({tile.data + key, tile.stride}, packed, terms, {out[key], out.stride},
+                            s.width);
+    });
+  });
+}
+
+void pattern(const AttentionShape& s, Rows<const float> q, Rows<const float> k,
+             const HeadMemory& m) {
+  const auto scale = static_cast<float>(s.scale);
+  each_with_keys(s, q, k, m.weights, m.turned,
+                 [&](int64_t, float* row, int64_t n) HWY_ATTR { weigh(row, n, scale); });
+}
+
+// `all` keys count, whoever sees them.
+void mix(const AttentionShape& s, Rows<const float> tile, Rows<const float> v, Rows<float> out,
+         bool all, const HeadMemory& m) {
+  const Rows<const float> packed = pack(v, s.keys, s.width, m.packed);
+  if (all)
+    mix_rows(s, tile, packed, out, [&](int64_t) { return std::pair<int64_t, int64_t>(0, s.keys); });
+  else
+    mix_rows(s, tile, packed, out, [&](int64_t t) { return s.visible(t); });
+}
+
+// dq, dk and dv of one head. Where heads share keys, the first one's dk and dv are stored, others
+// are added to them.
+void head_gradient(const AttentionShape& s, Rows<const float> q, Rows<const float> k,
+                   Rows<const float> v, Rows<const float> dy, Rows<float> dq, Rows<float> dk,
+                   Rows<float> dv, bool first, const HeadMemory& m) {
+  const auto keys = [&](Rows<const float> tile, Rows<const float> x, Rows<float> out) HWY_ATTR {
+    const Rows<const float> packed = pack(x, s.queries, s.width, m.packed);
+    if (s.shared() == 1) return mix_columns(s, tile, packed, out);
+    mix_columns(s, tile, packed, {m.part, s.width});
+    if (first)
+      for (int64_t t = 0; t < s.keys; ++t) std::fill_n(out[t], s.width, 0.f);
+    add_to(m.part, out.data, s.keys, s.width, out.stride);
+  };
+  const Rows<const float> p{m.weights.data, m.weights.stride};
+  const Rows<const float> dp{m.gradients.data, m.gradients.stride};
+  const auto scale = static_cast<float>(s.scale);
+  pattern(s, q, k, m);
+  keys(p, dy, dv);
+  each_with_keys(s, dy, v, m.gradients, m.turned, [&](int64_t t, float* row, int64_t n) HWY_ATTR {
+    weigh_back(p[t] + (row - m.gradients[t]), row, n, scale);
+  });
+  const Rows<const float> packed = pack(k, s.keys, s.width, m.packed);
+  mix_rows(s, dp, packed, dq, [&](int64_t t) { return s.visible(t); });
+  keys(dp, q, dk);
+}
+
 }  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace omni
@@ -115,168 +364,64 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace omni {
 namespace {
-HWY_EXPORT(weigh);
-HWY_EXPORT(weigh_back);
-HWY_EXPORT(add_to);
+HWY_EXPORT(pattern);
+HWY_EXPORT(mix);
+HWY_EXPORT(head_gradient);
 
-using dnnl::memory;
-
-// A matrix whose rows lie `stride` floats apart, seen transposed or not.
-struct Matrix {
-  int64_t rows, columns, stride;
-  bool transposed = false;
-  memory::desc desc() const {
-    const int64_t s = stride;
-    return {{rows, columns}, memory::data_type::f32,
-            transposed ? memory::dims{1, s} : memory::dims{s, 1}};
-  }
-};
-
-// One planned product, run on one place after another.
-class Product {
+// Where heads lie, and memory to work on one of them.
+class Heads {
  public:
-  Product(cpu::Planner& p, const Matrix& a, const Matrix& b, const Matrix& out)
-      : Product(p.engine(),
-                cpu::onednn::matmul(p.engine(), a.desc(), b.desc(), {}, out.desc(),
-                                    cpu::Planner::attributes()),
-                a, b, out) {}
-  int64_t scratch_bytes() const { return static_cast<int64_t>(scratch_.get_desc().get_size()); }
-  void run(const float* a, const float* b, float* out, char* scratch, dnnl::stream& stream) {
-    a_.set_data_handle(const_cast<float*>(a));
-    b_.set_data_handle(const_cast<float*>(b));
-    out_.set_data_handle(out);
-    scratch_.set_data_handle(scratch);
-    primitive_.execute(stream, arguments_);
-  }
-
- private:
-  Product(const dnnl::engine& engine, const dnnl::matmul::primitive_desc& plan, const Matrix& a,
-          const Matrix& b, const Matrix& out)
-      : primitive_(cpu::onednn::create<dnnl::matmul>(plan)),
-        a_(a.desc(), engine, nullptr),
-        b_(b.desc(), engine, nullptr),
-        out_(out.desc(), engine, nullptr),
-        scratch_(plan.scratchpad_desc(), engine, nullptr),
-        arguments_{{DNNL_ARG_SRC, a_},
-                   {DNNL_ARG_WEIGHTS, b_},
-                   {DNNL_ARG_DST, out_},
-                   {DNNL_ARG_SCRATCHPAD, scratch_}} {}
-  dnnl::matmul primitive_;
-  memory a_, b_, out_, scratch_;
-  std::unordered_map<int, memory> arguments_;
-};
-
-// The scores of one head and what is made of them.
-class Head {
- public:
-  // Row strides, in floats, of each sample's queries, keys, values and outputs.
-  Head(cpu::Planner& p, const AttentionShape& s)
-      : s_(s),
-        q_stride_(s.heads * s.width),
-        k_stride_(s.kv_heads * s.width),
-        stream_(p.engine()),
-        scores_(p, {s.queries, s.width, q_stride_}, {s.width, s.keys, k_stride_, true},
-                {s.queries, s.keys, s.keys}),
-        mix_(p, {s.queries, s.keys, s.keys}, {s.keys, s.width, k_stride_},
-             {s.queries, s.width, q_stride_}) {}
+  Heads(cpu::Planner& p, const AttentionShape& s, int tiles)
+      : s_(s), tiles_(tiles), scratch_(p.scratch(place(nullptr).second)) {}
 
   const AttentionShape& shape() const { return s_; }
-  int64_t tile_bytes() const { return rounded(s_.queries * s_.keys * 4); }
-  int64_t scratch_bytes() const { return std::max(scores_.scratch_bytes(), mix_.scratch_bytes()); }
 
-  // Places of head h of sample b.
-  int64_t q_at(int64_t b, int64_t h) const {
-    return b * s_.queries * q_stride_ + h * s_.width;
+  // The rows of head h of sample b: of queries or outputs, of keys or values, and of a pattern.
+  template <class T>
+  Rows<T> of_queries(T* x, int64_t b, int64_t h) const {
+    const int64_t stride = s_.heads * s_.width;
+    return {x + b * s_.queries * stride + h * s_.width, stride};
   }
-  int64_t k_at(int64_t b, int64_t h) const {
-    return b * s_.keys * k_stride_ + h / s_.shared() * s_.width;
+  Rows<const float> of_keys(const float* x, int64_t b, int64_t h) const {
+    const int64_t stride = s_.kv_heads * s_.width;
+    return {x + b * s_.keys * stride + h / s_.shared() * s_.width, stride};
   }
-
-  void pattern(const float* q, const float* k, float* tile, char* scratch) {
-    scores_.run(q, k, tile, scratch, stream_);
-    for (int64_t t = 0; t < s_.queries; ++t) {
-      float* row = tile + t * s_.keys;
-      const auto [first, end] = s_.visible(t);
-      std::fill(row, row + first, 0.f);
-      std::fill(row + end, row + s_.keys, 0.f);
-      HWY_DYNAMIC_DISPATCH(weigh)(row + first, end - first, static_cast<float>(s_.scale));
-    }
-  }
-  void mix(const float* tile, const float* v, float* out, char* scratch) {
-    mix_.run(tile, v, out, scratch, stream_);
+  template <class T>
+  Rows<T> of_pattern(T* x, int64_t b, int64_t h) const {
+    return {x + (b * s_.heads + h) * s_.queries * s_.keys, s_.keys};
   }
 
+  // Calls body(b, h, memory) for each head.
   template <class Body>
   void each(const Body& body) const {
+    const HeadMemory memory = place(reinterpret_cast<float*>(scratch_.get())).first;
     for (int64_t b = 0; b < s_.batch; ++b)
-      for (int64_t h = 0; h < s_.heads; ++h) body(b, h);
+      for (int64_t h = 0; h < s_.heads; ++h) body(b, h, memory);
   }
 
-  static int64_t rounded(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+ private:
+  // The memory if it begins at `data`, and its bytes.
+  std::pair<HeadMemory, int64_t> place(float* data) const {
+    int64_t floats = 0;
+    const auto take = [&](int64_t count) { return data + std::exchange(floats, floats + count); };
+    // Rows a power of two apart would share few places of a cache.
+    const int64_t tile_stride = padded(s_.keys) + kPadding, longest = std::max(s_.queries, s_.keys);
+    HeadMemory m;
+    const int64_t tile = s_.queries * tile_stride;
+    m.weights = {take(tiles_ > 0 ? tile : 0), tile_stride};
+    m.gradients = {take(tiles_ > 1 ? tile : 0), tile_stride};
+    m.turned = {take(tiles_ > 0 ? s_.width * tile_stride : 0), tile_stride};
+    m.packed = take(longest * padded(s_.width));
+    m.part = take(tiles_ > 1 && s_.shared() > 1 ? padded(s_.keys * s_.width) : 0);
+    return {m, floats * size_of(DType::f32)};
+  }
 
- protected:
   AttentionShape s_;
-  int64_t q_stride_, k_stride_;
-  dnnl::stream stream_;
-
- private:
-  Product scores_, mix_;
+  int tiles_;
+  cpu::Cell<char> scratch_;
 };
 
-// dq, dk and dv of one head, written into rows of all three side by side.
-class HeadBack : public Head {
- public:
-  HeadBack(cpu::Planner& p, const AttentionShape& s)
-      : Head(p, s),
-        stride_(q_stride_ + 2 * k_stride_),
-        dp_(p, {s.queries, s.width, q_stride_}, {s.width, s.keys, k_stride_, true},
-            {s.queries, s.keys, s.keys}),
-        dq_(p, {s.queries, s.keys, s.keys}, {s.keys, s.width, k_stride_},
-            {s.queries, s.width, stride_}),
-        dk_(p, {s.keys, s.queries, s.keys, true}, {s.queries, s.width, q_stride_},
-            {s.keys, s.width, s.shared() > 1 ? s.width : stride_}) {}
-
-  int64_t scratch_bytes() const {
-    return std::max({Head::scratch_bytes(), dp_.scratch_bytes(), dq_.scratch_bytes(),
-                     dk_.scratch_bytes()});
-  }
-  int64_t part_bytes() const { return rounded(s_.shared() > 1 ? s_.keys * s_.width * 4 : 0); }
-
-  // `out` is the sample's first row; `part` holds one head's share where heads share keys.
-  void run(int64_t h, const float* q, const float* k, const float* v, const float* dy, float* out,
-           float* p, float* dp, float* part, char* scratch) {
-    const int64_t group = h / s_.shared();
-    float* dk = out + q_stride_ + group * s_.width;
-    float* dv = dk + k_stride_;
-    pattern(q, k, p, scratch);
-    keys(p, dy, dv, h, part, scratch);
-    dp_.run(dy, v, dp, scratch, stream_);
-    for (int64_t t = 0; t < s_.queries; ++t) {
-      const auto [first, end] = s_.visible(t);
-      float* row = dp + t * s_.keys;
-      std::fill(row, row + first, 0.f);
-      std::fill(row + end, row + s_.keys, 0.f);
-      HWY_DYNAMIC_DISPATCH(weigh_back)
-      (p + t * s_.keys + first, row + first, end - first, static_cast<float>(s_.scale));
-    }
-    dq_.run(dp, k, out + h * s_.width, scratch, stream_);
-    keys(dp, q, dk, h, part, scratch);
-  }
-
- private:
-  // The gradient of keys or values: of the first head of a group it is stored, others add theirs.
-  void keys(const float* tile, const float* x, float* out, int64_t h, float* part, char* scratch) {
-    if (s_.shared() == 1) return dk_.run(tile, x, out, scratch, stream_);
-    dk_.run(tile, x, part, scratch, stream_);
-    if (h % s_.shared() == 0)
-      for (int64_t t = 0; t < s_.keys; ++t)
-        std::fill_n(out + t * stride_, s_.width, 0.f);
-    HWY_DYNAMIC_DISPATCH(add_to)(part, out, s_.keys, s_.width, stride_);
-  }
-
-  int64_t stride_;
-  Product dp_, dq_, dk_;
-};
+Rows<const float> read(Rows<float> x) { return {x.data, x.stride}; }
 
 }  // namespace
 
@@ -284,75 +429,70 @@ namespace ops {
 
 void plan_attention(cpu::Planner& p, int id) {
   const Node& n = p.node(id);
-  const auto head = std::make_shared<Head>(
-      p, AttentionShape::of(p.type(n.in[0]), p.type(n.in[1]), n.attrs));
+  const Heads heads(p, AttentionShape::of(p.type(n.in[0]), p.type(n.in[1]), n.attrs), 1);
   const auto q = p.cell<const float>(n.in[0]), k = p.cell<const float>(n.in[1]);
   const auto v = p.cell<const float>(n.in[2]);
   const auto out = p.cell<float>(id);
-  const auto scratch = p.scratch(head->tile_bytes() + head->scratch_bytes());
   p.step(id, [=] {
-    auto* tile = reinterpret_cast<float*>(scratch.get());
-    char* rest = scratch.get() + head->tile_bytes();
-    head->each([&](int64_t b, int64_t h) {
-      const int64_t q_at = head->q_at(b, h), k_at = head->k_at(b, h);
-      head->pattern(q.get() + q_at, k.get() + k_at, tile, rest);
-      head->mix(tile, v.get() + k_at, out.get() + q_at, rest);
+    heads.each([&](int64_t b, int64_t h, const HeadMemory& m) {
+      const AttentionShape& s = heads.shape();
+      HWY_DYNAMIC_DISPATCH(pattern)
+      (s, heads.of_queries(q.get(), b, h), heads.of_keys(k.get(), b, h), m);
+      HWY_DYNAMIC_DISPATCH(mix)
+      (s, read(m.weights), heads.of_keys(v.get(), b, h), heads.of_queries(out.get(), b, h), false,
+       m);
     });
   });
 }
 
 void plan_attention_pattern(cpu::Planner& p, int id) {
   const Node& n = p.node(id);
-  const auto head = std::make_shared<Head>(
-      p, AttentionShape::of(p.type(n.in[0]), p.type(n.in[1]), n.attrs));
+  const Heads heads(p, AttentionShape::of(p.type(n.in[0]), p.type(n.in[1]), n.attrs), 1);
   const auto q = p.cell<const float>(n.in[0]), k = p.cell<const float>(n.in[1]);
   const auto out = p.cell<float>(id);
-  const auto scratch = p.scratch(head->scratch_bytes());
   p.step(id, [=] {
-    float* tile = out.get();
-    head->each([&](int64_t b, int64_t h) {
-      head->pattern(q.get() + head->q_at(b, h), k.get() + head->k_at(b, h), tile, scratch.get());
-      tile += head->shape().queries * head->shape().keys;
+    heads.each([&](int64_t b, int64_t h, const HeadMemory& m) {
+      const AttentionShape& s = heads.shape();
+      HWY_DYNAMIC_DISPATCH(pattern)
+      (s, heads.of_queries(q.get(), b, h), heads.of_keys(k.get(), b, h), m);
+      const Rows<float> dense = heads.of_pattern(out.get(), b, h);
+      for (int64_t t = 0; t < s.queries; ++t) std::copy_n(m.weights[t], s.keys, dense[t]);
     });
   });
 }
 
 void plan_attention_mix(cpu::Planner& p, int id) {
   const Node& n = p.node(id);
-  const AttentionShape s = AttentionShape::of(p.type(id), p.type(n.in[1]), n.attrs);
-  const auto head = std::make_shared<Head>(p, s);
+  const Heads heads(p, AttentionShape::of(p.type(id), p.type(n.in[1]), n.attrs), 0);
   const auto pattern = p.cell<const float>(n.in[0]), v = p.cell<const float>(n.in[1]);
   const auto out = p.cell<float>(id);
-  const auto scratch = p.scratch(head->scratch_bytes());
   p.step(id, [=] {
-    const float* tile = pattern.get();
-    head->each([&](int64_t b, int64_t h) {
-      head->mix(tile, v.get() + head->k_at(b, h), out.get() + head->q_at(b, h), scratch.get());
-      tile += head->shape().queries * head->shape().keys;
+    heads.each([&](int64_t b, int64_t h, const HeadMemory& m) {
+      HWY_DYNAMIC_DISPATCH(mix)
+      (heads.shape(), heads.of_pattern(pattern.get(), b, h), heads.of_keys(v.get(), b, h),
+       heads.of_queries(out.get(), b, h), true, m);
     });
   });
 }
 
+// dq, dk and dv stand side by side in each row.
 void plan_attention_grad(cpu::Planner& p, int id) {
   const Node& n = p.node(id);
-  const auto head = std::make_shared<HeadBack>(
-      p, AttentionShape::of(p.type(n.in[0]), p.type(n.in[1]), n.attrs));
+  const Heads heads(p, AttentionShape::of(p.type(n.in[0]), p.type(n.in[1]), n.attrs), 2);
   const auto q = p.cell<const float>(n.in[0]), k = p.cell<const float>(n.in[1]);
   const auto v = p.cell<const float>(n.in[2]), dy = p.cell<const float>(n.in[3]);
   const auto out = p.cell<float>(id);
-  const int64_t row_floats = n.type.shape[1] * n.type.shape[2];
-  const auto scratch =
-      p.scratch(2 * head->tile_bytes() + head->part_bytes() + head->scratch_bytes());
+  const int64_t stride = n.type.shape[2];
   p.step(id, [=] {
-    char* at = scratch.get();
-    const auto take = [&](int64_t bytes) { return std::exchange(at, at + bytes); };
-    auto* weights = reinterpret_cast<float*>(take(head->tile_bytes()));
-    auto* dp = reinterpret_cast<float*>(take(head->tile_bytes()));
-    auto* part = reinterpret_cast<float*>(take(head->part_bytes()));
-    head->each([&](int64_t b, int64_t h) {
-      const int64_t q_at = head->q_at(b, h), k_at = head->k_at(b, h);
-      head->run(h, q.get() + q_at, k.get() + k_at, v.get() + k_at, dy.get() + q_at,
-                out.get() + b * row_floats, weights, dp, part, at);
+    heads.each([&](int64_t b, int64_t h, const HeadMemory& m) {
+      const AttentionShape& s = heads.shape();
+      float* row = out.get() + b * s.queries * stride;
+      float* dk = row + s.heads * s.width + h / s.shared() * s.width;
+      float* dv = dk + s.kv_heads * s.width;
+      HWY_DYNAMIC_DISPATCH(head_gradient)
+      (s, heads.of_queries(q.get(), b, h), heads.of_keys(k.get(), b, h),
+       heads.of_keys(v.get(), b, h), heads.of_queries(dy.get(), b, h), {row + h * s.width, stride},
+       {dk, stride}, {dv, stride}, h % s.shared() == 0, m);
     });
   });
 }

@@ -1,4 +1,5 @@
-// Attention against its reference and elementary form: masks, shared keys, gradients of both orders.
+// Attention against its reference and elementary form: masks, shared keys, gradients of both
+// orders.
 #include "ops/attention.h"
 
 #include <gtest/gtest.h>
@@ -10,6 +11,7 @@
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/reduce.h"
+#include "ops/shape_ops.h"
 #include "ops/testing.h"
 
 namespace omni {
@@ -47,18 +49,43 @@ TEST(Attention, AgreesWithItsReferenceAndElementaryForm) {
     SCOPED_TRACE(fmt::format("{} queries, {} heads", c.queries, c.options.heads));
     check_op([&](Values v) { return attention(v[0], v[1], v[2], c.options); }, c.inputs(),
              {.tolerance = 2e-5, .gradient_tolerance = 1e-4});
-    const auto fused = evaluate(
-        [&](Values v) { return attention(v[0], v[1], v[2], c.options); }, c.inputs());
+    const auto fused =
+        evaluate([&](Values v) { return attention(v[0], v[1], v[2], c.options); }, c.inputs());
     const auto composed = evaluate(
         [&](Values v) { return attention_composed(v[0], v[1], v[2], c.options); }, c.inputs());
     for (size_t i = 0; i < fused.v.size(); ++i) EXPECT_NEAR(fused.v[i], composed.v[i], 1e-7);
   }
 }
 
+// Long sums are added up in parts, rows come in blocks, widths end within a vector.
+TEST(Attention, LongRowsAndAllOfTheirGradientsAgreeWithTheElementaryForm) {
+  for (const Case& c : {Case{1, 390, 390, 3, {.heads = 1}}, Case{1, 800, 800, 2, {.heads = 1}},
+                        Case{1, 800, 800, 2, {.heads = 1, .window = 20}},
+                        Case{1, 390, 390, 2, {.heads = 2, .kv_heads = 1, .causal = false}},
+                        Case{2, 43, 43, 37, {.heads = 2}}}) {
+    SCOPED_TRACE(fmt::format("{} queries, width {}", c.queries, c.width));
+    std::vector<In> in = c.inputs();
+    in.push_back(normal({c.batch, c.queries, c.options.heads * c.width}, 3, 0));
+    const auto results = [&](auto form) {
+      return evaluate(
+          [&](Values v) {
+            const Value y = form(v[0], v[1], v[2], c.options);
+            Values all = pullback(y, v[3], std::span<const Value>(v).first(3));
+            all.push_back(y);
+            for (Value& x : all) x = reshape(x, {x.dim(0), x.dim(1) * x.dim(2)});
+            return concat(all, 1);
+          },
+          in);
+    };
+    const auto fused = results(attention), composed = results(attention_composed);
+    for (size_t i = 0; i < fused.v.size(); ++i) EXPECT_NEAR(fused.v[i], composed.v[i], 1e-5);
+  }
+}
+
 TEST(Attention, FewQueriesAtTheEndOfManyKeys) {
-  const Case c{2, 3, 11, 4, {.heads = 2}};
-  check_op([&](Values v) { return attention(v[0], v[1], v[2], c.options); }, c.inputs(),
-           {.gradient = false});
+  for (const Case& c : {Case{2, 3, 11, 4, {.heads = 2}}, Case{1, 17, 40, 4, {.heads = 2}}})
+    check_op([&](Values v) { return attention(v[0], v[1], v[2], c.options); }, c.inputs(),
+             {.gradient = false});
   expect_refused(
       [&] {
         Graph g;
