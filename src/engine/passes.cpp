@@ -11,6 +11,7 @@
 #include "base/nearest.h"
 #include "ops/elementwise.h"
 #include "ops/leaf.h"
+#include "ops/pool.h"
 #include "ops/shape_ops.h"
 
 namespace omni {
@@ -90,6 +91,21 @@ void fold_constants(const Graph& from, Graph& to, Fold fold) {
   });
 }
 
+// The gradient of max pooling over a ReLU's output x reaches the largest place of each window, and
+// the ReLU's mask asks whether that is above 0: as the pooled value is, of which there are fewer.
+void mask_pooled(const Graph& from, Graph& to, Fold) {
+  rewrite(from, to, [&](int id, const std::vector<int>& in) {
+    const Node& n = from.node(id);
+    if (n.op != &ops::where_positive) return copy_node(n, in, to);
+    const Node spread = to.node(in[1]);
+    const int x = in[0];
+    if (spread.op != &ops::max_pool2d_gradient || spread.in[0] != x) return copy_node(n, in, to);
+    const Value pooled = to.add(ops::max_pool2d, {to.value(x)}, spread.attrs);
+    const Value masked = where_positive(pooled, to.value(spread.in[1]));
+    return to.add(ops::max_pool2d_gradient, {to.value(x), masked}, spread.attrs).named(n.name).id;
+  });
+}
+
 void share_expressions(const Graph& from, Graph& to, Fold) {
   std::map<std::string, int> known;
   rewrite(from, to, [&](int id, const std::vector<int>& in) {
@@ -116,6 +132,8 @@ void drop_dead_code(const Graph& from, Graph& to, Fold) {
 constexpr PassInfo kPasses[] = {
     {Pass::fold_constants, "fold-constants", "compute scalars known now when the program is made",
      true, true, fold_constants},
+    {Pass::mask_pooled, "mask-pooled",
+     "mask a pooled ReLU's gradient before it is spread over the image", true, true, mask_pooled},
     {Pass::common_subexpressions, "common-subexpressions", "compute equal expressions once", true,
      false, share_expressions},
     {Pass::dead_code, "dead-code", "drop what no output needs", true, false, drop_dead_code},

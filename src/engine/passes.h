@@ -15,6 +15,7 @@ namespace omni {
 // What can be switched off: passes from graph to graph, and decisions of later stages.
 enum class Pass {
   fold_constants,
+  mask_pooled,
   common_subexpressions,
   dead_code,
   fuse_epilogues,  // these four: layout.h

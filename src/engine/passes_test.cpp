@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <cstdlib>
 #include <limits>
@@ -14,6 +15,7 @@
 #include "ops/gradients.h"
 #include "ops/leaf.h"
 #include "ops/matmul.h"
+#include "ops/pool.h"
 #include "ops/reduce.h"
 #include "ops/route.h"
 #include "ops/shape_ops.h"
@@ -119,6 +121,49 @@ TEST(Simplify, DropsIdentitiesAndWhatOnlyTheyRead) {
   Graph to;
   simplify(g, to, cpu::limits().fold, {});
   for (int id = 0; id < to.size(); ++id) EXPECT_FALSE(to.node(id).op->identity);
+}
+
+// Gradients of x through ReLU and pooling: how many of its numbers masks look at, and its bits.
+std::pair<int64_t, std::vector<uint32_t>> pooled_relu(const Pool2d& windows,
+                                                      const std::string& off = "") {
+  Graph g;
+  const Value x = f32(g, "x", {2, 6, 6, 3}, 0);
+  const Value y = max_pool2d(relu(x), windows), dy = f32(g, "dy", y.shape(), 0);
+  g.result("dx", pullback(y, dy, std::vector{x})[0] * 2.0);
+  std::set<Pass> passes_off;
+  for (const PassInfo& p : passes())
+    if (p.name == off) passes_off.insert(p.pass);
+  Graph to;
+  simplify(g, to, cpu::limits().fold, passes_off);
+  verify(to, "simplify");
+  int64_t masked = 0;
+  for (int id = 0; id < to.size(); ++id)
+    if (to.node(id).op == &ops::where_positive) masked += to.node(id).type.count();
+
+  std::vector<float> images(x.type().count()), slopes(y.type().count());
+  for (size_t i = 0; i < images.size(); ++i) images[i] = static_cast<float>(i * 37 % 11) - 6;
+  images[5] = std::numeric_limits<float>::quiet_NaN();
+  for (size_t i = 0; i < slopes.size(); ++i) slopes[i] = 0.1f * static_cast<float>(i) - 2;
+  slopes[7] = std::numeric_limits<float>::quiet_NaN();
+  Program p(g, {.passes_off = {off}});
+  p.bind("x", images.data());
+  p.bind("dy", slopes.data());
+  p.run();
+  const auto dx = p.result("dx");
+  std::vector<uint32_t> bits;
+  for (int64_t i = 0; i < x.type().count(); ++i) bits.push_back(std::bit_cast<uint32_t>(dx[i]));
+  return {masked, bits};
+}
+
+TEST(Simplify, MasksThePooledGradientOfAReLU) {
+  for (const Pool2d& windows : {Pool2d{}, Pool2d{{3, 3}, {2, 2}, {1, 1}}}) {
+    const auto [few, bits] = pooled_relu(windows);
+    const auto [many, same] = pooled_relu(windows, "mask-pooled");
+    EXPECT_EQ(few, 2 * 3 * 3 * 3);
+    EXPECT_EQ(many, 2 * 6 * 6 * 3);
+    EXPECT_EQ(bits, same);
+    EXPECT_EQ(bits, pooled_relu(windows, "share-memory").second);  // with gradients over images
+  }
 }
 
 TEST(SeparateOutputs, GivesEveryOutputItsOwnNode) {
