@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/memory.h"
+#include "ops/pool.h"
 
 namespace omni {
 namespace {
@@ -39,9 +40,9 @@ class Arena {
 
   void keep_everything() { std::ranges::for_each(blocks_, keep_to_the_end); }
 
-  // Lets results of elementwise units overwrite inputs that die in them, element by element: fewer
-  // cache lines are touched. The input must be dense f32 of the unit's shape and have no reader
-  // after the op that makes the result.
+  // Lets results of elementwise units overwrite inputs that die in them, element by element, and
+  // gradients of pooling the images that they are of: fewer cache lines are touched. The input must
+  // be dense f32 of the unit's shape and have no reader after the op that makes the result.
   void reuse_dying_inputs() {
     for (int u = 0; u < std::ssize(layout_.units); ++u) reuse_dying_inputs(u);
   }
@@ -83,6 +84,7 @@ class Arena {
   void reuse_dying_inputs(int unit) {
     const std::vector<int>& members = layout_.units[unit].members;
     const OpDef& first = *g_.node(members.front()).op;
+    if (ops::may_overwrite_image(g_.node(members.front()))) return reuse_image(unit);
     if (!first.elementwise && !first.row_gather) return;
     for (const int out : members) {
       const auto own = block_of_.find(out);
@@ -90,15 +92,29 @@ class Arena {
       for (const int i : g_.node(out).in) {
         const auto dying = block_of_.find(memory_of(g_, i));
         if (dying == block_of_.end() || dying->second == own->second) continue;
-        Block& from = blocks_[dying->second];
-        Block& to = blocks_[own->second];
+        const Block& from = blocks_[dying->second];
         if (from.last != unit || from.first >= unit || !fits(members, out, dying->first)) continue;
-        from.last = to.last;
-        to.bytes = 0;  // given up
-        own->second = dying->second;
+        take_over(own->second, dying->second);
         break;
       }
     }
+  }
+
+  void reuse_image(int unit) {
+    const int out = layout_.units[unit].members.front(), image = g_.node(out).in[0];
+    const auto own = block_of_.find(out), dying = block_of_.find(memory_of(g_, image));
+    if (own == block_of_.end() || dying == block_of_.end()) return;
+    const Block& from = blocks_[dying->second];
+    const bool dense =
+        g_.node(dying->first).type.dtype == DType::f32 && g_.node(out).type.dtype == DType::f32;
+    if (from.last == unit && from.first < unit && dense) take_over(own->second, dying->second);
+  }
+
+  // Block `own` stands where `dying` stood.
+  void take_over(size_t& own, size_t dying) {
+    blocks_[dying].last = blocks_[own].last;
+    blocks_[own].bytes = 0;  // given up
+    own = dying;
   }
 
   bool fits(const std::vector<int>& members, int out, int dying) const {

@@ -12,6 +12,7 @@
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/matmul.h"
+#include "ops/pool.h"
 #include "ops/reduce.h"
 #include "ops/shape_ops.h"
 #include "ops/softmax.h"
@@ -124,6 +125,24 @@ TEST(MemoryPlan, ElementwiseResultsOverwriteInputsThatDie) {
   const Value h = matmul(f32(read, "x", {8, 64}), parameter(read, "w", {64, 64}));
   read.result("y", matmul(tanh(h), h, true));  // the product is read once more
   EXPECT_EQ(Planned(read).memory.bytes, 2 * 8 * 64 * 4);
+}
+
+TEST(MemoryPlan, GradientsOfPoolingOverwriteImagesThatDie) {
+  const auto planned = [](const Pool2d& windows, bool read_again) {
+    Graph g;
+    const Value x = relu(f32(g, "x", {4, 8, 8, 16}, 0)), y = max_pool2d(x, windows);
+    const Value d = max_pool2d_gradient(x, exp(y), windows);
+    g.result("y", read_again ? sum(d * x) : sum(d));
+    return Planned(g);
+  };
+  const Planned over = planned({}, false);
+  expect_all_found(over);
+  EXPECT_EQ(over.offsets(ops::max_pool2d_gradient), over.offsets(ops::relu));
+  for (const Planned& apart :
+       {planned({{3, 3}, {2, 2}, {1, 1}}, false), planned({}, true), planned({{4, 4}}, false)}) {
+    expect_all_found(apart);
+    EXPECT_NE(apart.offsets(ops::max_pool2d_gradient), apart.offsets(ops::relu));
+  }
 }
 
 TEST(MemoryPlan, KeepsTheDevicesAlignment) {

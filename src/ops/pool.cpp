@@ -148,9 +148,7 @@ void max_pool_pick_grad(GradContext& c) {
 void avg_pool_grad(GradContext& c) {
   c.add(0, avg_pool2d_gradient(c.dy(), c.x(0).shape(), options_of(c.attrs())));
 }
-void avg_pool_gradient_grad(GradContext& c) {
-  c.add(0, avg_pool2d(c.dy(), options_of(c.attrs())));
-}
+void avg_pool_gradient_grad(GradContext& c) { c.add(0, avg_pool2d(c.dy(), options_of(c.attrs()))); }
 
 Attrs attrs_of(const Pool2d& o, const char* op) {
   std::vector<int64_t> kernel, stride, padding;
@@ -208,6 +206,10 @@ const OpDef avg_pool2d_gradient = {.name = "avg_pool2d_gradient",
                                    .reference = avg_pool_gradient_reference,
                                    .cpu = &cpu::planned_by<plan_pool>,
                                    .takes_bf16 = true};
+
+bool may_overwrite_image(const Node& n) {
+  return n.op == &max_pool2d_gradient && PoolWindows(n.type.shape, n.attrs).two_by_two();
+}
 }  // namespace ops
 
 Value max_pool2d(Value x, const Pool2d& options) {

@@ -12,7 +12,11 @@ namespace omni {
 namespace ops {
 extern const OpDef max_pool2d, max_pool2d_gradient, max_pool2d_pick;
 extern const OpDef avg_pool2d, avg_pool2d_gradient;
-}
+
+// Whether n is a gradient of max pooling that may be written over its image: plans read every
+// window of 2 x 2 before they write it, and no other window has its places.
+bool may_overwrite_image(const Node& n);
+}  // namespace ops
 
 struct Pool2d {
   std::array<int64_t, 2> kernel = {2, 2};   // rows, columns

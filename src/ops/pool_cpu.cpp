@@ -92,7 +92,7 @@ HWY_INLINE void Pick(D d, const Window& w, const float* x, const float* v, float
   hn::StoreU(picked, d, y);
 }
 
-// Places are counted in f32: no window has 2^24.
+// Places are counted in f32: no window has 2^24. dx may be x if no places are shared.
 template <bool kTiled, class D, class Window>
 HWY_INLINE void MaxGradient(D d, const Window& w, const float* x, const float* dy, float* dx) {
   const auto one = hn::Set(d, 1.0f);
@@ -166,8 +166,7 @@ void RunWindows(const PoolWindows& g, const PoolBand& b) {
 template <Pool kPool>
 void RunBandOf(const PoolWindows& g, const PoolBand& b) {
   constexpr bool kToImage = kPool == Pool::max_gradient || kPool == Pool::avg_gradient;
-  if (g.tiled() && g.rows.kernel == 2 && g.columns.kernel == 2)
-    return RunWindows<kPool, true, TwoByTwo>(g, b);
+  if (g.two_by_two()) return RunWindows<kPool, true, TwoByTwo>(g, b);
   if (kToImage) std::fill_n(b.out, (b.row_end - b.row) * g.columns.length * g.channels, 0.0f);
   RunWindows<kPool, false, AnyWindow>(g, b);
 }

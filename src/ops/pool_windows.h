@@ -32,6 +32,7 @@ struct PoolWindows {
       : rows(image[1], a, 0), columns(image[2], a, 1), channels(image[3]) {}
 
   bool tiled() const { return rows.tiled() && columns.tiled(); }
+  bool two_by_two() const { return tiled() && rows.kernel == 2 && columns.kernel == 2; }
 };
 
 }  // namespace omni::ops
