@@ -6,6 +6,7 @@
 #include "bench/onednn.h"
 #include "bench/peers.h"
 #include "bench/sides.h"
+#include "engine/flops.h"
 
 namespace omni::bench {
 namespace {
@@ -28,12 +29,13 @@ struct PrimitivesOnly {
 void convnet(Bench& b) {
   TrainingSide training(convnet_step, kBatch, Precision::f32, b.cores);
   PrimitivesOnly bare(b.cores, false), pooled(b.cores, true);
-  const Side sides[] = {training.side(), bare.side(), pooled.side()};
+  const Side sides[] = {training.side(), bare.side(), pooled.side(), multiply_adds(b.cores)};
   const Rates rates = alternate(sides, b.repetitions, b.window_s(), b.warm_up_s());
   b.add_ratio("conv.primitive_share.f32.b128", quotients(rates[0], rates[1]), 0.6,
               "of convolutions and matrix products, each in its best layout");
   b.add_ratio("conv.share_with_pooling.f32.b128", quotients(rates[0], rates[2]), {},
               "of the same and oneDNN's pooling");
+  add_peak_share(b, "conv.peak_share.f32.b128", rates[0], rates[3], matmul_flops(training.graph()));
   b.add_rate("conv.rate.f32.b128", rates[0], kBatch);
 }
 

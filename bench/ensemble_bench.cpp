@@ -7,6 +7,7 @@
 #include "bench/benches.h"
 #include "bench/measure.h"
 #include "bench/peers.h"
+#include "bench/sides.h"
 #include "data/mnist1d.h"
 #include "lab/trial.h"
 #include "lab/worker.h"
@@ -18,8 +19,9 @@ namespace omni::bench {
 namespace {
 
 constexpr int64_t kModels = 256, kTrainSamples = 4000, kBatch = 100, kEpochs = 10;
+constexpr int64_t kPlaces = 40, kWidth = 100;
 
-Value logits(Net& net, Value x) { return mlp(net, x, {100, 100, 10}); }
+Value logits(Net& net, Value x) { return mlp(net, x, {kWidth, kWidth, kClasses}); }
 
 void train_seed(Worker& worker, int64_t seed) {
   SeedRecord record;
@@ -27,7 +29,7 @@ void train_seed(Worker& worker, int64_t seed) {
   Trial t(worker, seed, "", record);
   const Ensemble start = t.init(
       [](Net& net) {
-        logits(net, input(net.graph(), "x", {DType::f32, {1, 40}, 0}, Role::data));
+        logits(net, input(net.graph(), "x", {DType::f32, {1, kPlaces}, 0}, Role::data));
       },
       t.key().fold("init"));
   Training p;
@@ -70,8 +72,13 @@ void ensemble(Bench& b) {
   const Dataset data = mnist1d(Key::of(0), kTrainSamples, 1000);
   const int times = b.quick ? 1 : b.repetitions;
   if (!b.quick) train_all(data, b.cores);
-  std::vector<double> seconds;
-  for (int r = 0; r < times; ++r) seconds.push_back(train_all(data, b.cores));
+  std::vector<double> seconds, steps_per_s, peak_per_s;
+  const Side peak[] = {multiply_adds(b.cores)};
+  for (int r = 0; r < times; ++r) {
+    seconds.push_back(train_all(data, b.cores));
+    steps_per_s.push_back(kModels * kEpochs * (kTrainSamples / kBatch) / seconds.back());
+    peak_per_s.push_back(alternate(peak, 1, b.window_s(), 0).front().front());
+  }
   b.add({"mnist1d.256_models", median(seconds), "s", 10, true,
          fmt::format("10 epochs of 4,000 samples, batch 100, on {} cores; median of {}", b.cores,
                      times)});
@@ -81,6 +88,10 @@ void ensemble(Bench& b) {
          {},
          false,
          "epochs of 4,000 samples"});
+  // Forward, weight gradients and, but for the first layer, input gradients.
+  constexpr double kWeights = kWidth * kWidth + kWidth * kClasses, kFirst = kPlaces * kWidth;
+  add_peak_share(b, "mnist1d.peak_share", steps_per_s, peak_per_s,
+                 2.0 * kBatch * (3 * kWeights + 2 * kFirst));
 }
 
 void ensemble_peers(Bench& b) {

@@ -29,8 +29,10 @@ void example(Bench& b) {
   // No compiler cache: the time is that of someone whose experiment is new.
   using Clock = std::chrono::steady_clock;
   const auto begin = Clock::now();
-  shell(fmt::format("CCACHE_DISABLE=1 cmake -G Ninja -S '{}' -B {} -D CMAKE_BUILD_TYPE=Release "
-                    "-D CMAKE_PREFIX_PATH={}", OMNI_EXAMPLE_DIR, build, installed));
+  shell(
+      fmt::format("CCACHE_DISABLE=1 cmake -G Ninja -S '{}' -B {} -D CMAKE_BUILD_TYPE=Release "
+                  "-D CMAKE_PREFIX_PATH={}",
+                  OMNI_EXAMPLE_DIR, build, installed));
   shell(fmt::format("CCACHE_DISABLE=1 cmake --build {}", build));
   b.add({"example.build", std::chrono::duration<double>(Clock::now() - begin).count(), "s",
          kTarget_s, true, "configuring and building my_idea"});

@@ -8,6 +8,7 @@
 #include "bench/products.h"
 #include "bench/resident_models.h"
 #include "bench/sides.h"
+#include "engine/flops.h"
 
 namespace omni::bench {
 namespace {
@@ -35,14 +36,15 @@ void language(Bench& b) {
   keep_products(step, products);
   std::deque<GraphSide> bare;
   for (int w = 0; w < b.cores; ++w) bare.emplace_back(products);
-  const Side sides[] = {all.side(),
-                        {b.cores, [&](int worker) { bare[worker].run(); }},
-                        one.side(),
-                        again.side(),
-                        narrow.side()};
+  const Side sides[] = {all.side(),    {b.cores, [&](int worker) { bare[worker].run(); }},
+                        one.side(),    again.side(),
+                        narrow.side(), multiply_adds(b.cores)};
   const Rates rates = alternate(sides, b.repetitions, b.window_s(), b.warm_up_s());
   b.add_ratio("language.product_share.f32.M", quotients(rates[0], rates[1]), 0.6,
               "of the step's own products, attention among them");
+  for (const auto& [name, rate] : {std::pair("f32.M", rates[0]), {"bf16.M", rates[4]}})
+    add_peak_share(b, fmt::format("language.peak_share.{}", name), rate, rates[5],
+                   matmul_flops(all.graph()));
   b.add_ratio("language.workers.f32.M", quotients(rates[0], rates[2]), {},
               fmt::format("{} workers, a model each, over one", b.cores));
   b.add({"language.rate.f32.M", median(rates[0]) * kBatch * kTokens, "tokens/s", {}, false, ""});

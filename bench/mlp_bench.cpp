@@ -5,7 +5,6 @@
 
 #include "bench/benches.h"
 #include "bench/onednn.h"
-#include "bench/peak.h"
 #include "bench/peers.h"
 #include "bench/sides.h"
 #include "engine/flops.h"
@@ -67,16 +66,14 @@ void gemm_share(Bench& b) {
     for (Products& p : products) sides.push_back(p.side());
     Products& best = products[fastest(sides, b.window_s() / 4)];
 
-    const Side peak{b.cores, [](int) { multiply_and_add(); }};
-    const Side all[] = {training.side(), planned.side(), best.side(), peak};
+    const Side all[] = {training.side(), planned.side(), best.side(), multiply_adds(b.cores)};
     const Rates rates = alternate(all, b.repetitions, b.window_s(), b.warm_up_s());
     b.add_ratio("mlp.gemm_share." + suffix(c), quotients(rates[0], rates[1]), c.gemm_share,
                 fmt::format("of the step's own products: {}", planned.arrangement.name()));
     b.add_ratio("mlp.gemm_share_strict." + suffix(c), quotients(rates[0], rates[2]), {},
                 fmt::format("of the fastest: {}", best.arrangement.name()));
-    b.add_ratio("mlp.peak_share." + suffix(c),
-                quotients(rates[0], rates[3], matmul_flops(training.graph()) / multiply_and_add()),
-                {}, "of the multiply-adds in f32 that the cores can do, products alone counted");
+    add_peak_share(b, "mlp.peak_share." + suffix(c), rates[0], rates[3],
+                   matmul_flops(training.graph()));
     b.add_rate("mlp.rate." + suffix(c), rates[0], c.batch);
     b.add_rate("mlp.products_rate." + suffix(c), rates[1], c.batch);
   }

@@ -10,8 +10,8 @@ constexpr int64_t kBatch = 128, kLargeBatch = 1024;
 
 void resident_models(Bench& b) {
   const std::vector<int64_t> counts = {8, 64, 512};
-  const Rates rates = compare_resident_models(
-      b, {"models.lowest_over_highest", mlp_step, kBatch, 100, counts});
+  const Rates rates =
+      compare_resident_models(b, {"models.lowest_over_highest", mlp_step, kBatch, 100, counts});
   for (size_t i = 0; i < rates.size(); ++i)
     b.add_rate(fmt::format("models.rate.{}", counts[i]), rates[i], kBatch);
 }

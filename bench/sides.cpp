@@ -1,5 +1,7 @@
 #include "bench/sides.h"
 
+#include "bench/peak.h"
+
 namespace omni::bench {
 
 TrainingSide::TrainingSide(Build build, int64_t batch, Precision precision, int workers,
@@ -18,6 +20,16 @@ Side TrainingSide::side() {
 int64_t TrainingSide::slice_rows() const {
   const int64_t slices = plan().slices();
   return (batch_ + slices - 1) / slices;
+}
+
+Side multiply_adds(int workers) {
+  return {workers, [](int) { multiply_and_add(); }};
+}
+
+void add_peak_share(Bench& b, const std::string& name, const std::vector<double>& steps_per_s,
+                    const std::vector<double>& peak_per_s, double step_flops) {
+  b.add_ratio(name, quotients(steps_per_s, peak_per_s, step_flops / multiply_and_add()), {},
+              "of the multiply-adds in f32 that the cores can do, products alone counted");
 }
 
 std::function<std::vector<double>()> epoch_rates(const Bench& b, Build build, int64_t batch,

@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "bench/figures.h"
@@ -26,6 +27,12 @@ class TrainingSide {
   std::deque<Trainer> trainers_;
   std::deque<Models> models_;
 };
+
+// Nothing but multiply-adds in f32, as fast as cores can.
+Side multiply_adds(int workers);
+// What steps/s of so many FLOPs in products are of multiply_adds() measured in turns with them.
+void add_peak_share(Bench& b, const std::string& name, const std::vector<double>& steps_per_s,
+                    const std::vector<double>& peak_per_s, double step_flops);
 
 // Measures such training on all cores, a model each, in half of the bench's repetitions:
 // model-epochs/s, where `samples` make an epoch.
