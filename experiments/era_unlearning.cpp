@@ -224,8 +224,8 @@ Trained EraUnlearning::ablate(Trial& t, const Seed& seed, const std::string& nam
                               const Trained& whole, const Losses& before,
                               std::map<std::string, double> metrics) const {
   const Model model = plain(seed.corpus.model);
-  const Ensemble cut = cut_to(whole.model, transformer_parameters(seed.corpus.model));
-  const Losses ablated = losses(t, cut, model);
+  const Trained cut{cut_to(whole.model, transformer_parameters(seed.corpus.model))};
+  const Losses ablated = losses(t, cut.model, model);
   Trained repaired = repair(t, name, cut, model);
   if (!repaired.diverged_at) repaired.diverged_at = whole.diverged_at;
   metrics["ablated_retain"] = ablated.retain;
@@ -265,17 +265,19 @@ StepBuilder EraUnlearning::rmu_step(const Seed& seed, double share, double lengt
   return [this, share, length, options = seed.corpus.model](Step& s) {
     const std::string where = fmt::format("blocks.{}.hook_resid_pre", rmu_layer);
     Net net = s.net("model"), before = s.net("before");
-    const auto stream = [&](Net& n, const Batch& b) {
-      transformer(n, b.tokens, options);
-      return n.value(where) * reshape(b.weights, {b.weights.dim(0), b.weights.dim(1), 1});
+    const auto stream = [&](Net& n, Value tokens, Value weights) {
+      transformer(n, tokens, options);
+      return n.value(where) * reshape(weights, {weights.dim(0), weights.dim(1), 1});
     };
     const std::string known = arm("known", share) + ".train";
     const Batch kept = batch_of(s, arm("rest", share) + ".train");
-    const Batch lost = batch_of(s, known, random_positions(s, known, "forget batch"));
+    const Value at = random_positions(s, known, "forget batch");
+    const Value lost = subset_rows(s, known, "x", at), text = subset_rows(s, known, "weight", at);
     const Value u = random_uniform(s.key(), convert(s.step(), DType::i32),
                                    iota(s.graph(), Shape{1}, 0), "direction", {options.width});
-    const Value loss = rmu(stream(net, lost), stream(net, kept), stream(before, kept),
-                           u / sqrt(sum(square(u))), length, rmu_weight);
+    const Value loss = rmu(stream(net, lost, text), stream(net, kept.tokens, kept.weights),
+                           stream(before, kept.tokens, kept.weights), u / sqrt(sum(square(u))),
+                           length, rmu_weight);
     s.graph().result("loss", loss);
     ApplyOptions how;
     how.trainable = [this](const std::string& name) {
@@ -405,11 +407,11 @@ void EraUnlearning::finish(Trial& t, const Seed& seed, const std::string& name, 
     metrics["forget_fact"] = loss_on(t, m.model, "forget.validation", model, "fact");
   }
   for (const int64_t n : attack_sizes) {
-    const Attacked found = attack(t, m.model, model, n);
+    const Attacked found = attack(t, m, model, n);
     metrics[relearned(n)] = found.lowest.at("forget");
     if (n != most_stories()) continue;
-    for (size_t i = 0; i < attack_at.size(); ++i)
-      t.curve(name, "relearning", attack_at[i], found.losses.at("forget")[i]);
+    for (const auto& [step, loss] : found.losses.at("forget"))
+      t.curve(name, "relearning", step, loss);
   }
   metrics["robust"] = metrics.at(relearned(most_stories())) - before.forget;
   t.record(name, m, std::move(metrics));

@@ -32,7 +32,8 @@ inline RunRequest smoke_request(const std::filesystem::path& out,
   return r;
 }
 
-// The ids of the claims that would be judged on that data, each with a space behind it.
+// The ids of the claims that would be judged on that data, each with a space behind it. Where a
+// preset's data are the user's, and not there, its options alone tell.
 inline std::string judged_claims(const Experiment& e, const std::string& preset,
                                  const std::string& data, std::vector<Assignment> assignments) {
   RunRequest r;
@@ -45,8 +46,12 @@ inline std::string judged_claims(const Experiment& e, const std::string& preset,
   // Statements are judged where what they read is recorded.
   if (std::ranges::any_of(claims, [](const ClaimSpec& c) { return !c.reads.empty(); })) {
     const Dataset blank = blank_dataset(resolved.variants.front().settings->data());
-    const Recording recording = recording_of(dry_run(resolved, blank));
-    claims = stated_claims(resolved, e, d, &recording);
+    try {
+      const Recording recording = recording_of(dry_run(resolved, blank));
+      claims = stated_claims(resolved, e, d, &recording);
+    } catch (const UserError& missing) {
+      if (!std::string_view(missing.what()).ends_with("there is no such file or folder")) throw;
+    }
   }
   std::string ids;
   for (const ClaimSpec& c : claims)

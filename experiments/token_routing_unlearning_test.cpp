@@ -9,8 +9,8 @@
 namespace omni {
 namespace {
 
-using testing::SmokeRun;
 using testing::smoke_request;
+using testing::SmokeRun;
 
 TEST(TokenRoutingUnlearning, RunsEverywhere) {
   const SmokeRun run(token_routing_unlearning(), {});

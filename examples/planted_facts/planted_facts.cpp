@@ -18,16 +18,12 @@ struct PlantedFacts : LanguageTask {
   void run(Trial& t) const {
     const Corpus c = prepare(t);
     const Model model = plain(c.model);
-    const Ensemble start = t.init(transformer_parameters(c.model), t.key().fold("init"));
+    const Trained start = init(t, "init", c.model);
     for (const std::string arm : {"all", "retain"})
       t.part(arm, [&] {
-        const std::string told = arm + ".train";
-        const Trained m = t.train(pretraining(t, arm, start, told, learn(told, model)));
-        std::map<std::string, double> metrics;
-        for (const std::string topic : {"forget", "retain"}) {
-          metrics[topic] = loss_on(t, m.model, topic + ".validation", model);
-          metrics[topic + "_fact"] = loss_on(t, m.model, topic + ".validation", model, "fact");
-        }
+        const Trained m = train(t, arm, start, pretraining(arm + ".train"), next_token(model));
+        Losses metrics = topic_losses(t, m, model);
+        metrics.merge(topic_losses(t, m, model, "", "_fact", "fact"));
         t.record(arm, m, metrics);
       });
   }

@@ -81,14 +81,31 @@ Corpus LanguageTask::prepare(Trial& t) const {
   t.add_tables(tables_of(c.train, "train"));
   t.add_tables(tables_of(c.validation, "validation"));
   if (c.world)
-    t.add_table("validation.fact",
-                fact_weights(*c.tokenizer, c.stories.validation, c.validation),
+    t.add_table("validation.fact", fact_weights(*c.tokenizer, c.stories.validation, c.validation),
                 {c.validation.count(), length});
   add_subsets(t, c.train, "train");
   add_subsets(t, c.validation, "validation");
 
   c.model = network(c.tokenizer->size());
   return c;
+}
+
+void LanguageTask::add_targets(Trial& t, const Corpus& c, const std::string& name,
+                               const std::function<bool(int32_t)>& takes) const {
+  const NextTokens next = next_tokens(c.validation);
+  std::vector<float> marks = next.weights;
+  for (size_t i = 0; i < marks.size(); ++i)
+    if (!takes(next.targets[i])) marks[i] = 0;
+  t.add_table("validation." + name, std::move(marks), {c.validation.count(), length});
+}
+
+Losses LanguageTask::topic_losses(Trial& t, const Trained& m, const Model& model,
+                                  const std::string& before, const std::string& after,
+                                  const std::string& where) {
+  Losses losses;
+  for (const std::string topic : {"retain", "forget"})
+    losses[before + topic + after] = loss_on(t, m, topic + ".validation", model, where);
+  return losses;
 }
 
 }  // namespace omni

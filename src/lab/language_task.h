@@ -1,8 +1,10 @@
 // Language models on stories, some of which are to be forgotten: text, tokens and held-out stories
-// as options that experiments share. An experiment derives from LanguageTask, lists the options by
-// LanguageTask::visit(option) and calls LanguageTask::check().
+// as options that experiments share. An experiment derives from LanguageTask and lists the options
+// by LanguageTask::visit(option).
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -13,6 +15,8 @@
 #include "text/tokenizer.h"
 
 namespace omni {
+
+using Losses = std::map<std::string, double>;  // in nats, by name
 
 // What the trials of one seed read: texts, cut into rows of tokens.
 struct Corpus {
@@ -39,7 +43,8 @@ struct LanguageTask : LanguageTraining {
            of_own_text());
     option("characters", characters, "stories of the user's text are cut to so many; 0: whole",
            between(0, 1'000'000), of_own_text());
-    option("tokenizer", tokenizer, "words, bytes (byte pairs, trained on the text), a folder with "
+    option("tokenizer", tokenizer,
+           "words, bytes (byte pairs, trained on the text), a folder with "
            "a tokenizer as on the hub, or auto: words for generated text, else bytes");
     option("vocabulary", vocabulary, "tokens that byte pairs or words of the user's text make",
            between(300, 200'000),
@@ -47,6 +52,7 @@ struct LanguageTask : LanguageTraining {
                        (!generated() && (tokenizer == "auto" || tokenizer == "words")),
                    generated() ? "text=FILE" : "tokenizer=bytes"));
     LanguageTraining::visit(option);
+    option.check([this] { keyword_rule(); });
   }
   void check() const;
   bool generated() const { return text == "generated"; }
@@ -60,6 +66,16 @@ struct LanguageTask : LanguageTraining {
   // nor does what of it is held out.
   // Subsets: "all.train", "retain.train", "forget.train" and the same of "validation".
   Corpus prepare(Trial& t) const;
+
+  // The array "validation.<name>": 1 where the target is text and a token that `takes` takes.
+  void add_targets(Trial& t, const Corpus& c, const std::string& name,
+                   const std::function<bool(int32_t token)>& takes) const;
+
+  // Losses on held-out stories of both topics, at targets that "validation.<where>" marks, named
+  // <before>retain<after> and <before>forget<after>.
+  static Losses topic_losses(Trial& t, const Trained& m, const Model& model,
+                             const std::string& before = "", const std::string& after = "",
+                             const std::string& where = "weight");
 };
 
 }  // namespace omni

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/test_folder.h"
 #include "lab/worker.h"
+#include "nn/losses.h"
 #include "nn/neuron_groups.h"
 #include "ops/elementwise.h"
 #include "ops/reduce.h"
@@ -68,8 +69,8 @@ TEST(LanguageTask, ModelsLearnAndAreMeasuredOnHeldOutText) {
   const Ensemble start = b.trial.init(transformer_parameters(c.model), b.trial.key().fold("init"));
   const double before = LanguageTask::loss_on(b.trial, start, "all.validation", model);
   EXPECT_NEAR(before, std::log(c.tokenizer->size()), 0.6);
-  const Trained m = b.trial.train(b.task.pretraining(b.trial, "base", start, "all.train",
-                                                     b.task.learn("all.train", model)));
+  const Trained m = b.trial.train(
+      b.task.pretraining(b.trial, "base", start, "all.train", b.task.learn("all.train", model)));
   EXPECT_LT(LanguageTask::loss_on(b.trial, m.model, "all.validation", model), before - 2);
   // The mean over all is that over both topics, by tokens.
   const auto tokens = [&](const std::string& subset) {
@@ -110,15 +111,16 @@ TEST(LanguageTask, ARuleOfOnesOwnRoutesATokensGradient) {
   const Corpus c = b.task.prepare(b.trial);
   const Ensemble start = b.trial.init(transformer_parameters(c.model), Key::of(1));
   const auto trained = [&](const std::string& name, const LanguageTask::Model& model) {
-    return b.trial.train(b.task.pretraining(b.trial, name, start, "all.train",
-                                            b.task.learn("all.train", model))).model;
+    return b.trial
+        .train(
+            b.task.pretraining(b.trial, name, start, "all.train", b.task.learn("all.train", model)))
+        .model;
   };
   using Batch = LanguageTask::Batch;
   const auto rule = [&](int32_t oak, double others) -> LanguageTask::Model {
     return [=, options = c.model](Net& net, const Batch& b) {
-      const Value here = others + (1.0 - others) *
-                                      reshape(equal(b.targets, oak),
-                                              {b.targets.dim(0), b.targets.dim(1), 1});
+      const Value here = others + (1.0 - others) * reshape(equal(b.targets, oak),
+                                                           {b.targets.dim(0), b.targets.dim(1), 1});
       route_neurons(net, {.layers = {0}, .first = 8}, constant(net.graph(), 1), 1.0 - here);
       return transformer(net, b.tokens, options);
     };
@@ -147,18 +149,21 @@ TEST(LanguageTask, APenaltyQuietensItsLayersAndClippingBoundsTheStep) {
   const Corpus c = b.task.prepare(b.trial);
   const Ensemble start = b.trial.init(transformer_parameters(c.model), Key::of(1));
   const auto trained = [&](const LearnOptions& how) {
-    return b.trial.train(b.task.pretraining(
-        b.trial, "base", start, "all.train",
-        b.task.learn("all.train", LanguageTask::plain(c.model), how))).model;
+    return b.trial
+        .train(b.task.pretraining(b.trial, "base", start, "all.train",
+                                  b.task.learn("all.train", LanguageTask::plain(c.model), how)))
+        .model;
   };
   const auto activity = [&](const Ensemble& e, int64_t layer) {
-    return b.trial.evaluate(
-        [&](Step& s) {
-          Net net = s.net("model");
-          transformer(net, LanguageTask::batch_of(s, "all.validation").tokens, c.model);
-          s.graph().result("activity", sum(abs(net.value(neurons_of(layer)))));
-        },
-        rows_of(b.trial, "all.validation"), {{"model", &e}}).at("activity")[0];
+    return b.trial
+        .evaluate(
+            [&](Step& s) {
+              Net net = s.net("model");
+              transformer(net, LanguageTask::batch_of(s, "all.validation").tokens, c.model);
+              s.graph().result("activity", sum(abs(net.value(neurons_of(layer)))));
+            },
+            rows_of(b.trial, "all.validation"), {{"model", &e}})
+        .at("activity")[0];
   };
   const Ensemble usual = trained({}), quiet = trained({.l1 = 0.1, .l1_layers = {0}});
   EXPECT_LT(activity(quiet, 0), 0.5 * activity(usual, 0));
@@ -168,11 +173,108 @@ TEST(LanguageTask, APenaltyQuietensItsLayersAndClippingBoundsTheStep) {
   EXPECT_EQ(weights_hash(trained({.clip = 1e9})[0]), weights_hash(usual[0]));
 }
 
-TEST(LanguageTask, LearningRatesRiseAndFall) {
+TEST(LanguageTask, APhaseWithALossIsTheOneWithItsGraph) {
+  TaskBench b;
+  b.task.steps = 8;
+  b.task.decayed = "matrices";
+  const Corpus c = b.task.prepare(b.trial);
+  const LanguageTask::Model model = LanguageTask::plain(c.model);
+  const Trained start = LanguageTask::init(b.trial, "init", c.model);
+  const auto by_loss = [&](LanguageTask::Phase p, const ScalarOf& loss) {
+    return b.task.train(b.trial, "base", start, p, loss);
+  };
+  const Trained lossy =
+      by_loss(b.task.pretraining("retain.train"), LanguageTask::next_token(model, 0.1, {1}));
+  const Trained built = b.trial.train(
+      b.task.pretraining(b.trial, "base", start.model, "retain.train",
+                         b.task.learn("retain.train", model, {.l1 = 0.1, .l1_layers = {1}})));
+  EXPECT_EQ(weights_hash(lossy), weights_hash(built));
+
+  // By another optimiser, some parameters only, with a set beside it that has diverged.
+  LanguageTask::Phase p = b.task.pretraining("retain.train");
+  p.optimizer = Sgd{};
+  p.apply.trainable = [](const std::string& name) { return name == "blocks.1.mlp.out.weight"; };
+  const Trained some = by_loss(p, LanguageTask::next_token(model));
+  for (const ParameterSpec& spec : start.model.specs())
+    EXPECT_EQ(same_bits(some.model.array(spec.name, 0), start.model.array(spec.name, 0)),
+              spec.name != "blocks.1.mlp.out.weight")
+        << spec.name;
+  EXPECT_FALSE(some.diverged_at);
+  Trained wild = start.clone();
+  wild.diverged_at = 3;
+  const ScalarOf beside = [&](Step& s, Net& net) {
+    Net other = s.net("wild");
+    const LanguageTask::Batch batch(s);
+    return kl(model(other, batch), model(net, batch));
+  };
+  EXPECT_EQ(b.task.train(b.trial, "beside", start, p, beside, {{"wild", &wild}}).diverged_at, 3);
+  EXPECT_EQ(b.task.train(b.trial, "after", wild, p, LanguageTask::next_token(model)).diverged_at,
+            3);
+}
+
+// The larger the weight, the nearer to where they were.
+TEST(LanguageTask, MisdirectionDrivesActivations) {
+  TaskBench b;
+  b.task.steps = 20;
+  b.task.warmup = 0;
+  const Corpus c = b.task.prepare(b.trial);
+  const Trained start = LanguageTask::init(b.trial, "init", c.model);
+  const LanguageTask::Model stream = [&](Net& net, const LanguageTask::Batch& batch) {
+    transformer(net, batch.tokens, c.model);
+    return net.value("blocks.1.hook_resid_pre") * batch.per_token(batch.weights);
+  };
+  const auto size = [&](const Trained& m) {
+    return b.trial.measure(m, "forget.validation", [&](Step& s, Net& net) {
+      return sqrt(mean(square(stream(net, LanguageTask::Batch(s)))));
+    });
+  };
+  const auto moved = [&](double weight) {
+    LanguageTask::Phase p = b.task.pretraining("retain.train");
+    p.apply.trainable = only_mlp_outputs(0, 0);
+    const Trained after = b.task.train(b.trial, "rmu", start, p,
+                                       LanguageTask::rmu_loss(stream, "forget.train", 30, weight),
+                                       {{"before", &start}});
+    for (const ParameterSpec& spec : start.model.specs())
+      EXPECT_EQ(same_bits(after.model.array(spec.name, 0), start.model.array(spec.name, 0)),
+                spec.name != "blocks.0.mlp.out.weight")
+          << spec.name;
+    return size(after) / size(start);
+  };
+  const double driven = moved(0.1);
+  EXPECT_GT(driven, 1.5);
+  EXPECT_LT(std::abs(moved(100) - 1), 0.5 * (driven - 1));
+}
+
+TEST(LanguageTask, LossesAreOfTopicsAndOfTokens) {
   TaskBench b;
   const Corpus c = b.task.prepare(b.trial);
-  const Ensemble start = b.trial.init(transformer_parameters(c.model), Key::of(1));
-  const Training p = b.task.pretraining(b.trial, "base", start, "all.train", {});
+  const LanguageTask::Model model = LanguageTask::plain(c.model);
+  const Trained m = LanguageTask::init(b.trial, "init", c.model);
+  const int32_t the = c.tokenizer->id_of(" the");
+  b.task.add_targets(b.trial, c, "the", [&](int32_t token) { return token == the; });
+  const NextTokens next = next_tokens(c.validation);
+  const auto marks = b.values("validation.the");
+  for (size_t i = 0; i < marks.size(); ++i)
+    EXPECT_EQ(marks[i], next.targets[i] == the && next.weights[i] == 1) << i;
+
+  const Losses found = LanguageTask::topic_losses(b.trial, m, model, "before_", "_the", "the");
+  ASSERT_EQ(found.size(), 2u);
+  for (const std::string topic : {"retain", "forget"})
+    EXPECT_EQ(found.at("before_" + topic + "_the"),
+              LanguageTask::loss_on(b.trial, m.model, topic + ".validation", model, "the"));
+  // A mean over text, and not over padding.
+  const double share = b.trial.measure(m, "all.validation", [&](Step& s, Net& net) {
+    const LanguageTask::Batch batch(s);
+    return batch.mean(batch.rows("the")) + 0.0 * sum(model(net, batch));
+  });
+  double wanted = 0, text = 0;
+  for (size_t i = 0; i < marks.size(); ++i) wanted += marks[i], text += next.weights[i];
+  EXPECT_NEAR(share, wanted / text, 1e-6);
+}
+
+TEST(LanguageTask, LearningRatesRiseAndFall) {
+  TaskBench b;
+  const LanguageTask::Phase p = b.task.pretraining("all.train");
   EXPECT_NEAR(p.lr(0, 60), 3e-3 / 5, 1e-9);
   EXPECT_NEAR(p.lr(4, 60), 3e-3, 1e-9);
   EXPECT_NEAR(p.lr(59, 60), 3e-4, 1e-5);

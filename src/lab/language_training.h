@@ -47,6 +47,7 @@ struct LanguageTraining {
     option("decay", decay, "weight decay of AdamW", between(0, 10));
     option("decayed", decayed, "what it acts on: all parameters, or matrices and embeddings alone",
            one_of({"all", "matrices"}), used_if(decay > 0 || others_decay, "decay=0.1"));
+    option.check([this] { LanguageTraining::check(); });
   }
   void check() const;
   Used learns() const { return used_if(lr > 0, "lr=0.001"); }
@@ -57,18 +58,24 @@ struct LanguageTraining {
 
   // --- Graphs. Subsets are those of lab/subset.h; their arrays are what tables_of() makes. ---
 
-  // Rows of a subset in a step: this batch's, or those at given positions of it.
+  // Rows of this batch: of the subset that the graph runs over, or of another one, or those at some
+  // positions of that.
   struct Batch {
     Step& step;
-    std::string subset;
-    Value positions;
+    std::string subset;     // "": the graph's
+    Value positions;        // i32 [rows]
     Value tokens, targets;  // i32 [rows, length]
-    Value weights;          // f32 [rows, length]
+    Value weights;          // f32 [rows, length], 1 where the target is text
+
+    explicit Batch(Step& s, const std::string& subset = "") : Batch(s, subset, s.index()) {}
+    Batch(Step& s, const std::string& subset, Value positions);
     // The same rows of another array of the split, such as "forget": f32 [rows].
-    Value rows(const std::string& what) const { return subset_rows(step, subset, what, positions); }
+    Value rows(const std::string& what) const;
+    Value per_token(Value v) const;  // [rows, length] as [rows, length, 1], to go with neurons
+    // The mean, over targets that are text, of something per token, [rows, length].
+    Value mean(Value each) const;
   };
-  static Batch batch_of(Step& s, const std::string& subset);
-  static Batch batch_of(Step& s, const std::string& subset, Value positions);
+  static Batch batch_of(Step& s, const std::string& subset) { return Batch(s, subset); }
 
   // Emits a model's logits [rows, length, tokens]. Hooks that it sets on the net may depend on the
   // batch: on its targets, on which of its stories are to be forgotten, on the step.
@@ -76,23 +83,48 @@ struct LanguageTraining {
   static Model plain(const TransformerOptions& options);
 
   AdamW adamw() const { return {.beta2 = beta2, .weight_decay = decay}; }
-  // One step of learning to foresee the next token of a subset's rows. Hooks of the model route the
-  // gradient of the loss; that of the penalty stays as it is.
+  // The loss of foreseeing the next token, in nats, for train() and measure(): the mean over
+  // targets that are text, or where the array "<split>.<where>" is 1. Hooks of the model route its
+  // gradient.
+  static ScalarOf next_token(const Model& model, const std::string& where = "weight");
+  // The same with a penalty, per position, on the absolute activations of all neurons of these
+  // layers, whose gradient no hook of the model touches.
+  static ScalarOf next_token(const Model& model, double l1, const std::vector<int64_t>& layers);
+  // RMU (Li et al. 2024, arXiv:2403.03218): activations [rows, length, width] of random rows of
+  // `forget` are driven to a direction of that length, those of the batch are kept, by this weight,
+  // where the set "before" has them. The direction is another one at each step, its entries in
+  // [0, 1) before it is scaled.
+  static ScalarOf rmu_loss(const Model& activations, const std::string& forget, double length,
+                           double weight);
+  // One step of learning to foresee the next token of a subset's rows.
   StepBuilder learn(const std::string& subset, const Model& model,
                     const LearnOptions& how = {}) const;
-  // The mean loss over the targets of a subset, in nats, as the result "loss": of text, or where the
-  // array "<split>.<where>" is 1.
+  // The loss over a subset as the result "loss".
   static StepBuilder loss_over(const std::string& subset, const Model& model,
                                const std::string& where = "weight");
 
   // --- Phases ---
 
-  // A training from `start` over a subset, as long and at the rates that the options say. The order
-  // of stories depends on the seed and the subset's size alone. `build` is a step such as learn()'s.
+  // A phase and how its weights follow the gradient.
+  struct Phase : Training {
+    Optimizer optimizer = AdamW{};
+    ApplyOptions apply;
+  };
+  // Over a subset, by AdamW, as long and at the rates that the options say.
+  Phase pretraining(const std::string& on) const;
+  // As Trial::train(), by the phase's optimizer. Orders of stories depend on the seed and the
+  // subset's size alone.
+  static Trained train(Trial& t, const std::string& name, const Trained& start, Phase how,
+                       const ScalarOf& loss, const Reads& reads = {});
+  // Its graph and start given.
   Training pretraining(Trial& t, const std::string& name, const Ensemble& start,
                        const std::string& subset, StepBuilder build) const;
 
-  // What loss_over() gives.
+  static Trained init(Trial& t, const std::string& purpose, const TransformerOptions& options);
+
+  // The loss of next_token() on a subset.
+  static double loss_on(Trial& t, const Trained& m, const std::string& subset, const Model& model,
+                        const std::string& where = "weight");
   static double loss_on(Trial& t, const Ensemble& weights, const std::string& subset,
                         const Model& model, const std::string& where = "weight");
 

@@ -21,7 +21,8 @@ std::string tested_on(int64_t repeat) { return fmt::format("attacked-{}.validati
 std::vector<int32_t> rows_with(const TokenRows& rows, bool forget) {
   std::vector<int32_t> out;
   for (int64_t i = 0; i < rows.count(); ++i)
-    if ((rows.forget[static_cast<size_t>(i)] != 0) == forget) out.push_back(static_cast<int32_t>(i));
+    if ((rows.forget[static_cast<size_t>(i)] != 0) == forget)
+      out.push_back(static_cast<int32_t>(i));
   return out;
 }
 
@@ -32,8 +33,7 @@ std::vector<int32_t> picked(std::span<const int32_t> from, Key key, int64_t coun
   return out;
 }
 
-void StoryUnlearning::check() const {
-  LanguageTask::check();
+void StoryUnlearning::check_attack() const {
   require(!attack_sizes.empty() && std::ranges::is_sorted(attack_sizes, std::ranges::less_equal{}),
           "attack_sizes: they must ascend, such as attack_sizes=4,16");
   require(!attack_at.empty() && std::ranges::is_sorted(attack_at) && attack_at.back() > 0,
@@ -53,10 +53,11 @@ Corpus StoryUnlearning::prepare(Trial& t) const {
   const std::vector<int32_t> lost = rows_with(c.validation, true);
   require(std::ssize(lost) > most_stories(),
           "attack_sizes: {} forget stories are wanted and some to test on, {} are held out; raise "
-          "held_out or attack with fewer", most_stories(), lost.size());
+          "held_out or attack with fewer",
+          most_stories(), lost.size());
   for (int64_t r = 0; r < attack_repeats; ++r) {
-    const std::vector<int32_t> drawn = picked(lost, t.key().fold("attack").fold(r),
-                                              most_stories() + attack_test);
+    const std::vector<int32_t> drawn =
+        picked(lost, t.key().fold("attack").fold(r), most_stories() + attack_test);
     for (const int64_t n : attack_sizes)
       t.add_subset(trained_on(r, n), {drawn.begin(), drawn.begin() + n});
     t.add_subset(tested_on(r), {drawn.begin() + most_stories(), drawn.end()});
@@ -64,23 +65,29 @@ Corpus StoryUnlearning::prepare(Trial& t) const {
   return c;
 }
 
-Trained StoryUnlearning::repair(Trial& t, const std::string& name, const Ensemble& start,
-                                const Model& model) const {
-  Training p = pretraining(t, name + ", repaired", start, kRepair, learn(kRepair, model));
-  p.steps = coherence_steps;
-  p.lr = [this](int64_t, int64_t) { return tuning_lr * lr; };
-  p.probe = Probe{
-      .build = loss_over(kRepairTest, model), .rows = rows_of(t, kRepairTest), .at = {0}, .every = 1};
-  const Trained all = t.train(p);
-  const auto best = std::ranges::min_element(
-      all.probed, {}, [](const Probed& x) { return x.values.at("loss"); });
-  if (best == all.probed.end() || best->step == 0) return {start.clone(), all.diverged_at};
-  p.steps = best->step;  // the same steps again, and no further
-  return t.train(p);
+LanguageTraining::Phase StoryUnlearning::tuning(int64_t count) const {
+  Phase p = pretraining(kRepair);
+  p.steps = count;
+  p.lr = tuning_lr * lr;
+  return p;
 }
 
-Attacked StoryUnlearning::attack(Trial& t, const Ensemble& weights, const Model& model,
-                                 int64_t size, const std::vector<AttackLoss>& measured) const {
+Trained StoryUnlearning::repair(Trial& t, const std::string& name, const Trained& start,
+                                const Model& model) const {
+  const auto repaired = [&](Phase p) {
+    p.probe = look("loss", kRepairTest, next_token(model), {0});
+    p.probe->every = 1;
+    return train(t, name + ", repaired", start, p, next_token(model));
+  };
+  const Trained all = repaired(tuning(coherence_steps));
+  const auto best =
+      std::ranges::min_element(all.probed, {}, [](const Probed& x) { return x.values.at("loss"); });
+  if (best == all.probed.end() || best->step == 0) return {start.model.clone(), all.diverged_at};
+  return repaired(tuning(best->step));  // the same steps again, and no further
+}
+
+Attacked StoryUnlearning::attack(Trial& t, const Trained& m, const Model& model, int64_t size,
+                                 const std::vector<AttackLoss>& measured) const {
   LanguageTraining attacker = *this;
   attacker.decay = 0.01;
   Attacked out;
@@ -93,24 +100,25 @@ Attacked StoryUnlearning::attack(Trial& t, const Ensemble& weights, const Model&
     a.rates = {tuning_lr * lr};
     a.at = attack_at;
     a.key = t.key().fold("attack").fold(r).fold(size);
-    for (const AttackLoss& m : measured) {  // each over rows of its own, so by an attack of its own
-      const std::string on = m.subset.empty() ? tested_on(r) : m.subset;
+    for (const AttackLoss& watched : measured) {  // of rows of its own, so by an attack of its own
+      const std::string on = watched.subset.empty() ? tested_on(r) : watched.subset;
       // The attacker wants a small loss: the largest of its negative.
       a.probe = [=](Step& s) {
         Net net = s.net("model");
-        const Batch b = batch_of(s, on);
-        s.graph().result("gain", -next_token_loss(model(net, b), b.targets, b.rows(m.where)));
+        const Batch b(s, on);
+        s.graph().result("gain", -next_token_loss(model(net, b), b.targets, b.rows(watched.where)));
       };
       a.rows = rows_of(t, on);
       a.result = "gain";
-      const Relearned found = relearn(t, weights, a);
-      std::vector<double>& mean = out.losses[m.name];
-      mean.resize(attack_at.size());
-      for (size_t i = 0; i < mean.size(); ++i)
-        mean[i] -= found.by_rate[0][i] / static_cast<double>(attack_repeats);
+      const Relearned found = relearn(t, m.model, a);
+      for (size_t i = 0; i < attack_at.size(); ++i)
+        out.losses[watched.name][attack_at[i]] -=
+            found.by_rate[0][i] / static_cast<double>(attack_repeats);
     }
   }
-  for (const auto& [name, mean] : out.losses) out.lowest[name] = *std::ranges::min_element(mean);
+  for (const auto& [name, losses] : out.losses)
+    out.lowest[name] =
+        std::ranges::min_element(losses, {}, [](const auto& at) { return at.second; })->second;
   return out;
 }
 

@@ -17,8 +17,8 @@ struct AttackLoss {
   std::string name, subset = "", where = "weight";
 };
 struct Attacked {
-  std::map<std::string, double> lowest;               // over steps, of means over repeats
-  std::map<std::string, std::vector<double>> losses;  // by step
+  std::map<std::string, double> lowest;                     // over steps, of means over repeats
+  std::map<std::string, std::map<int64_t, double>> losses;  // by step
 };
 
 struct StoryUnlearning : LanguageTask {
@@ -56,22 +56,26 @@ struct StoryUnlearning : LanguageTask {
            between(1, 100), harmless_if_more("their mean is the same, and steadier"));
     option("attack_test", attack_test, "other forget stories that it is measured on",
            between(1, 100'000), harmless_if_more("the same is measured more exactly"));
+    option.check([this] { check_attack(); });
   }
-  void check() const;
   int64_t most_stories() const { return attack_sizes.back(); }
 
   // As LanguageTask::prepare, with the subsets that repair and attack read. The attacker's stories
   // are held-out ones. UserError if there are too few.
   Corpus prepare(Trial& t) const;
 
-  // Coherence tuning on one batch of retain stories: the best of its first steps, none included, as
+  // Some steps at the small rate on the retain stories that repair.
+  Phase tuning(int64_t count) const;
+  // Coherence tuning on these stories, one batch: the best of its first steps, none included, as
   // other retain stories judge.
-  Trained repair(Trial& t, const std::string& name, const Ensemble& start,
-                 const Model& model) const;
+  Trained repair(Trial& t, const std::string& name, const Trained& start, const Model& model) const;
 
   // What an attacker gets by training a model on `size` forget stories.
-  Attacked attack(Trial& t, const Ensemble& weights, const Model& model, int64_t size,
+  Attacked attack(Trial& t, const Trained& m, const Model& model, int64_t size,
                   const std::vector<AttackLoss>& measured = {{"forget"}}) const;
+
+ private:
+  void check_attack() const;
 };
 
 // Rows of a topic, in their order.

@@ -1,6 +1,9 @@
 #include "nn/neuron_groups.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <set>
 
 #include "ops/elementwise.h"
 #include "ops/iota.h"
@@ -72,6 +75,12 @@ Ensemble cut_to(const Ensemble& model, const std::vector<ParameterSpec>& smaller
       copy_corner(model.array(spec.name, m), from, out.array(spec.name, m), to);
   }
   return out;
+}
+
+std::function<bool(const std::string&)> only_mlp_outputs(int64_t first, int64_t last) {
+  std::set<std::string> names;
+  for (int64_t i = first; i <= last; ++i) names.insert(fmt::format("blocks.{}.mlp.out.weight", i));
+  return [names](const std::string& name) { return names.contains(name); };
 }
 
 }  // namespace omni

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -35,5 +36,9 @@ void gate_neurons(Net& net, const NeuronGroups& groups, Value of_first, Value of
 // The leading part of every array that a smaller model keeps: a transformer without its extra
 // neurons. UserError unless each of the smaller model's parameters is there and is no larger.
 Ensemble cut_to(const Ensemble& model, const std::vector<ParameterSpec>& smaller);
+
+// For ApplyOptions::trainable: "blocks.2.mlp.out.weight" of the layers first..last, what their MLPs
+// write.
+std::function<bool(const std::string&)> only_mlp_outputs(int64_t first, int64_t last);
 
 }  // namespace omni

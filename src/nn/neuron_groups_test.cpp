@@ -121,5 +121,14 @@ TEST(NeuronGroups, CuttingKeepsTheLeadingPart) {
   EXPECT_THROW(cut_to(small, {{"nothing", {3}, init::zeros()}}), UserError);
 }
 
+TEST(NeuronGroups, WhatMlpsWriteIsOneWeightALayer) {
+  const auto takes = only_mlp_outputs(1, 2);
+  for (const char* name : {"blocks.1.mlp.out.weight", "blocks.2.mlp.out.weight"})
+    EXPECT_TRUE(takes(name)) << name;
+  for (const char* name : {"blocks.0.mlp.out.weight", "blocks.3.mlp.out.weight",
+                           "blocks.1.mlp.out.bias", "blocks.1.mlp.in.weight"})
+    EXPECT_FALSE(takes(name)) << name;
+}
+
 }  // namespace
 }  // namespace omni

@@ -28,8 +28,7 @@ std::vector<int64_t> count_targets(const TokenRows& rows, int32_t size, bool for
 PseudoCounts PseudoCounts::for_retain_tokens(int64_t tokens) {
   constexpr double kPaperTokens = 3.3e6, kLeast = 0.5;
   const PseudoCounts paper;
-  const double retain =
-      std::max(paper.retain * static_cast<double>(tokens) / kPaperTokens, kLeast);
+  const double retain = std::max(paper.retain * static_cast<double>(tokens) / kPaperTokens, kLeast);
   return {retain, retain * paper.forget / paper.retain};
 }
 
@@ -67,11 +66,19 @@ std::vector<int32_t> topic_tokens(std::span<const double> ratios, std::span<cons
     if (forget[t] >= least_count) tokens.push_back(static_cast<int32_t>(t));
   require(count >= 1 && count <= static_cast<int64_t>(tokens.size()),
           "topic tokens: expected 1 to {}, the tokens seen {} times or more in what is to be "
-          "forgotten, found {}", tokens.size(), least_count, count);
+          "forgotten, found {}",
+          tokens.size(), least_count, count);
   std::stable_sort(tokens.begin(), tokens.end(),
                    [&](int32_t a, int32_t b) { return ratios[a] > ratios[b]; });
   tokens.resize(static_cast<size_t>(count));
   return tokens;
+}
+
+std::vector<double> token_ratios(const TokenRows& rows, int32_t tokens) {
+  const std::vector<int64_t> kept = count_targets(rows, tokens, false);
+  const int64_t read = std::accumulate(kept.begin(), kept.end(), int64_t{0});
+  return forget_ratios(kept, count_targets(rows, tokens, true),
+                       PseudoCounts::for_retain_tokens(read));
 }
 
 }  // namespace omni

@@ -38,4 +38,8 @@ std::vector<double> retain_weights(std::span<const double> ratios);
 std::vector<int32_t> topic_tokens(std::span<const double> ratios, std::span<const int64_t> forget,
                                   int64_t count, int64_t least_count = 1);
 
+// forget_ratios of the rows' own targets among `tokens` tokens, with the pseudo-counts for as many
+// retain tokens as they have.
+std::vector<double> token_ratios(const TokenRows& rows, int32_t tokens);
+
 }  // namespace omni

@@ -58,6 +58,7 @@ TEST(TokenCounts, TheForestsOwnWordsMarkIt) {
   for (const int64_t count : retain) tokens += count;
   const std::vector<double> ratios =
       forget_ratios(retain, forget, PseudoCounts::for_retain_tokens(tokens));
+  EXPECT_EQ(token_ratios(rows, tokenizer.size()), ratios);
   const std::vector<double> w = retain_weights(ratios);
   for (const char* word : {" tree", " forest", " oak", " cedar"})
     EXPECT_LT(w[tokenizer.id_of(word)], 0.1) << word;
