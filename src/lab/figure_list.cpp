@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -84,8 +85,16 @@ FigureBuilder& FigureBuilder::level(double y, const std::string& label) {
   entry_.row.spec.level_label = label;
   return *this;
 }
-FigureBuilder& FigureBuilder::arms(std::vector<std::string> only) {
-  entry_.row.spec.arms = std::move(only);
+FigureBuilder& FigureBuilder::arms(const std::vector<std::string>& only) {
+  std::vector<std::string> known, chosen;
+  for (const ArmInfo& a : source_.arms) known.push_back(a.name);
+  for (const std::string& arm : only)
+    if (has_star(arm))
+      std::ranges::copy(fitting(arm, known), std::back_inserter(chosen));
+    else
+      chosen.push_back(arm);
+  entry_.left_out = chosen.empty();
+  entry_.row.spec.arms = std::move(chosen);
   return *this;
 }
 FigureBuilder& FigureBuilder::series(Series s) {
@@ -148,9 +157,13 @@ FigureBuilder& FigureBuilder::metrics(const std::string& label, const std::strin
   Series s{.label = label, .arm = arm};
   std::vector<Group> groups;
   for (const std::string& metric : metrics_like(source_, metrics, arm)) {
-    groups.push_back({*star_in(metrics, metric), ""});
-    s.points.push_back({.metric = metric});
+    const std::string star = *star_in(metrics, metric);
+    double x = 0;
+    if (spec.kind == "lines" && !parse_number(star, x)) continue;
+    groups.push_back({star, ""});
+    s.points.push_back({.x = x, .metric = metric});
   }
+  if (spec.kind == "lines") return s.points.empty() ? *this : series(std::move(s));
   if (spec.series.empty()) spec.groups = groups;
   const auto names = [](const std::vector<Group>& of) {
     std::vector<std::string> all;

@@ -40,7 +40,8 @@ class FigureBuilder {
   FigureBuilder& log_x();
   FigureBuilder& log_y();
   FigureBuilder& level(double y, const std::string& label = "");  // a dashed line
-  FigureBuilder& arms(std::vector<std::string> only);             // and in this order
+  // These alone and in this order; "fork-*": all that fit, by the number. Of no arm it is left out.
+  FigureBuilder& arms(const std::vector<std::string>& only);
   FigureBuilder& series(Series s);
   FigureBuilder& points(const std::string& label, std::vector<Series::Point> points);
   // Of lines: final metrics over the number in an arm's name, a line each: over("fork-*",
@@ -50,8 +51,9 @@ class FigureBuilder {
                       const std::string& arm);
   // One arm's final metric, drawn from the first x of the others to the last.
   FigureBuilder& across(const std::string& arm);
-  // Of groups: one arm's metrics, a group each: metrics("certificate A", "setting-1", "a.*").
-  // UserError where another call has named other groups.
+  // One arm's metrics: of groups, a group each, metrics("certificate A", "setting-1", "a.*"), and a
+  // UserError where another call has named other groups; of lines, over the numbers in their names,
+  // metrics("word", "routed", "word@*").
   FigureBuilder& metrics(const std::string& label, const std::string& arm,
                          const std::string& metrics);
   FigureBuilder& rows(std::vector<std::string> labels);  // of images and texts

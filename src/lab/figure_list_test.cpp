@@ -95,6 +95,23 @@ TEST(Figures, ShowTheArmsThatHaveTheMetric) {
   EXPECT_EQ(b.spec(4).arms, (Names{"other", "base"}));
 }
 
+TEST(Figures, LinesGoOverTheNumbersInMetrics) {
+  Bench b;
+  b.figures.lines("pushes").metrics("recall", "other", "recall.*").metrics("x", "base", "none@*");
+  EXPECT_EQ(
+      b.spec().series,
+      (std::vector<Series>{{"recall", {{9, "", "recall.9"}, {10, "", "recall.10"}}, "other", ""}}));
+  EXPECT_TRUE(b.spec().groups.empty());
+}
+
+TEST(Figures, ShowTheArmsThatFitAPattern) {
+  Bench b;
+  b.figures.bars("forks", "acc").arms({"other", "fork-*", "base"});
+  b.figures.bars("spoons", "acc").arms({"spoon-*"});
+  EXPECT_EQ(b.spec().arms, (Names{"other", "fork-x", "fork-0.25", "fork-0.5", "base"}));
+  EXPECT_EQ(b.figures.all().size(), 1u) << "a figure of no arm is left out";
+}
+
 TEST(Figures, BarsOfTheExperimentsMetricShowWhatWasPublished) {
   Bench b;
   b.figures.bars("acc");

@@ -26,19 +26,6 @@ std::vector<double> along_line(ModelView a, ModelView b, std::span<const double>
   return values;
 }
 
-std::vector<double> along_line(Trial& t, ModelView a, ModelView b, std::span<const double> lambdas,
-                               const LineMeasure& measure) {
-  return along_line(a, b, lambdas, [&](const Ensemble& model) {
-    FrozenSets sets = measure.frozen;
-    sets[measure.set] = &model;
-    const Measured m = t.evaluate(measure.build, measure.rows, sets);
-    const auto found = m.find(measure.result);
-    require(found != m.end() && found->second.size() == 1,
-            "along a line: the graph has no scalar result '{}'", measure.result);
-    return static_cast<double>(found->second[0]);
-  });
-}
-
 Barrier barrier(std::span<const double> lambdas, std::span<const double> errors) {
   check(lambdas.size() == errors.size(), "barrier: {} errors at {} points", errors.size(),
         lambdas.size());

@@ -4,10 +4,10 @@
 
 #include <functional>
 #include <span>
-#include <string>
 #include <vector>
 
-#include "lab/trial.h"
+#include "base/statistics.h"
+#include "nn/ensemble.h"
 
 namespace omni {
 
@@ -18,17 +18,6 @@ std::vector<double> even_lambdas(int64_t points);
 // The two may be of any ensembles with equal names and shapes; at 0 and 1 they are met to the bit.
 std::vector<double> along_line(ModelView a, ModelView b, std::span<const double> lambdas,
                                const std::function<double(const Ensemble&)>& value);
-
-// The scalar `result` of a graph over rows 0..rows-1 that reads the model as the set `set`.
-struct LineMeasure {
-  StepBuilder build;
-  std::string result;
-  int64_t rows = 0;
-  std::string set = "model";
-  FrozenSets frozen = {};
-};
-std::vector<double> along_line(Trial& t, ModelView a, ModelView b, std::span<const double> lambdas,
-                               const LineMeasure& measure);
 
 // How far an error rises between two models, above the mean of their own (Frankle, Dziugaite, Roy &
 // Carbin 2020, arXiv:1912.05671, who call `height` the linear interpolation instability and two
