@@ -148,11 +148,17 @@ Value gelu_slope(Value x) {
   return cumulative + x * density;
 }
 
-Value gelu_tanh_gradient(Value x, Value dy) {
+double gelu_tanh_slope_of(double x) {
+  const double t = std::tanh(kGeluScale * x * (1 + kGeluCubic * x * x));
+  return 0.5 * (1 + t + x * (1 - t * t) * kGeluScale * (1 + 3 * kGeluCubic * x * x));
+}
+
+// The derivative of gelu_tanh_slope.
+Value gelu_tanh_bend(Value x) {
   const Value x2 = square(x);
   const Value t = tanh(x * kGeluScale * (x2 * kGeluCubic + 1));
   const Value slope = (x2 * (3 * kGeluCubic) + 1) * kGeluScale;
-  return dy * 0.5 * (t + 1 + x * (1 - square(t)) * slope);
+  return (1 - square(t)) * (slope + x2 * (3 * kGeluScale * kGeluCubic) - x * t * square(slope));
 }
 
 double square(double x) { return x * x; }
