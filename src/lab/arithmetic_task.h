@@ -1,6 +1,6 @@
 // Arithmetic, written out character by character, for small transformers: problems, network and
 // sizes as options that experiments share. An experiment derives from ArithmeticTask, lists the
-// options by ArithmeticTask::visit(option) and calls ArithmeticTask::check().
+// options by ArithmeticTask::visit(option).
 //
 // The problems are those of Lee et al. 2025 (arXiv:2506.06278), see text/arithmetic.h; there the
 // model is shaped like Gemma 2 and reads sub-words.
@@ -40,6 +40,7 @@ struct ArithmeticTask {
     option("heads", heads, "of each attention", between(1, 64));
     option("mlp_width", mlp_width, "neurons of each MLP; 0: four times the width",
            between(0, 65536));
+    option.check([this] { check(); });
   }
   void check() const;  // UserError where the width cannot be divided among the heads
 

@@ -87,18 +87,16 @@ TEST(ArithmeticTask, WritingAnswersAgreesWithBeingLedThroughThem) {
   const LearningTask task = b.task.learning();
   EXPECT_EQ(task.samples(b.trial, "all"), 64);
   EXPECT_THROW(task.samples(b.trial, "none"), UserError);
-  const Ensemble start = b.task.init(b.trial, Key::of(1));
-  EXPECT_LT(b.task.solved(b.trial, start, kAll), 0.3);
-  Training p{.name = "learn", .start = &start, .samples = 64, .batch = 16, .steps = 250,
-             .order = Key::of(2)};
-  p.build = labelled_step(task, "all");
-  p.lr = [](int64_t step, int64_t) { return 5e-3 * std::min(1.0, (step + 1) / 20.0); };
-  const Trained m = b.trial.train(p);
-  const double led = score_on(b.trial, task, m.model, "test");
+  const Trained start{b.task.init(b.trial, Key::of(1))};
+  EXPECT_LT(b.task.solved(b.trial, start.model, kAll), 0.3);
+  Training how{.on = "all", .batch = 16, .steps = 250, .key = Key::of(2)};
+  how.lr = [](int64_t step, int64_t) { return 5e-3 * std::min(1.0, (step + 1) / 20.0); };
+  const Trained m = task.train(b.trial, "learn", start, how, task.loss("all"));
+  const double led = score_on(b.trial, task, m, "test");
   EXPECT_GT(led, 0.5);
   EXPECT_NEAR(b.task.solved(b.trial, m.model, kAll), led, 0.03);
   EXPECT_NEAR(b.task.solved(b.trial, m.model, kRetainedOperations),
-              score_on(b.trial, task, m.model, "kept.test"), 0.05);
+              score_on(b.trial, task, m, "kept.test"), 0.05);
 }
 
 TEST(ArithmeticTask, HeldOutPairsAreNotTrained) {

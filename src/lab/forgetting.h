@@ -1,6 +1,7 @@
-// Making a model forget a part of its task: phases for methods of unlearning, for distillation into
-// another model, and the attack that tries to bring the forgotten back. None knows what the task is
-// about; subsets are names that the task knows.
+// Making a model forget a part of its task: phases of unlearning and of distillation into another
+// model, and the attack that tries to bring the forgotten back. None knows what the task is about;
+// subsets are names that the task knows. How long a phase lasts, its batch and rate are the
+// caller's.
 #pragma once
 
 #include <cstdint>
@@ -14,57 +15,37 @@
 
 namespace omni {
 
-// --- Phases ---
-
-// A phase of training on a subset at a constant rate. Orders of batches and random values are keyed
-// by the name; how long it lasts is for the caller to fill in.
-Training phase_on(Trial& t, const LearningTask& task, const std::string& name,
-                  const Ensemble& start, const std::string& subset, StepBuilder build,
-                  int64_t batch, double rate);
-
-// Fills in how long a phase lasts.
-using Length = std::function<void(Training&)>;
-Length epochs_of(int64_t n);
-Length steps_of(int64_t n);  // at least one
-// Until the score on a subset, looked at every so many steps, is `wanted`; at most `most_steps`.
-struct Until {
-  std::string subset;
-  double wanted = 0;
-  int64_t check_every = 1, most_steps = 1, usual_steps = 0;  // the last: see StopRule
-};
-Length until(Trial& t, const LearningTask& task, const Until& u);
-
-// Trains a student on the outputs of a frozen teacher (lab/distillation.h), without labels: a phase
-// of phase_on() on that subset, whose graph is filled in here. All students of a seed see the same
-// batches in the same order. Where the teacher has diverged the student counts as diverged too.
-Trained distil(Trial& t, const LearningTask& task, const std::string& subset, Training phase,
-               const Trained& teacher);
+// Trains a student on the outputs of a frozen teacher, over a subset and without labels: it
+// minimises the mean over rows of KL(softmax(teacher) || softmax(student)). All students of a seed
+// see the same batches in the same order.
+Trained distil(Trial& t, const LearningTask& task, const std::string& name, const Trained& start,
+               Training how, const Trained& teacher);
 
 // --- Methods of unlearning ---
 
 struct UnlearningMethod {
   std::string id, label;  // "maxent", "MaxEnt"
-  std::string what;       // "outputs on {} are driven to the uniform distribution": {}: forget rows
 };
-// MaxEnt, GradDiff and RMU, which unlearning_step() emits, and oracle matching, which is a
-// distillation of a network that never saw what is to be forgotten.
+// MaxEnt, GradDiff and RMU, which unlearn() trains by, and oracle matching, which is a distillation
+// of a network that never saw what is to be forgotten.
 std::span<const UnlearningMethod> unlearning_methods();
 // The ids in "maxent+rmu"; UserError for one that is none, or is there twice.
 std::vector<std::string> unlearning_ids(const std::string& joined);
 const UnlearningMethod& unlearning_method(const std::string& id);
 
 struct Unlearning {
-  std::string method = "maxent";  // or graddiff, rmu
-  std::string retain, forget;     // subsets
+  std::string method = "maxent";  // or graddiff, rmu; the phase's name
+  std::string forget;             // the subset
   double graddiff_weight = 1;     // of the loss on what is retained
   double rmu_c = 1, rmu_weight = 1;
   // Of RMU: the activation [rows, .., width] that is misdirected, and what trains.
   std::string activation = {};
   std::function<bool(const std::string& parameter)> trainable = {};
 };
-// One step of unlearning, for Training::build: a batch of the retain subset, in order, and one of
-// the forget subset, at random. RMU reads the frozen set "before". Losses: nn/unlearning.h.
-StepBuilder unlearning_step(const LearningTask& task, const Unlearning& how);
+// A phase of unlearning: at each step a batch of `how.on`, what is retained, in order, and one of
+// the forget subset, at random. Losses: nn/unlearning.h.
+Trained unlearn(Trial& t, const LearningTask& task, const Trained& base, Training how,
+                const Unlearning& what);
 
 // --- Attack ---
 

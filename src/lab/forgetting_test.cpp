@@ -32,20 +32,18 @@ struct Bench : ToyBench {
       return accuracy(z, labels(s, subset, s.index()));
     };
   }
-  double score(const Trained& m, const char* subset) {
-    return score_on(*trial, task, m.model, subset);
-  }
+  double score(const Trained& m, const char* subset) { return score_on(*trial, task, m, subset); }
   Trained forget(const Trained& base, const std::string& method, double rate) {
-    Unlearning how{.method = method, .retain = "even.train", .forget = "odd.train",
-                   .graddiff_weight = 2, .rmu_c = 3};
-    how.activation = "layers.0.hook_post";
-    how.trainable = [](const std::string& name) { return name.starts_with("layers.0."); };
-    Training p = phase_on(*trial, task, method, base.model, "even.train",
-                          unlearning_step(task, how), 16, rate);
-    p.frozen = {{"before", &base.model}};
-    if (method != "rmu") p.frozen.clear();
-    steps_of(60)(p);
-    return trial->train(p);
+    Unlearning what{.method = method, .forget = "odd.train", .graddiff_weight = 2, .rmu_c = 3};
+    what.activation = "layers.0.hook_post";
+    what.trainable = [](const std::string& name) { return name.starts_with("layers.0."); };
+    return unlearn(*trial, task, base, phase({.steps = 60, .lr = rate}), what);
+  }
+  // On the even samples.
+  static Training phase(Training p) {
+    p.on = "even.train";
+    p.batch = 16;
+    return p;
   }
 
   LearningTask task;
@@ -65,29 +63,29 @@ TEST(Forgetting, EveryMethodForgetsOnePartAndKeepsTheOther) {
 
 TEST(Forgetting, AStudentIsTrainedUntilItIsGoodEnough) {
   Bench b;
-  const Trained base = b.train();
-  const Ensemble fresh = toy_model(*b.trial, "student");
-  const auto student = [&](const Length& length) {
-    Training p = phase_on(*b.trial, b.task, "student", fresh, "even.train", nullptr, 16, 0.01);
-    length(p);
-    return distil(*b.trial, b.task, "even.train", p, base);
+  const Trained base = b.train(), fresh{toy_model(*b.trial, "student")};
+  const auto student = [&](Training p) {
+    p.lr = 0.01;
+    return distil(*b.trial, b.task, "student", fresh, b.phase(std::move(p)), base);
   };
-  const Trained good =
-      student(until(*b.trial, b.task, {"even.train", 0.8, 2, 400, 10}));
+  Training until{.steps = 400, .stop = StopRule{"score", 0.8, 10}};
+  until.probe = b.task.probe(*b.trial, "even.train");
+  until.probe->every = 2;
+  const Trained good = student(until);
   EXPECT_GE(b.score(good, "even.train"), 0.8);
   EXPECT_LT(good.steps, 400);
-  EXPECT_EQ(student(steps_of(0)).steps, 1);
-  EXPECT_EQ(student(epochs_of(1)).steps, (b.task.samples(*b.trial, "even.train") + 15) / 16);
+  EXPECT_EQ(student({.epochs = 1}).steps, (b.task.samples(*b.trial, "even.train") + 15) / 16);
 }
 
-TEST(Forgetting, AStudentOfADivergedTeacherCountsAsDiverged) {
+TEST(Forgetting, WhatWasMadeOfADivergedModelCountsAsDiverged) {
   Bench b;
   Trained teacher = b.train();
   teacher.diverged_at = 7;
-  const Ensemble fresh = toy_model(*b.trial, "student");
-  Training p = phase_on(*b.trial, b.task, "student", fresh, "even.train", nullptr, 16, 0.01);
-  steps_of(2)(p);
-  EXPECT_EQ(distil(*b.trial, b.task, "even.train", p, teacher).diverged_at, 7);
+  const Trained fresh{toy_model(*b.trial, "student")};
+  const Training brief = b.phase({.steps = 2, .lr = 0.01});
+  EXPECT_EQ(distil(*b.trial, b.task, "student", fresh, brief, teacher).diverged_at, 7);
+  EXPECT_EQ(distil(*b.trial, b.task, "student", teacher, brief, fresh).diverged_at, 7);
+  EXPECT_EQ(unlearn(*b.trial, b.task, teacher, brief, {.forget = "odd.train"}).diverged_at, 7);
 }
 
 TEST(Forgetting, AnAttackBringsTheForgottenBack) {

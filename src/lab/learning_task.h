@@ -15,7 +15,7 @@ namespace omni {
 struct LearningTask {
   // Of the samples at these positions of a subset, i32 [rows]: what the network reads, and the
   // labels of its logits, i32 of their shape without the last axis.
-  std::function<Value(Step&, const std::string& subset, Value positions)> inputs, labels;
+  std::function<Value(Step&, const std::string&subset, Value positions)> inputs, labels;
   std::function<Value(Net&, Value inputs)> logits;  // [rows, .., classes]
   // How much of this batch of a subset is right: a scalar, the mean over its samples.
   std::function<Value(Step&, const std::string& subset, Value logits)> score;
@@ -26,15 +26,20 @@ struct LearningTask {
   int64_t samples(const Trial& t, const std::string& subset) const;  // UserError if there is none
   // As in lab/subset.h.
   Value random_positions(Step& s, const std::string& subset, const std::string& purpose) const;
+
+  // The mean cross-entropy of a subset's labels, and the score on it, of a model on `net`.
+  ScalarOf loss(const std::string& subset) const;
+  ScalarOf scored(const std::string& subset) const;
+  // A step that lessens a loss by the task's optimizer, for Training::build.
+  StepBuilder step(const ScalarOf& loss) const;
+  // As Trial::train() with a loss, by the task's optimizer; `how.on` is a subset of the task.
+  Trained train(Trial& t, const std::string& name, const Trained& start, const Training& how,
+                const ScalarOf& loss, const Reads& reads = {}) const;
+  // The score as the probe's result "score"; when it looks is left to fill in.
+  Probe probe(const Trial& t, const std::string& subset) const;
 };
 
-// One step of learning a subset's labels by mean cross-entropy at the rate s.lr(), for
-// Training::build: the set is "model".
-StepBuilder labelled_step(const LearningTask& task, const std::string& subset);
-
-// The score of the set "model" on a subset, as the scalar `result`: for probes and attacks.
-StepBuilder scored(const LearningTask& task, const std::string& subset, const std::string& result);
-double score_on(Trial& t, const LearningTask& task, const Ensemble& model,
+double score_on(Trial& t, const LearningTask& task, const Trained& model,
                 const std::string& subset);
 
 }  // namespace omni

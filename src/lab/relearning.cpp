@@ -41,10 +41,9 @@ void require_sound(const RelearningAttack& a) {
   require(a.steps >= 1, "attack {}: it needs at least one step", a.name);
   require(!a.rates.empty() && std::ranges::is_sorted(a.rates),
           "attack {}: it needs learning rates in ascending order", a.name);
-  require(!a.at.empty() && std::ranges::is_sorted(a.at) && a.at.front() >= 0 &&
-              a.at.back() <= a.steps,
-          "attack {}: it needs ascending steps from 0 to {} at which it is measured", a.name,
-          a.steps);
+  require(
+      !a.at.empty() && std::ranges::is_sorted(a.at) && a.at.front() >= 0 && a.at.back() <= a.steps,
+      "attack {}: it needs ascending steps from 0 to {} at which it is measured", a.name, a.steps);
 }
 
 }  // namespace
@@ -97,14 +96,18 @@ void AttackOptions::check_attack() const {
   require(!rates.empty() && std::ranges::is_sorted(rates), "rates: they must ascend");
 }
 
-Relearned AttackOptions::attack(Trial& t, const std::string& arm, const Trained& model,
-                                RelearningAttack a, std::map<std::string, double>& metrics,
-                                const std::string& ending) const {
+RelearningAttack AttackOptions::chosen(RelearningAttack a) const {
   a.batch = attack_batch;
   a.steps = attack_at.back();
   a.rates = rates;
   a.at = attack_at;
-  Relearned found = relearn(t, model.model, a);
+  return a;
+}
+
+Relearned AttackOptions::attack(Trial& t, const std::string& arm, const Trained& model,
+                                RelearningAttack a, std::map<std::string, double>& metrics,
+                                const std::string& ending) const {
+  Relearned found = relearn(t, model.model, chosen(std::move(a)));
   record_curve(t, arm, "relearned" + ending, found);
   metrics["regained" + ending] = found.at(early).worst;
   metrics["best_rate_inside" + ending] = found.inside_share();

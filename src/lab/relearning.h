@@ -69,13 +69,14 @@ struct AttackOptions {
            between(0, 100000), harmless("it heads a table, and claims name their steps"));
     // Never harmless: with more to choose from the attacker is another one.
     option("rates", rates, "learning rates that the attacker may choose from", between(0, 10));
-    option("attack_batch", attack_batch, "images per step of the attack", between(1, 60000));
+    option("attack_batch", attack_batch, "samples per step of the attack", between(1, 60000));
     option.check([this] { check_attack(); });  // what does not ascend; an `early` not measured
   }
 
-  // Attacks an arm's model; of `a` it fills in steps, rates and batch. Keeps the curve
-  // "relearned<ending>" and adds to the arm's metrics what is "regained<ending>" after `early` steps
-  // and "best_rate_inside<ending>".
+  // With the options' steps, rates and batch.
+  RelearningAttack chosen(RelearningAttack a) const;
+  // Attacks an arm's model by chosen(a). Keeps the curve "relearned<ending>" and adds to the arm's
+  // metrics what is "regained<ending>" after `early` steps and "best_rate_inside<ending>".
   Relearned attack(Trial& t, const std::string& arm, const Trained& model, RelearningAttack a,
                    std::map<std::string, double>& metrics, const std::string& ending = "") const;
 
