@@ -1,428 +1,452 @@
-// Question  Can gradients be sent so that digits 5-9 live in one half of an autoencoder's encoding
-//           and digits 0-4 in the other?
-// Design    One autoencoder, one mask on the gradient that reaches the encoding: each digit teaches
-//           the encoder through its own half only. Certificate decoders then try to read digits
-//           from either half.
-// Expect    A half shows its own digits well and the others hardly better than a constant image.
-//           Without masks, or without the L1 term, both halves show everything.
-// Source    Cloud et al. 2024, arXiv:2410.04332, section 4.1 and appendices A and B
-#include "experiments/gradient_routing.h"
-
-#include <algorithm>
-#include <cmath>
-
-#include "nn/layers.h"
-#include "nn/optimizers.h"
+// Gradient routing: an autoencoder split by masks on its gradient. The question, the design and all
+// words: gradient_routing.md.
+#include "experiments/catalogue.h"
+#include "lab/by_class.h"
+#include "lab/epochs.h"
+#include "lab/lab.h"
+#include "lab/routing_study.h"
 #include "nn/routing.h"
-#include "ops/elementwise.h"
-#include "ops/gather.h"
 #include "ops/gradients.h"
-#include "ops/reduce.h"
 #include "ops/route.h"
-#include "ops/shape_ops.h"
 
 namespace omni {
 namespace {
 
+constexpr int64_t kClasses = 10;
+
+// One row of the published table. A is the part that the classes of `forget` are routed to (the
+// paper's digits 5-9), B the other one.
+struct Setting {
+  bool routed = true, separate = false;  // masks; one decoder per part
+  double l1_a = 1, l1_b = 1;             // times the option l1
+  double correlation = 1;                // times the option correlation
+  double weight_b = 1;                   // of the reconstruction of B's classes
+  double b_through_a = 0;                // of their second reconstruction, which teaches A
+  bool only_a = false;                   // encoder and decoder see A's classes only
+};
+constexpr Setting kSettings[] = {
+    {},
+    {.separate = true},
+    {.correlation = 0},
+    {.l1_a = 0, .l1_b = 0, .correlation = 0},
+    {.separate = true, .l1_a = 0, .l1_b = 0, .correlation = 0},
+    {.l1_a = 20.0 / 3, .b_through_a = 1},
+    {.routed = false,
+     .l1_a = 1.0 / 3,
+     .l1_b = 1.0 / 3,
+     .correlation = 0,
+     .weight_b = 0,
+     .only_a = true},
+    {.routed = false, .l1_a = 0, .l1_b = 0, .correlation = 0, .weight_b = 0, .only_a = true},
+    {.routed = false},
+    {.routed = false, .l1_a = 0, .l1_b = 0, .correlation = 0}};
+
+// A setting with a share and an error rate of labels.
+struct Arm {
+  std::string name;
+  Setting setting;
+  LabelFaults labels;
+  bool by_lot;
+  int64_t epochs;
+};
+
 Value absolute_error(Value a, Value b) { return mean(abs(a - b), {1}); }  // [B]
 Value squared_error(Value a, Value b) { return mean(square(a - b), {1}); }
+Value column(Value v, int64_t i) { return reshape(slice(v, 1, i, i + 1), {v.dim(0)}); }
+std::string arm_of(int64_t setting) { return fmt::format("setting-{}", setting); }
 
-int64_t samples(Trial& t, const std::string& subset) {
-  return t.tables().at(subset).type.count();
-}
-int64_t test_count(Trial& t) { return samples(t, "all.test"); }
+struct GradientRouting : ImageData, MirrorCoder, LabelFaults {
+  std::vector<int64_t> setting = {1, 9, 10}, forget = {5, 6, 7, 8, 9};
+  std::string split = "halves";
+  int64_t encoding = 32, epochs = 20, batch = 512, placebo_epochs = 4;
+  double l1 = 0.003, correlation = 0.1, certificate = 1, lr = 0.001, weight_decay = 0.00005;
+  std::vector<double> labelled_arms, noise_arms;
 
-// The unweighted mean over classes of one part (or all) of the mean error of their test samples.
-struct ByClass {
-  std::vector<double> error;  // NaN for classes without samples
-  double over(auto&& chosen) const {
-    double sum = 0, n = 0;
-    for (int64_t c = 0; c < GradientRouting::kClasses; ++c)
-      if (std::isfinite(error[c]) && chosen(c)) sum += error[c], ++n;
-    return sum / n;
+  void visit(auto&& option) {
+    ImageData::visit(option.only("data"));
+    option("train", train, between(10, 60000));
+    option("test", test, between(10, 10000));
+    option("setting", setting, between(1, 10), harmless("each is an arm, and claims name theirs"));
+    option("split", split, one_of({"halves", "classes"}));
+    option("forget", forget, between(0, 9), used_if(split == "halves", "split=halves"));
+    MirrorCoder::visit(option);
+    option("encoding", encoding, between(2, 4096));
+    const auto used_in = [&](double Setting::*weight) {
+      const auto has = [&](const Arm& a) { return a.setting.*weight > 0; };
+      return used_if(std::ranges::any_of(all_arms(), has), "setting=1");
+    };
+    option("l1", l1, between(0, 100), used_in(&Setting::l1_a));
+    option("correlation", correlation, between(0, 1000), used_in(&Setting::correlation));
+    option("certificate", certificate, between(0.000001, 1000));
+    LabelFaults::visit(option);
+    const Harmless apart = harmless("arms of their own, of which no claim speaks");
+    option("labelled_arms", labelled_arms, between(0, 1), apart);
+    option("noise_arms", noise_arms, between(0, 1), apart);
+    option("epochs", epochs, between(1, 10000));
+    option("placebo_epochs", placebo_epochs, between(0, 10000),
+           harmless("a placebo is compared with no other number of epochs"));
+    option("batch", batch, between(2, 60000));
+    option("lr", lr, between(0, 10));
+    option("weight_decay", weight_decay, between(0, 10));
   }
+
+  void check() const {
+    require(forget.size() < kClasses, "'forget' must name some classes and leave some");
+    require(encoding % parts() == 0,
+            "encoding={}: split={} cuts it into {} parts; take a multiple of that, such as "
+            "encoding={}",
+            encoding, split, parts(), std::max<int64_t>(1, encoding / parts()) * parts());
+    require((labelled_arms.empty() && noise_arms.empty()) || std::ranges::count(setting, 1) > 0,
+            "labelled_arms, noise_arms: they are further arms of setting 1; add it to setting");
+    require(placebo_epochs <= epochs, "'placebo_epochs' must be at most 'epochs'");
+    for (const int64_t n : setting)
+      require(split == "halves" || n == 1 || n == 3 || n == 4 || n >= 9,
+              "split=classes knows the settings 1, 3, 4, 9 and 10, not {}", n);
+  }
+
+  // --- Parts and arms ---
+
+  int64_t parts() const { return split == "halves" ? 2 : kClasses; }
+  int64_t part_of_class(int64_t c) const {
+    return split == "halves" ? std::ranges::count(forget, c) == 0 : c;
+  }
+  std::string part_name(int64_t p) const {
+    return split == "classes" ? fmt::format("{}", p) : p == 0 ? "a" : "b";
+  }
+
+  std::vector<Arm> all_arms() const {
+    std::vector<Arm> list;
+    for (const int64_t n : setting)
+      list.push_back({arm_of(n), kSettings[n - 1], *this, false, epochs});
+    if (placebo_epochs > 0) list.push_back({"random-masks", {}, {}, true, placebo_epochs});
+    for (const double x : labelled_arms)
+      list.push_back({fmt::format("labelled-{}", x), {}, {.labelled = x}, false, epochs});
+    for (const double x : noise_arms)
+      list.push_back({fmt::format("noise-{}", x), {}, {.label_noise = x}, false, epochs});
+    return list;
+  }
+
+  // --- Graphs ---
+
+  Value encode(Net& net, Value x) const { return encoder(net, x, encoding, {.with_bias = false}); }
+  Value decode(Net& net, const Setting& s, int64_t part, Value z, Value like) const {
+    return decoder(net, s.separate ? "decoder." + part_name(part) : "decoder", z, like.dim(1));
+  }
+  // What can be read from one part.
+  Value guess(Net& net, int64_t part, Value z, Value like) const {
+    return decoder(net, "certificate." + part_name(part), part_of(z, part, parts()), like.dim(1));
+  }
+
+  // The decoder's error in each row: each row by the decoder of its own part.
+  Value decoder_error(Net& net, const Setting& s, Value z, Value x, Value member,
+                      auto error) const {
+    if (!s.separate) return error(decode(net, s, 0, z, x), x);
+    std::vector<Value> terms;
+    for (int64_t p = 0; p < parts(); ++p)
+      terms.push_back(error(decode(net, s, p, z, x), x) * column(member, p));
+    return sum_n(terms);
+  }
+
+  // By the part that each sample is said to be of, its weight or masks; see add_masks().
+  static Value told(Step& s, const Arm& a, const char* what) {
+    return gather(s.table(a.name + what), s.samples(a.name));
+  }
+
+  // Everything that the encoder and the decoder minimise; certificates come on top.
+  Value main_loss(Step& s, Net& net, const Arm& a, Value x, Value z, bool masked) const {
+    const Setting& st = a.setting;
+    const Value member = one_hot(s.samples(a.name), parts() + 1);
+    const Value mine = member / maximum(reduce_sum(member, {0}), constant(s.graph(), 1));
+    const Value seen = masked ? route_parts(z, told(s, a, ".route")) : z;
+    Value loss = sum(decoder_error(net, st, seen, x, member, absolute_error) *
+                     (reduce_sum(mine, {1}) * told(s, a, ".weight")));
+    for (int64_t p = 0; p < parts(); ++p) {
+      const double pull = l1 * (p == 0 ? st.l1_a : st.l1_b);
+      if (pull == 0) continue;
+      const Value norm = reduce_sum(abs(part_of(z, p, parts())), {1});  // [B]
+      // Where the encoder sees A's rows only they alone are penalised.
+      loss = loss + sum(st.only_a ? norm * column(mine, 0) : norm * (1.0 / s.batch())) * pull;
+    }
+    if (correlation * st.correlation > 0 && s.batch() > 1)
+      loss = loss + cross_part_correlation(z, parts()) * (correlation * st.correlation);
+    return loss;
+  }
+
+  void train_step(Step& s, const Arm& a) const {
+    Net net = s.net("model");
+    const Value x = pixels(s), z = encode(net, x), shown = stop_gradient(z);
+    Value loss = main_loss(s, net, a, x, z, a.setting.routed);
+    for (int64_t p = 0; p < parts(); ++p)
+      loss = loss + mean(absolute_error(guess(net, p, shown, x), x)) * certificate;
+    s.graph().result("loss", loss);
+    apply(Adam{.weight_decay = weight_decay}, net, loss, s.lr());
+  }
+
+  // Errors of every test row: decoder and certificates, squared and absolute.
+  void test_errors(Step& s, const Arm& a) const {
+    Net net = s.net("model");
+    const Value x = pixels(s), z = encode(net, x);
+    const Value member = gather(s.table("member"), labels(s));
+    for (const auto& [name, error] : {std::pair{"mse", &squared_error}, {"mae", &absolute_error}}) {
+      const auto give = [&](const std::string& of, Value v) {
+        s.graph().result(fmt::format("{}.{}", name, of), v);
+      };
+      give("decoder", decoder_error(net, a.setting, z, x, member, error));
+      for (int64_t p = 0; p < parts(); ++p) give(part_name(p), error(guess(net, p, z, x), x));
+    }
+  }
+
+  // S and the size of the encoding while training; see test_metrics() for S.
+  void probe_score(Step& s) const {
+    Net net = s.net("model");
+    const Value x = pixels(s), z = encode(net, x);
+    const Value gain = gather(s.table("gain"), labels(s));  // [B, parts]
+    std::vector<Value> terms;
+    for (int64_t p = 0; p < parts(); ++p)
+      terms.push_back(sum(squared_error(guess(net, p, z, x), x) * column(gain, p)));
+    s.graph().result("score", sum_n(terms));
+    s.graph().result("size", mean(abs(z)));
+  }
+
+  // --- One seed ---
+
+  void run(Trial& t) const {
+    add_all(t);
+    add_classes(t);
+    for (const Arm& a : all_arms()) t.part(a.name, [&] { run_arm(t, a); });
+  }
+
+  // Of each class, "member": its part. "gain": what each part's certificate's error in one of its
+  // test rows adds to the score; the same weight for every class of a part and every part.
+  void add_classes(Trial& t) const {
+    std::vector<double> rows(kClasses), classes_of_part(parts());
+    for (const int32_t c : labels_of(t, "all.test"))
+      if (rows[c]++ == 0) ++classes_of_part[part_of_class(c)];
+    std::vector<float> member, gain;
+    for (int64_t c = 0; c < kClasses; ++c) {
+      const double w = 1 / (rows[c] * classes_of_part[part_of_class(c)] * parts());
+      for (int64_t p = 0; p < parts(); ++p) {
+        member.push_back(p == part_of_class(c));
+        gain.push_back(member.back() > 0 ? -w : w / (parts() - 1));
+      }
+    }
+    t.add_table("member", member, {kClasses, parts()});
+    t.add_table("gain", gain, {kClasses, parts()});
+  }
+
+  // What an arm is told of each sample, and by what is told the weight of a reconstruction and the
+  // masks on its gradient. Means over parts add up to two, as in the published loss; the unlabelled
+  // get their share.
+  void add_masks(Trial& t, const Arm& a) const {
+    const double share = a.labels.labelled;
+    std::vector<float> weight, route;
+    for (int64_t p = 0; p <= parts(); ++p) {
+      const bool known = p < parts(), in_b = split == "halves" && p == 1;
+      const double of_b = in_b ? a.setting.weight_b + a.setting.b_through_a : 1;
+      weight.push_back(known ? 2.0 / parts() * of_b * share : 2 * (1 - share));
+      for (int64_t q = 0; q < parts(); ++q) {
+        double mask = !known || q == p;
+        if (in_b) mask = (q == 1 ? a.setting.weight_b : a.setting.b_through_a) / of_b;
+        route.push_back(of_b == 0 ? 0 : mask);
+      }
+    }
+    const auto part = [&](int32_t label) { return part_of_class(label); };
+    a.labels.tell(t, a.name, parts(), part, a.by_lot);
+    t.add_table(a.name + ".weight", weight, {parts() + 1});
+    t.add_table(a.name + ".route", route, {parts() + 1, parts()});
+  }
+
+  void run_arm(Trial& t, const Arm& a) const {
+    add_masks(t, a);
+    const Trained start = init(t, t.key().fold("init"), [&](Net& net, Value x) {
+      const Value z = encode(net, x);
+      for (int64_t p = 0; p < (a.setting.separate ? parts() : 1); ++p)
+        decode(net, a.setting, p, z, x);
+      for (int64_t p = 0; p < parts(); ++p) guess(net, p, z, x);
+    });
+    Training how{.name = a.name,
+                 .start = &start.model,
+                 .build = [&](Step& s) { train_step(s, a); },
+                 .samples = rows_of(t, "all.train"),
+                 .on = "all.train",
+                 .batch = batch,
+                 .epochs = a.epochs,
+                 .order = t.key().fold("order"),
+                 .lr = lr};
+    std::vector<int64_t> shown = doublings(a.epochs);
+    shown.insert(shown.end(), {0, placebo_epochs, 3});
+    look_after_epochs(t, how, "all.test", shown, [&](Step& s) { probe_score(s); });
+    const Trained m = t.train(how);
+    epoch_curves(t, a.name, m, how);
+    auto metrics = test_metrics(t, a, m);
+    if (a.setting.routed)
+      metrics["forward_unchanged"] =
+          unchanged_by(t, m, "all.train", batch, [&](Step& s, Net& net, bool masked) {
+            const Value x = pixels(s);
+            return main_loss(s, net, a, x, encode(net, x), masked);
+          });
+    if (a.setting.routed && !a.by_lot && a.labels == LabelFaults{} && split == "halves")
+      metrics["gradient_masked"] = gradient_masked(t, a, m);
+    t.record(a.name, m, metrics);
+    if (a.name == arm_of(1) || a.name == arm_of(9)) show(t, a, m);
+  }
+
+  // --- Measures ---
+
+  // Losses by class and by part, and the score: how much better a part's own certificate shows its
+  // classes than the others' do. Comparing certificates on the same digits cancels how hard these
+  // are. With two halves S = ((A_lo - A_hi) + (B_hi - B_lo)) / 2.
+  std::map<std::string, double> test_metrics(Trial& t, const Arm& a, const Trained& m) const {
+    const Measured r = t.evaluate("all.test", {{"model", &m}}, [&](Step& s) { test_errors(s, a); });
+    std::map<std::string, double> out;
+    for (const auto& [result, rows] : r) {
+      const bool squared = result.starts_with("mse.");
+      const std::string reader = result.substr(4), key = squared ? reader : result;
+      const ByClass losses(labels_of(t, "all.test"), rows);
+      for (int64_t c = 0; c < kClasses; ++c) out[fmt::format("{}.{}", key, c)] = losses[c];
+      double& score = out[squared ? "score" : "mae.score"];
+      for (int64_t p = 0; p < parts(); ++p) {
+        const double loss = losses.mean([&](int64_t c) { return part_of_class(c) == p; });
+        if (split == "halves") out[key + (p == 0 ? "_hi" : "_lo")] = loss;
+        if (reader != "decoder")
+          score += (reader == part_name(p) ? -loss : loss / (parts() - 1)) / parts();
+      }
+      if (reader == "decoder") out[key] = losses.mean([](int64_t) { return true; });
+    }
+    return out;
+  }
+
+  // G0b: for samples of A alone and without L1 and correlation, the encoder's last layer gets a
+  // gradient of exactly 0 for B's units and the unrouted one for A's.
+  double gradient_masked(Trial& t, const Arm& a, const Trained& m) const {
+    const auto in_a = [&](int32_t label) { return part_of_class(label) == 0; };
+    const auto rows = rows_where(labels_of(t, "all.train"), in_a, batch);
+    if (rows.empty()) return kNaN;
+    t.add_subset("a only.train", rows);
+    const std::string last = fmt::format("encoder.layers.{}.weight", hidden.size());
+    const auto gradient = [&](bool masked) {
+      const auto of_last = [&](Step& s) {
+        Net net = s.net("model");
+        const Value x = pixels(s), z = encode(net, x),
+                    member = one_hot(s.samples(a.name), parts() + 1);
+        const Value seen = masked ? route_parts(z, told(s, a, ".route")) : z;
+        const Value loss = mean(decoder_error(net, a.setting, seen, x, member, absolute_error));
+        s.graph().result("gradient", gradients(loss, std::array{net.raw_parameter(last)})[0]);
+      };
+      return t.evaluate("a only.train", {{"model", &m}}, of_last).at("gradient");
+    };
+    const auto with = gradient(true), without = gradient(false);
+    const auto half = with.begin() + with.size() / 2;
+    return std::equal(with.begin(), half, without.begin()) &&
+           std::all_of(half, with.end(), [](float g) { return g == 0; });
+  }
+
+  // The first test sample of each class and what decoder and certificates make of it: the samples
+  // and the rows of setting 1, then those of setting 9.
+  void show(Trial& t, const Arm& a, const Trained& m) const {
+    const auto labels = labels_of(t, "all.test");
+    std::vector<int32_t> first;
+    for (int32_t c = 0; c < kClasses; ++c)
+      if (const auto at = std::ranges::find(labels, c); at != labels.end())
+        first.push_back(at - labels.begin());
+    t.add_subset("shown.test", first);
+    const Measured r = t.evaluate("shown.test", {{"model", &m}}, [&](Step& s) {
+      Net net = s.net("model");
+      const Value x = pixels(s), z = encode(net, x);
+      std::vector<Value> rows = {x, decode(net, a.setting, 0, z, x)};
+      for (int64_t p = 0; p < parts(); ++p) rows.push_back(guess(net, p, z, x));
+      for (size_t i = 0; i < rows.size(); ++i)
+        s.graph().result(fmt::format("{}", i), rows[i] * 0.5 + 0.5);
+    });
+    const bool second = a.name == arm_of(9) && std::ranges::count(setting, 1) > 0;
+    for (int64_t row = second; row < parts() + 2; ++row)
+      pictures(t, "reconstructions", (row + second * (parts() + 1)) * kClasses,
+               r.at(fmt::format("{}", row)));
+  }
+
+  // --- Claims. Bounds at full size are set around the published means, those of 512-128 networks
+  // around runs on seeds from 1,000,000 up; gradient_routing.md has the numbers. ---
+
+  void claims(Claims& claim) const {
+    const auto a_lo = [](int64_t n) { return of(arm_of(n), "a_lo"); };
+    const auto a_hi = [](int64_t n) { return of(arm_of(n), "a_hi"); };
+    const auto ratio = [&](int64_t n) { return a_lo(n) / a_hi(n); };
+    const auto score = [](int64_t n) { return of(arm_of(n), "score"); };
+    const auto bound = [full = claim.setting() == 1](double at_full, double at_middle) {
+      return full ? at_full : at_middle;
+    };
+    const Claims fact = claim.at_any(), full = claim.calibrated({kFull});
+
+    fact("G0", always(of("setting-1", "forward_unchanged") == 1));
+    fact("G0b", always(of("setting-1", "gradient_masked") == 1));
+    claim("G1a", a_lo(1) > bound(0.26, 0.24));
+    claim("G1b", a_hi(1) < bound(0.11, 0.19));
+    claim("G1c", ratio(1) > bound(2.5, 1.4));
+    claim("G1d", of("setting-1", "b_hi") / of("setting-1", "b_lo") > bound(2.5, 1.4));
+    claim("G1e", score(1) > bound(0.15, 0.08));
+    claim.calibrated({""})("G1f", score(1) > score(1).after(4));
+    claim("G2", of("setting-1", "decoder") < bound(0.10, 0.13));
+    claim("G3", ratio(2) > bound(2.5, 1.4));
+    claim("G4a", ratio(3) > bound(1.8, 1.2));
+    claim("G4b", ratio(1) > ratio(3));
+    claim("G5a", a_hi(4) > bound(0.25, 0.2));
+    const Term size = of("setting-4", "size");
+    claim.needs("setting=4")("G5b", size.after(epochs) / size.after(3) > 10);
+    claim("G6", a_lo(5) < bound(0.13, 0.15));
+    full("G7", ratio(6) > 1.4);
+    full("G8", ratio(7) > 1.8);
+    claim("G9", a_lo(8) < bound(0.12, 0.15));
+    claim("G10", near(score(9), 0, bound(0.03, 0.05)));
+    claim("G11", near(score(10), 0, bound(0.03, 0.02)));
+    full("G12", near(a_lo(1) - 0.32, 0, 0.02));
+    claim("P1", near(of("random-masks", "score"), 0, 0.02));
+    claim("P2", score(1) - score(9) > bound(0.05, 0.04));
+    claim("T1", of("setting-1", "decoder") - of("setting-10", "decoder") < bound(0.05, 0.06));
+  }
+
+  // --- Figures ---
+
+  void figures(Figures& figure) const {
+    std::vector<std::string> rows = {"sample"};
+    for (const auto& [n, label] : {std::pair{1, "routing"}, {9, "unrouted"}}) {
+      if (std::ranges::count(setting, n) == 0) continue;
+      FigureBuilder f = figure.groups(fmt::format("classes-{}", n));
+      f.metrics("decoder", arm_of(n), "decoder.*");
+      if (split == "halves")
+        f.metrics("certificate A", arm_of(n), "a.*").metrics("certificate B", arm_of(n), "b.*");
+      rows.push_back(fmt::format("{}: decoder", label));
+      for (int64_t p = 0; p < parts(); ++p)
+        rows.push_back(fmt::format("{}: {}", label, part_name(p)));
+    }
+    figure.images("reconstructions", kClasses).rows(rows);
+    if (split == "halves") figure.by_arm("halves", {"a_lo", "a_hi", "b_hi", "b_lo"});
+    figure.bars("score").level(0);
+    figure.bars("tax", "decoder");
+    figure.lines("growth", "score").level(0);
+    // Gain and price against the labels that were there, setting 1 included.
+    figure.lines("labelled-shares").over("labelled-*", {"score", "decoder"}, labelled, "setting-1");
+    figure.lines("noise-shares").over("noise-*", {"score", "decoder"}, label_noise, "setting-1");
+  }
+
+  static constexpr const char* kFull = "hidden=2048,512 batch=2048 epochs>=200";
 };
-ByClass by_class(Trial& t, const std::vector<float>& rows) {
-  std::vector<double> sum(GradientRouting::kClasses), n(GradientRouting::kClasses);
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const int32_t c = t.data().test.y[i];
-    sum[c] += rows[i];
-    ++n[c];
-  }
-  for (int64_t c = 0; c < GradientRouting::kClasses; ++c) sum[c] /= n[c];
-  return {sum};
-}
 
 }  // namespace
 
-void GradientRouting::check() const {
-  ImageTask::check();
-  require(!setting.empty() && !hidden.empty(), "'setting' and 'hidden' need at least one value");
-  require(!forget.empty() && forget.size() < kClasses,
-          "'forget' must name some classes and leave some");
-  require(encoding % parts() == 0,
-          "encoding={}: split={} cuts it into {} parts; take a multiple "
-          "of that, such as encoding={}",
-          encoding, split, parts(), std::max<int64_t>(1, encoding / parts()) * parts());
-  require((labelled_arms.empty() && noise_arms.empty()) || std::ranges::count(setting, 1) > 0,
-          "labelled_arms, noise_arms: they are further arms of setting 1, which setting={} leaves "
-          "out; add it",
-          fmt::join(setting, ","));
-  require(placebo_epochs <= epochs, "'placebo_epochs' must be at most 'epochs'");
-  if (split == "classes")
-    for (const int64_t n : setting)
-      require(n == 1 || n == 3 || n == 4 || n == 9 || n == 10,
-              "split=classes knows the settings 1, 3, 4, 9 and 10, not {}", n);
-}
-
-// --- Graphs ---
-
-// [B, pixels] -> [B, encoding], no bias at the end.
-Value GradientRouting::encode(Net& net, Value x) const {
-  MlpOptions options;
-  options.prefix = "encoder.";
-  const Value h = relu(mlp(net, x, hidden, options));
-  return linear(net, fmt::format("encoder.layers.{}", hidden.size()), h, encoding,
-                {.with_bias = false});
-}
-
-Value GradientRouting::decode(Net& net, const std::string& name, Value z, int64_t pixels) const {
-  std::vector<int64_t> widths(hidden.rbegin(), hidden.rend());
-  widths.push_back(pixels);
-  MlpOptions options;
-  options.prefix = name + ".";
-  return mlp(net, z, widths, options);
-}
-std::string GradientRouting::decoder_name(const Setting& s, int64_t part) const {
-  return s.separate ? "decoder." + part_name(part) : "decoder";
-}
-std::string GradientRouting::certificate_name(int64_t part) const {
-  return "certificate." + part_name(part);
-}
-
-void GradientRouting::define(Net& net, Value x, const Setting& s) const {
-  const int64_t pixels = x.dim(1);
-  const Value z = encode(net, x);
-  for (int64_t p = 0; p < (s.separate ? parts() : 1); ++p)
-    decode(net, decoder_name(s, p), z, pixels);
-  for (int64_t p = 0; p < parts(); ++p)
-    decode(net, certificate_name(p), part_of(z, p, parts()), pixels);
-}
-
-// The decoder's error in each row: each row by the decoder of its own part.
-Value GradientRouting::decoder_error(Net& net, const Setting& s, Value z, Value x, Value member,
-                                     Value (*error)(Value, Value)) const {
-  if (!s.separate) return error(decode(net, decoder_name(s, 0), z, x.dim(1)), x);
-  std::vector<Value> terms;
-  for (int64_t p = 0; p < parts(); ++p)
-    terms.push_back(error(decode(net, decoder_name(s, p), z, x.dim(1)), x) *
-                    reshape(slice(member, 1, p, p + 1), {x.dim(0)}));
-  return sum_n(terms);
-}
-
-// Everything that the encoder and the decoder minimise; certificates come on top.
-Value GradientRouting::main_loss(Step& s, Net& net, const Arm& a, Value x, Value z,
-                                 bool routed) const {
-  const Setting& st = a.setting;
-  const int64_t rows = s.batch();
-  const Value member = s.rows(a.name + ".member");  // [B, parts (+ 1)]: one 1 in each row
-  const Value count = reduce_sum(member, {0});
-  const Value share = reduce_sum(member / maximum(count, constant(s.graph(), 1)), {1});
-  const Value row_weight = share * s.rows(a.name + ".weight");
-  const Value seen_z = routed ? route_parts(z, s.rows(a.name + ".route")) : z;
-  Value loss = sum(decoder_error(net, st, seen_z, x, member, absolute_error) * row_weight);
-  s.graph().result("reconstruction", loss);
-
-  for (int64_t p = 0; p < parts(); ++p) {
-    const double weight = l1 * (p == 0 ? st.l1_a : st.l1_b);
-    if (weight == 0) continue;
-    Value norm = reduce_sum(abs(part_of(z, p, parts())), {1});  // [B]
-    if (st.only_a)  // the encoder sees A's rows only
-      norm =
-          norm * reshape(slice(member / maximum(count, constant(s.graph(), 1)), 1, 0, 1), {rows});
-    else
-      norm = norm * (1.0 / static_cast<double>(rows));
-    loss = loss + sum(norm) * weight;
-  }
-  if (correlation * st.correlation > 0 && rows > 1)
-    loss = loss + cross_part_correlation(z, parts()) * (correlation * st.correlation);
-  return loss;
-}
-
-void GradientRouting::train_step(Step& s, const Arm& a) const {
-  Net net = s.net("model");
-  const Value x = pixels(s, "all.train"), z = encode(net, x);
-  Value loss = main_loss(s, net, a, x, z, a.setting.routed);
-  const Value shown = stop_gradient(z);
-  for (int64_t p = 0; p < parts(); ++p) {
-    const Value guess = decode(net, certificate_name(p), part_of(shown, p, parts()), x.dim(1));
-    loss = loss + mean(absolute_error(guess, x)) * certificate;
-  }
-  s.graph().result("loss", loss);
-  apply(Adam{.weight_decay = weight_decay}, net, loss, s.lr());
-}
-
-// Errors of every test row: decoder and certificates, squared and absolute.
-void GradientRouting::test_errors(Step& s, const Arm& a) const {
-  Net net = s.net("model");
-  const Value x = pixels(s, "all.test"), z = encode(net, x), member = s.rows("test.member");
-  s.graph().result("mse.decoder", decoder_error(net, a.setting, z, x, member, squared_error));
-  s.graph().result("mae.decoder", decoder_error(net, a.setting, z, x, member, absolute_error));
-  for (int64_t p = 0; p < parts(); ++p) {
-    const Value guess = decode(net, certificate_name(p), part_of(z, p, parts()), x.dim(1));
-    s.graph().result("mse." + part_name(p), squared_error(guess, x));
-    s.graph().result("mae." + part_name(p), absolute_error(guess, x));
-  }
-}
-
-// S and the size of the encoding while training; see test_metrics() for S.
-void GradientRouting::probe_score(Step& s) const {
-  Net net = s.net("model");
-  const Value x = pixels(s, "all.test"), z = encode(net, x);
-  const Value gain = s.rows("test.gain");  // [B, parts]
-  std::vector<Value> terms;
-  for (int64_t p = 0; p < parts(); ++p) {
-    const Value guess = decode(net, certificate_name(p), part_of(z, p, parts()), x.dim(1));
-    terms.push_back(sum(squared_error(guess, x) * reshape(slice(gain, 1, p, p + 1), {s.batch()})));
-  }
-  s.graph().result("score", sum_n(terms));
-  s.graph().result("size", mean(abs(z)));
-}
-
-Value GradientRouting::pixels(Step& s, const std::string& subset) const {
-  return flatten(images(s, subset));
-}
-
-// --- One seed ---
-
-void GradientRouting::run(Trial& t) const {
-  add_subset(t, "all.train");
-  add_subset(t, "all.test");
-  add_test_tables(t);
-  for (const Arm& a : arm_list()) t.part(a.name, [&] { run_arm(t, a); });
-}
-
-void GradientRouting::run_arm(Trial& t, const Arm& a) const {
-  add_training_tables(t, a);
-  const Ensemble start = init(t, t.key().fold("init"), [&](Net& net, Value x) {
-    define(net, x, a.setting);
-  });
-  Training p;
-  p.name = a.name;
-  p.start = &start;
-  p.build = [&](Step& s) { train_step(s, a); };
-  p.samples = samples(t, "all.train");
-  p.batch = batch;
-  p.epochs = a.epochs;
-  p.order = t.key().fold("order");
-  p.lr = [rate = lr](int64_t, int64_t) { return rate; };
-  const int64_t per_epoch = (p.samples + batch - 1) / batch;
-  p.probe = Probe{[&](Step& s) { probe_score(s); }, samples(t, "all.test"), {}, 0};
-  for (const int64_t epoch : curve_epochs(a)) p.probe->at.push_back(epoch * per_epoch);
-  const Trained m = t.train(p);
-  for (const Probed& seen : m.probed)
-    for (const auto& [name, value] : seen.values)
-      t.curve(a.name, name, seen.step / per_epoch, value);
-
-  std::map<std::string, double> metrics = test_metrics(t, a, m.model);
-  if (a.setting.routed) metrics["forward_unchanged"] = forward_unchanged(t, a, m.model);
-  if (a.setting.routed && !a.random_masks && a.labelled == 1 && a.noise == 0)
-    metrics["gradient_masked"] = gradient_masked(t, a, m.model);
-  t.record(a.name, m, metrics);
-  const std::vector<int64_t> pictured = pictured_settings();
-  for (int64_t i = 0; i < std::ssize(pictured); ++i)
-    if (a.name == arm_name(pictured[i])) show(t, a, m.model, i);
-}
-
-// Doubling epochs, the placebo's last and the arm's own.
-std::vector<int64_t> GradientRouting::curve_epochs(const Arm& a) const {
-  std::vector<int64_t> at = {0, placebo_epochs, 3, a.epochs};
-  for (int64_t e = 1; e <= a.epochs; e *= 2) at.push_back(e);
-  std::ranges::sort(at);
-  at.erase(std::unique(at.begin(), at.end()), at.end());
-  std::erase_if(at, [&](int64_t e) { return e > a.epochs; });
-  return at;
-}
-
-// --- Data ---
-
-// What an arm knows of each training sample: the group whose mean loss it enters ("member"), the
-// weight of its reconstruction, and the masks on its gradient ("route"). The groups are the parts
-// and, where labels are missing, the unlabelled.
-void GradientRouting::add_training_tables(Trial& t, const Arm& a) const {
-  const int64_t n = samples(t, "all.train"), groups = parts() + (a.labelled < 1);
-  std::vector<int64_t> part(n);
-  for (int64_t i = 0; i < n; ++i) part[i] = part_of_class(t.data().train.y[i]);
-  if (a.random_masks) {
-    const std::vector<int32_t> lot =
-        permutation(t.key().fold("random masks"), static_cast<int64_t>(n));
-    std::vector<int64_t> drawn(n);
-    for (int64_t i = 0; i < n; ++i) drawn[i] = part[lot[i]];
-    part = drawn;
-  }
-  Stream wrong(t.key().fold("wrong labels")), missing(t.key().fold("missing labels"));
-  std::vector<float> member(n * groups), weight(n), route(n * parts());
-  const Setting& s = a.setting;
-  for (int64_t i = 0; i < n; ++i) {
-    const int64_t other = static_cast<int64_t>(wrong.below(parts() - 1));
-    if (wrong.uniform() < a.noise) part[i] = other + (other >= part[i]);
-    const bool known = missing.uniform() < a.labelled;
-    const int64_t p = part[i];
-    member[i * groups + (known ? p : parts())] = 1;
-    // Means over parts add up to two, as in the published loss; the unlabelled get their share.
-    const double twice = 2.0 / static_cast<double>(parts());
-    const bool in_b = split == "halves" && p == 1;
-    const double labelled_weight = in_b ? s.weight_b + s.b_through_a : 1;
-    weight[i] = static_cast<float>(known ? twice * labelled_weight * a.labelled
-                                         : 2 * (1 - a.labelled));
-    for (int64_t q = 0; q < parts(); ++q) {
-      double mask = !known || q == p;
-      if (known && in_b) mask = (q == 1 ? s.weight_b : s.b_through_a) / labelled_weight;
-      if (labelled_weight == 0) mask = 0;
-      route[i * parts() + q] = static_cast<float>(mask);
-    }
-  }
-  t.add_table(a.name + ".member", std::move(member), {n, groups});
-  t.add_table(a.name + ".weight", std::move(weight), {n});
-  t.add_table(a.name + ".route", std::move(route), {n, parts()});
-}
-
-// "test.member": the part of each test sample. "test.gain": what each certificate's error in that
-// row adds to the score; the same weight for every class of a part and every part.
-void GradientRouting::add_test_tables(Trial& t) const {
-  const int64_t n = test_count(t);
-  std::vector<double> of_class(kClasses), classes_of_part(parts());
-  for (int64_t i = 0; i < n; ++i) ++of_class[t.data().test.y[i]];
-  for (int64_t c = 0; c < kClasses; ++c)
-    if (of_class[c] > 0) ++classes_of_part[part_of_class(c)];
-  std::vector<float> member(n * parts()), gain(n * parts());
-  const auto all = static_cast<double>(parts());
-  for (int64_t i = 0; i < n; ++i) {
-    const int32_t c = t.data().test.y[i];
-    const int64_t p = part_of_class(c);
-    member[i * parts() + p] = 1;
-    const double w = 1 / (of_class[c] * classes_of_part[p] * all);
-    for (int64_t q = 0; q < parts(); ++q)
-      gain[i * parts() + q] = static_cast<float>(q == p ? -w : w / (all - 1));
-  }
-  t.add_table("test.member", std::move(member), {n, parts()});
-  t.add_table("test.gain", std::move(gain), {n, parts()});
-}
-
-// --- Measures ---
-
-// Losses by class and by part, and the score: how much better a part's own certificate shows its
-// classes than the others' do. Comparing certificates on the same digits cancels how hard these
-// are. With two halves S = ((A_lo - A_hi) + (B_hi - B_lo)) / 2.
-std::map<std::string, double> GradientRouting::test_metrics(Trial& t, const Arm& a,
-                                                            const Ensemble& m) const {
-  const Measured r = t.evaluate([&](Step& s) { test_errors(s, a); }, test_count(t),
-                                {{"model", &m}});
-  std::map<std::string, double> out;
-  std::vector<std::string> readers = {"decoder"};
-  for (int64_t p = 0; p < parts(); ++p) readers.push_back(part_name(p));
-  for (const std::string error : {"mse", "mae"}) {
-    double score = 0;
-    for (const std::string& reader : readers) {
-      const ByClass losses = by_class(t, r.at(error + "." + reader));
-      const std::string key = error == "mse" ? reader : "mae." + reader;
-      for (int64_t c = 0; c < kClasses; ++c)
-        out[fmt::format("{}.{}", key, c)] = losses.error[c];
-      for (int64_t p = 0; p < parts(); ++p) {
-        const double loss = losses.over([&](int64_t c) { return part_of_class(c) == p; });
-        if (split == "halves") out[key + (p == 0 ? "_hi" : "_lo")] = loss;
-        if (reader == "decoder") continue;
-        const auto all = static_cast<double>(parts());
-        score += (reader == part_name(p) ? -loss : loss / (all - 1)) / all;
-      }
-      if (reader == "decoder") out[key] = losses.over([](int64_t) { return true; });
-    }
-    out[error == "mse" ? "score" : "mae.score"] = score;
-  }
-  return out;
-}
-
-// G0: 1 if routing leaves every value of the forward pass as it was, to the bit.
-double GradientRouting::forward_unchanged(Trial& t, const Arm& a, const Ensemble& m) const {
-  const auto forward = [&](bool routed) {
-    return t.evaluate(
-        [&](Step& s) {
-          Net net = s.net("model");
-          const Value x = pixels(s, "all.train");
-          s.graph().result("total", main_loss(s, net, a, x, encode(net, x), routed));
-        },
-        std::min(batch, samples(t, "all.train")), {{"model", &m}});
-  };
-  const Measured with = forward(true), without = forward(false);
-  return with == without;
-}
-
-// G0b: for samples of A alone and without L1 and correlation, the encoder's last layer gets a
-// gradient of exactly 0 for B's units and the unrouted one for A's.
-double GradientRouting::gradient_masked(Trial& t, const Arm& a, const Ensemble& m) const {
-  if (split != "halves") return kNaN;
-  std::vector<int32_t> rows;
-  for (int64_t i = 0; i < samples(t, "all.train"); ++i)
-    if (part_of_class(t.data().train.y[i]) == 0) rows.push_back(static_cast<int32_t>(i));
-  rows.resize(std::min<size_t>(rows.size(), batch));
-  if (rows.empty()) return kNaN;
-  const auto count = static_cast<int64_t>(rows.size());
-  t.add_table("a only.train", std::move(rows), {count});
-  const std::string last = fmt::format("encoder.layers.{}.weight", hidden.size());
-  const auto gradient = [&](bool routed) {
-    return t.evaluate(
-        [&](Step& s) {
-          Net net = s.net("model");
-          const Value x = pixels(s, "a only.train"), z = encode(net, x);
-          const Value picked = gather(s.table("a only.train"), s.index());
-          const Value seen =
-              routed ? route_parts(z, gather(s.table(a.name + ".route"), picked)) : z;
-          const Value member = gather(s.table(a.name + ".member"), picked);
-          const Value loss = mean(decoder_error(net, a.setting, seen, x, member, absolute_error));
-          const Value wrt[] = {net.raw_parameter(last)};
-          s.graph().result("gradient", gradients(loss, wrt)[0]);
-        },
-        count, {{"model", &m}}).at("gradient");
-  };
-  const std::vector<float> with = gradient(true), without = gradient(false);
-  const auto half = static_cast<std::ptrdiff_t>(with.size() / 2);
-  return std::equal(with.begin(), with.begin() + half, without.begin()) &&
-         std::all_of(with.begin() + half, with.end(), [](float g) { return g == 0; });
-}
-
-// The first test sample of each class and what decoder and certificates make of it: the samples
-// and the rows of the first pictured setting, then those of the second.
-void GradientRouting::show(Trial& t, const Arm& a, const Ensemble& m, int64_t which) const {
-  if (t.data().shape.size() != 2) return;
-  std::vector<int32_t> first;
-  for (int32_t c = 0; c < kClasses; ++c)
-    for (int64_t i = 0; i < test_count(t); ++i)
-      if (t.data().test.y[i] == c) {
-        first.push_back(static_cast<int32_t>(i));
-        break;
-      }
-  const auto count = static_cast<int64_t>(first.size());
-  t.add_table("shown.test", std::move(first), {count});
-  const Measured r = t.evaluate(
-      [&](Step& s) {
-        Net net = s.net("model");
-        const Value x = pixels(s, "shown.test"), z = encode(net, x);
-        s.graph().result("0", x);
-        s.graph().result("1", decode(net, decoder_name(a.setting, 0), z, x.dim(1)));
-        for (int64_t p = 0; p < parts(); ++p)
-          s.graph().result(fmt::format("{}", p + 2), decode(net, certificate_name(p),
-                                                            part_of(z, p, parts()), x.dim(1)));
-      },
-      count, {{"model", &m}});
-  const int64_t height = t.data().shape[0], width = t.data().shape[1];
-  for (int64_t row = which == 0 ? 0 : 1; row < parts() + 2; ++row) {
-    std::vector<float> greys = r.at(fmt::format("{}", row));
-    for (float& g : greys) g = (g + 1) / 2;
-    const int64_t line = row + which * (parts() + 1);
-    for (int64_t i = 0; i < count; ++i)
-      t.image("reconstructions", line * kClasses + i, "",
-              std::span(greys).subspan(i * height * width, height * width), height, width);
-  }
+Experiment gradient_routing() {
+  return experiment<GradientRouting>(
+      {.name = "gradient-routing",
+       .metric = "a_lo",
+       .primary = {"G1e"},
+       .judged_on = "mnist",
+       .calibrated = {"", GradientRouting::kFull},
+       .presets = {
+           {"quick", 3},
+           {"middle", 5,
+            "setting=1-10 labelled_arms=0.03,0.1,0.3 noise_arms=0.05,0.2 placebo_epochs=20"},
+           {"paper", 20, "setting=1-10 hidden=2048,512 batch=2048 epochs=200 placebo_epochs=200"},
+           {"smoke", 2,
+            "setting=1,9 train=4000 test=1000 hidden=64,32 epochs=4 placebo_epochs=2"}}});
 }
 
 }  // namespace omni

@@ -36,20 +36,7 @@ Trained ImageData::init(Trial& t, Key key, const std::function<void(Net&, Value 
       key)};
 }
 
-std::function<bool(int32_t)> one_of_classes(std::vector<int64_t> classes) {
-  return [classes = std::move(classes)](int32_t label) {
-    return std::ranges::find(classes, label) != classes.end();
-  };
-}
-
-void ImageTask::check() const {
-  require(arch != "cnn" || sample_shape(data).size() > 1,
-          "arch=cnn: a convolutional network needs images, and data={} is signals; take arch=mlp or "
-          "another data set",
-          data);
-}
-
-int64_t ImageTask::add_subset(Trial& t, const std::string& name, const Subset& which) const {
+int64_t ImageData::add_subset(Trial& t, const std::string& name, const Subset& which) const {
   const std::string split = split_of(name, kSplits);
   const std::vector<int32_t>& y = split == "train" ? t.data().train.y : t.data().test.y;
   const int64_t limit = split == "train" ? train : test;
@@ -73,6 +60,35 @@ int64_t ImageTask::add_subset(Trial& t, const std::string& name, const Subset& w
   const auto count = static_cast<int64_t>(picks.size());
   t.add_subset(name, std::move(picks));
   return count;
+}
+
+void ImageData::add_all(Trial& t) const {
+  add_subset(t, "all.train");
+  add_subset(t, "all.test");
+}
+
+void ImageData::pictures(Trial& t, const std::string& figure, int64_t place,
+                         std::span<const float> greys) {
+  const std::vector<int64_t>& sides = t.data().shape;
+  if (sides.size() != 2) return;
+  const int64_t size = features(t);
+  require(std::ssize(greys) % size == 0, "figure '{}': {} greys make no pictures of {} each", figure,
+          greys.size(), size);
+  for (int64_t i = 0; i < std::ssize(greys) / size; ++i)
+    t.image(figure, place + i, "", greys.subspan(i * size, size), sides[0], sides[1]);
+}
+
+std::function<bool(int32_t)> one_of_classes(std::vector<int64_t> classes) {
+  return [classes = std::move(classes)](int32_t label) {
+    return std::ranges::find(classes, label) != classes.end();
+  };
+}
+
+void ImageTask::check() const {
+  require(arch != "cnn" || sample_shape(data).size() > 1,
+          "arch=cnn: a convolutional network needs images, and data={} is signals; take arch=mlp or "
+          "another data set",
+          data);
 }
 
 Value ImageTask::images(Step& s, const std::string& subset) const {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,19 @@ struct ImageData {
   static Value pixels(Step& s);
   static Value labels(Step& s) { return s.samples("y"); }
   static int64_t features(const Trial& t);  // numbers of a sample
+
+  // Makes a table of sample numbers, called "<name>.train" or "<name>.test", from the first `train`
+  // or `test` samples of that split and returns how many it has. UserError if there are none.
+  int64_t add_subset(Trial& t, const std::string& name, const Subset& which = {}) const;
+
+  // Those of all that is used of each split: "all.train" and "all.test".
+  void add_all(Trial& t) const;
+
+  // Pictures of samples for a figure of kind "images", from `place` on: greys in [0, 1], one sample
+  // after another. None where samples are signals.
+  static void pictures(Trial& t, const std::string& figure, int64_t place,
+                       std::span<const float> greys);
+
   // Fresh weights of the network that `define` emits for rows of pixels.
   static Trained init(Trial& t, Key key, const std::function<void(Net&, Value pixels)>& define);
 };
@@ -72,11 +86,7 @@ struct ImageTask : ImageData {
   // UserError for a cnn on signals.
   void check() const;
 
-  // --- Samples. A subset is a table of sample numbers called "<name>.train" or "<name>.test". ---
-
-  // Makes such a table from the first `train` or `test` samples of that split and returns how many
-  // it has. UserError if there are none.
-  int64_t add_subset(Trial& t, const std::string& name, const Subset& which = {}) const;
+  // --- Samples ---
 
   // Images of this batch, of its positions in another subset, or of those given (i32 [rows]), as the
   // network takes them: [rows, features] for an mlp, [rows, height, width, 1] for a cnn. Bytes become

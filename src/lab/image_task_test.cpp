@@ -75,6 +75,26 @@ TEST(ImageTask, SubsetsHoldWantedClassesOfTheFirstSamples) {
   EXPECT_EQ(b.task.add_subset(b.trial, "all.test"), kTest);
 }
 
+TEST(ImageTask, AllIsWhatIsUsedOfBothSplits) {
+  Bench b;
+  b.task.add_all(b.trial);
+  EXPECT_EQ(b.picks("all.train").size(), 50u);
+  EXPECT_EQ(b.picks("all.test").size(), 30u);
+}
+
+TEST(ImageTask, PicturesOfSamplesStandOneAfterAnother) {
+  Bench b;
+  const std::vector<float> greys(3 * kSide * kSide, 0.5F);
+  ImageData::pictures(b.trial, "strip", 4, greys);
+  ASSERT_EQ(b.record.images.size(), 3u);
+  EXPECT_EQ(b.record.images.front().place, 4);
+  EXPECT_EQ(b.record.images.back().place, 6);
+  EXPECT_THROW(ImageData::pictures(b.trial, "strip", 9, std::span(greys).first(3)), UserError);
+  b.data.shape = {kSide * kSide};  // signals
+  ImageData::pictures(b.trial, "strip", 20, greys);
+  EXPECT_EQ(b.record.images.size(), 3u);
+}
+
 TEST(ImageTask, FewShotSubsetsAreDrawnFromAKey) {
   Bench b;
   const auto few = [&](std::optional<Key> key) {
