@@ -40,8 +40,7 @@ double unit_of(double x, const Range& range) {
 
 // The squared standard error of a mean m of n values on the unit scale, in multiples of m (1 - m).
 double relative_variance(double m, double standard_error, int n, double cases) {
-  if (standard_error > 0 && m > 0 && m < 1)
-    return standard_error * standard_error / (m * (1 - m));
+  if (standard_error > 0 && m > 0 && m < 1) return standard_error * standard_error / (m * (1 - m));
   return cases > 0 ? 1 / (cases * n) : 0;
 }
 
@@ -175,8 +174,8 @@ Interval exact_interval(int successes, int n, double level) {
   Interval i{0, 1};
   if (successes > 0) i.low = boost::math::quantile(Beta(successes, n - successes + 1), tail);
   if (successes < n)
-    i.high = boost::math::quantile(
-        boost::math::complement(Beta(successes + 1, n - successes), tail));
+    i.high =
+        boost::math::quantile(boost::math::complement(Beta(successes + 1, n - successes), tail));
   return i;
 }
 
@@ -216,9 +215,9 @@ double cohen_d_paired(std::span<const double> a, std::span<const double> b) {
 double cohen_d_unpaired(std::span<const double> a, std::span<const double> b) {
   const Summary x = describe(a), y = describe(b);
   if (x.n < 2 || y.n < 2) return kNaN;
-  const double pooled = std::sqrt(((x.n - 1) * x.deviation * x.deviation +
-                                   (y.n - 1) * y.deviation * y.deviation) /
-                                  (x.n + y.n - 2));
+  const double pooled =
+      std::sqrt(((x.n - 1) * x.deviation * x.deviation + (y.n - 1) * y.deviation * y.deviation) /
+                (x.n + y.n - 2));
   return effect_ratio(x.mean - y.mean, pooled);
 }
 
@@ -269,6 +268,28 @@ TwoWayVariance two_way_variance(std::span<const double> grid, size_t columns) {
   return {row_squares / (r - 1) - rest / c, column_squares / (c - 1) - rest / r, rest};
 }
 
+namespace {
+
+template <class T>
+double correlation(std::span<const T> a, std::span<const T> b) {
+  check(a.size() == b.size(), "paired samples of {} and {} values", a.size(), b.size());
+  const auto n = static_cast<double>(a.size());
+  const double mean_a = std::accumulate(a.begin(), a.end(), 0.0) / n;
+  const double mean_b = std::accumulate(b.begin(), b.end(), 0.0) / n;
+  double ab = 0, aa = 0, bb = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    ab += (a[i] - mean_a) * (b[i] - mean_b);
+    aa += (a[i] - mean_a) * (a[i] - mean_a);
+    bb += (b[i] - mean_b) * (b[i] - mean_b);
+  }
+  return aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : kNaN;
+}
+
+}  // namespace
+
+double pearson(std::span<const double> a, std::span<const double> b) { return correlation(a, b); }
+double pearson(std::span<const float> a, std::span<const float> b) { return correlation(a, b); }
+
 double spearman(std::span<const double> a, std::span<const double> b) {
   check(a.size() == b.size(), "paired samples of {} and {} values", a.size(), b.size());
   std::vector<double> x, y;
@@ -277,15 +298,7 @@ double spearman(std::span<const double> a, std::span<const double> b) {
     x.push_back(a[i]);
     y.push_back(b[i]);
   }
-  const std::vector<double> rank_x = ranks(x), rank_y = ranks(y);
-  const double middle = (static_cast<double>(x.size()) + 1) / 2;
-  double xy = 0, xx = 0, yy = 0;
-  for (size_t i = 0; i < x.size(); ++i) {
-    xy += (rank_x[i] - middle) * (rank_y[i] - middle);
-    xx += (rank_x[i] - middle) * (rank_x[i] - middle);
-    yy += (rank_y[i] - middle) * (rank_y[i] - middle);
-  }
-  return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : kNaN;
+  return pearson(ranks(x), ranks(y));
 }
 
 }  // namespace omni

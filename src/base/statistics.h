@@ -123,6 +123,10 @@ struct TwoWayVariance {
 // hole is not decomposed.
 TwoWayVariance two_way_variance(std::span<const double> grid, size_t columns);
 
+// Pearson's correlation of as many values; NaN where all of one side are equal.
+double pearson(std::span<const double> a, std::span<const double> b);
+double pearson(std::span<const float> a, std::span<const float> b);
+
 // Spearman's rank correlation (1904): Pearson's of the ranks, equal values sharing the mean of
 // theirs. Pairs that are not finite are left out; NaN for fewer than two pairs and where all values
 // of one side are equal.

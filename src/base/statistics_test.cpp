@@ -396,6 +396,14 @@ TEST(Statistics, VarianceComponentsHaveNoBias) {
   EXPECT_NEAR(two.rest, 1, 0.03);
 }
 
+TEST(Statistics, PearsonByHand) {
+  // Deviations -1, 0, 1 and -2, -1, 3: 5 / sqrt(2 * 14).
+  EXPECT_DOUBLE_EQ(pearson(std::array{1.0, 2.0, 3.0}, std::array{1.0, 2.0, 6.0}),
+                   5 / std::sqrt(28.0));
+  EXPECT_DOUBLE_EQ(pearson(std::array{1.0F, 2.0F, 3.0F}, std::array{5.0F, 3.0F, 1.0F}), -1);
+  EXPECT_TRUE(std::isnan(pearson(std::array{1.0, 1.0}, std::array{1.0, 2.0})));
+}
+
 TEST(Statistics, SpearmanByHand) {
   const std::array a = {1.0, 2.0, 3.0, 4.0, 5.0};
   EXPECT_DOUBLE_EQ(spearman(a, std::array{1.0, 8.0, 27.0, 64.0, 125.0}), 1);
