@@ -155,6 +155,7 @@ TEST_P(EveryExperiment, DeclaresTheRangesOfItsShares) {
 TEST_P(EveryExperiment, SaysEverythingOnce) {
   if (!experiment.words.there()) GTEST_SKIP() << "it has no page yet";
   WordUse use;
+  std::vector<std::string> unseen;  // presets whose data are the user's
   for (const Preset& p : experiment.presets) {
     RunRequest request;
     request.preset = p.name;
@@ -166,10 +167,13 @@ TEST_P(EveryExperiment, SaysEverythingOnce) {
       const bool is_missing =
           std::string_view(error.what()).ends_with("there is no such file or folder");
       EXPECT_TRUE(is_missing) << p.name << ": " << error.what();
-      GTEST_SKIP() << "data of the user's: " << error.what();
+      unseen.push_back(fmt::format("there is no preset '{}'", p.name));
     }
   }
-  EXPECT_EQ(use.unused(experiment.words), std::vector<std::string>());
+  std::vector<std::string> unused = use.unused(experiment.words);
+  for (const std::string& preset : unseen)
+    std::erase_if(unused, [&](const std::string& row) { return row.find(preset) != row.npos; });
+  EXPECT_EQ(unused, std::vector<std::string>());
 }
 
 INSTANTIATE_TEST_SUITE_P(Catalogue, EveryExperiment,
