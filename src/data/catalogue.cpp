@@ -270,6 +270,7 @@ std::vector<int64_t> sample_shape(const std::string& name) {
 }
 
 Dataset blank_dataset(const std::string& name) {
+  if (name.empty()) return {};
   const DataSource& source = source_of(usual_data_name(name));
   Dataset d;
   d.name = d.requested = source.name;

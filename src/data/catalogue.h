@@ -39,7 +39,7 @@ std::string usual_data_name(const std::string& name);
 // Of one sample of a set: {28, 28} for images, {40} for signals. UserError for an unknown name.
 std::vector<int64_t> sample_shape(const std::string& name);
 // The shapes and sizes of a set, all samples zero and labels in turn: enough to count and to time
-// what a run would compute.
+// what a run would compute. "": none, as experiments without a data set have it.
 Dataset blank_dataset(const std::string& name);
 
 enum class DatasetState {

@@ -175,6 +175,7 @@ TEST(ListDatasets, NamesEverySet) {
     EXPECT_EQ(info.test_count, info.name == "mnist1d" ? 1000 : 10000);
   }
   EXPECT_EQ(sample_shape("auto"), sample_shape("mnist"));
+  EXPECT_TRUE(blank_dataset("").train.y.empty());  // of experiments without a data set
   EXPECT_THAT(error_of([] { blank_dataset("mnist2d"); }), HasSubstr("mnist1d"));
   EXPECT_EQ(names, dataset_names());
   EXPECT_EQ(infos[0].state, DatasetState::missing);
