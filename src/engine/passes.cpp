@@ -131,12 +131,12 @@ void drop_dead_code(const Graph& from, Graph& to, Fold) {
 
 constexpr PassInfo kPasses[] = {
     {Pass::fold_constants, "fold-constants", "compute scalars known now when the program is made",
-     true, true, fold_constants},
+     true, true, fold_constants, true},
     {Pass::mask_pooled, "mask-pooled",
      "mask a pooled ReLU's gradient before it is spread over the image", true, true, mask_pooled},
     {Pass::common_subexpressions, "common-subexpressions", "compute equal expressions once", true,
-     false, share_expressions},
-    {Pass::dead_code, "dead-code", "drop what no output needs", true, false, drop_dead_code},
+     false, share_expressions, true},
+    {Pass::dead_code, "dead-code", "drop what no output needs", true, false, drop_dead_code, true},
     {Pass::fuse_elementwise, "fuse-elementwise",
      "run chains of elementwise ops as one pass over cached blocks", true, true},
     {Pass::fuse_gathers, "fuse-gathers",

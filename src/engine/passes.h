@@ -34,6 +34,8 @@ struct PassInfo {
   bool keeps_bits_bf16;  // which values are stored narrow depends on who reads them
   // Of passes from graph to graph: writes `from`, rewritten, to the empty `to`.
   void (*rewrite)(const Graph& from, Graph& to, Fold fold) = nullptr;
+  // Runs before a batch is cut even where it is off: what it drops must not decide how.
+  bool before_cut = false;
 };
 
 // All of them, those that rewrite in the order in which they run.

@@ -123,11 +123,16 @@ TEST(Simplify, DropsIdentitiesAndWhatOnlyTheyRead) {
   for (int id = 0; id < to.size(); ++id) EXPECT_FALSE(to.node(id).op->identity);
 }
 
-// Gradients of x through ReLU and pooling: how many of its numbers masks look at, and its bits.
-std::pair<int64_t, std::vector<uint32_t>> pooled_relu(const Pool2d& windows,
-                                                      const std::string& off = "") {
+// Gradients of x through ReLU and pooling.
+struct PooledRelu {
+  int64_t masked = 0;  // how many of x's numbers masks look at
+  std::vector<uint32_t> bits;
+  int64_t slices = 0;
+  std::vector<std::string> steps;
+};
+PooledRelu pooled_relu(const Pool2d& windows, const std::string& off = "", int64_t rows = 2) {
   Graph g;
-  const Value x = f32(g, "x", {2, 6, 6, 3}, 0);
+  const Value x = f32(g, "x", {rows, 6, 6, 3}, 0);
   const Value y = max_pool2d(relu(x), windows), dy = f32(g, "dy", y.shape(), 0);
   g.result("dx", pullback(y, dy, std::vector{x})[0] * 2.0);
   std::set<Pass> passes_off;
@@ -136,9 +141,9 @@ std::pair<int64_t, std::vector<uint32_t>> pooled_relu(const Pool2d& windows,
   Graph to;
   simplify(g, to, cpu::limits().fold, passes_off);
   verify(to, "simplify");
-  int64_t masked = 0;
+  PooledRelu found;
   for (int id = 0; id < to.size(); ++id)
-    if (to.node(id).op == &ops::where_positive) masked += to.node(id).type.count();
+    if (to.node(id).op == &ops::where_positive) found.masked += to.node(id).type.count();
 
   std::vector<float> images(x.type().count()), slopes(y.type().count());
   for (size_t i = 0; i < images.size(); ++i) images[i] = static_cast<float>(i * 37 % 11) - 6;
@@ -149,21 +154,31 @@ std::pair<int64_t, std::vector<uint32_t>> pooled_relu(const Pool2d& windows,
   p.bind("x", images.data());
   p.bind("dy", slopes.data());
   p.run();
-  const auto dx = p.result("dx");
-  std::vector<uint32_t> bits;
-  for (int64_t i = 0; i < x.type().count(); ++i) bits.push_back(std::bit_cast<uint32_t>(dx[i]));
-  return {masked, bits};
+  for (const float dx : p.result("dx")) found.bits.push_back(std::bit_cast<uint32_t>(dx));
+  found.slices = p.slices();
+  found.steps = p.step_labels();
+  return found;
 }
 
 TEST(Simplify, MasksThePooledGradientOfAReLU) {
   for (const Pool2d& windows : {Pool2d{}, Pool2d{{3, 3}, {2, 2}, {1, 1}}}) {
-    const auto [few, bits] = pooled_relu(windows);
-    const auto [many, same] = pooled_relu(windows, "mask-pooled");
-    EXPECT_EQ(few, 2 * 3 * 3 * 3);
-    EXPECT_EQ(many, 2 * 6 * 6 * 3);
-    EXPECT_EQ(bits, same);
-    EXPECT_EQ(bits, pooled_relu(windows, "share-memory").second);  // with gradients over images
+    const PooledRelu few = pooled_relu(windows), many = pooled_relu(windows, "mask-pooled");
+    EXPECT_EQ(few.masked, 2 * 3 * 3 * 3);
+    EXPECT_EQ(many.masked, 2 * 6 * 6 * 3);
+    EXPECT_EQ(few.bits, many.bits);
+    EXPECT_EQ(few.bits, pooled_relu(windows, "share-memory").bits);  // with gradients over images
   }
+}
+
+// A batch is cut after it is simplified, and what is off is off in its slices, too.
+TEST(Simplify, MasksNoPooledGradientOfASlicedBatchWhereThatIsOff) {
+  constexpr int64_t kImages = 600;
+  const PooledRelu few = pooled_relu({}, "", kImages);
+  const PooledRelu many = pooled_relu({}, "mask-pooled", kImages);
+  EXPECT_GT(few.slices, 1);
+  EXPECT_EQ(few.slices, many.slices);
+  EXPECT_NE(few.steps, many.steps);
+  EXPECT_EQ(few.bits, many.bits);
 }
 
 TEST(SeparateOutputs, GivesEveryOutputItsOwnNode) {

@@ -77,9 +77,12 @@ struct Program::Impl {
     std::unique_ptr<SlicedGraph> sliced;
     if (!off.contains(Pass::slice_batch)) {
       // Whatever is switched off, one graph decides how a batch is cut: dead code and repeated
-      // expressions must not.
+      // expressions must not. A pass that replaces a computation is left out of it where it is off.
+      std::set<Pass> left_out = off;
+      for (const PassInfo& p : passes())
+        if (p.before_cut) left_out.erase(p.pass);
       Graph clean;
-      simplify(g, clean, limits.fold, {});
+      simplify(g, clean, limits.fold, left_out);
       sliced = slice_batch(clean, limits, size_of(storage));
     }
     if (sliced)
