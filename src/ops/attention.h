@@ -25,7 +25,8 @@ struct AttentionOptions {
 Value attention(Value q, Value k, Value v, const AttentionOptions& options);
 
 // The two halves of the same for those who want to see or change the pattern between them, to the
-// same bits: the weights [B, heads, T, S], whose rows add up to 1, and their mixture of the values.
+// same bits where v is finite: the weights [B, heads, T, S], whose rows add up to 1, and their
+// mixture of the values.
 Value attention_pattern(Value q, Value k, const AttentionOptions& options);
 Value attention_mix(Value pattern, Value v, const AttentionOptions& options);
 

@@ -1,6 +1,12 @@
 // Attention on one core: for each sample and head the scores are made, used and forgotten while
-// they are in cache. Products are over the keys that are seen alone; each number is one sum in f32,
-// its terms added one after another.
+// they are in cache. Each number is a sum in f32: up to 384 terms one after another, more in parts
+// (for_parts); scores of few queries (kFewQueries) are products of vectors, added up at their ends.
+//
+// Rows and columns of a product come in blocks. Its terms are those that any row of the block has,
+// and a row's own weights of the others are 0: finite numbers do not show it. An infinite or NaN
+// value (v for y; dy for dv; k for dq; q for dk) times 0 is NaN, which so reaches all rows of the
+// blocks that see it, and so of up to kRows - 1 that do not: how many depends on the instruction
+// set. attention_mix, which counts all keys, has it in all rows, and so have the references.
 #include <algorithm>
 #include <memory>
 #include <utility>
@@ -42,6 +48,8 @@ struct HeadMemory {
   float* part;                     // one head's share of dk or dv where heads share keys
 };
 
+// Fewer queries do not pay for turning keys: each score is a product of rows, as in oneDNN.
+constexpr int64_t kFewQueries = 16;
 constexpr int64_t kPadding = 16;  // floats: the longest vector that is used
 inline int64_t padded(int64_t n) { return (n + kPadding - 1) / kPadding * kPadding; }
 
@@ -60,8 +68,6 @@ using V = hn::Vec<decltype(d)>;
 
 // Rows of a block: with two vectors of each, as many sums as keep two units busy and fit registers.
 constexpr int kRows = hn::MaxLanes(d) >= 16 ? 8 : 4;
-// Fewer queries do not pay for turning keys: each score is a product of rows, as in oneDNN.
-constexpr int64_t kFewQueries = 16;
 
 // A vector of consecutive floats, at any address.
 struct Whole {
@@ -161,8 +167,8 @@ struct Terms {
 };
 
 // A sum of more than 384 terms of f32 is one of sums over parts of at most as many, in the order
-// and with the parts of oneDNN's products. Calls body(terms) for each part of the terms from begin
-// to end out of `count`; the others are 0.
+// and with the parts that oneDNN's products have on AVX-512. Calls body(terms) for each part of the
+// terms from begin to end out of `count`; the others are 0.
 template <class Body>
 HWY_INLINE void for_parts(int64_t count, int64_t begin, int64_t end, const Body& body) {
   constexpr int64_t kPart = 384;
@@ -371,8 +377,8 @@ HWY_EXPORT(head_gradient);
 // Where heads lie, and memory to work on one of them.
 class Heads {
  public:
-  Heads(cpu::Planner& p, const AttentionShape& s, int tiles)
-      : s_(s), tiles_(tiles), scratch_(p.scratch(place(nullptr).second)) {}
+  Heads(cpu::Planner& p, const AttentionShape& s, int tiles, bool mixes = true)
+      : s_(s), tiles_(tiles), mixes_(mixes), scratch_(p.scratch(place(nullptr).second)) {}
 
   const AttentionShape& shape() const { return s_; }
 
@@ -400,24 +406,29 @@ class Heads {
   }
 
  private:
-  // The memory if it begins at `data`, and its bytes.
+  // The memory if it begins at `data`, and its bytes, which are the same for null.
   std::pair<HeadMemory, int64_t> place(float* data) const {
     int64_t floats = 0;
-    const auto take = [&](int64_t count) { return data + std::exchange(floats, floats + count); };
+    const auto take = [&](int64_t count) {
+      const int64_t at = std::exchange(floats, floats + count);
+      return data == nullptr ? nullptr : data + at;
+    };
     // Rows a power of two apart would share few places of a cache.
     const int64_t tile_stride = padded(s_.keys) + kPadding, longest = std::max(s_.queries, s_.keys);
     HeadMemory m;
     const int64_t tile = s_.queries * tile_stride;
     m.weights = {take(tiles_ > 0 ? tile : 0), tile_stride};
     m.gradients = {take(tiles_ > 1 ? tile : 0), tile_stride};
-    m.turned = {take(tiles_ > 0 ? s_.width * tile_stride : 0), tile_stride};
-    m.packed = take(longest * padded(s_.width));
+    const bool turns = tiles_ > 0 && s_.queries >= kFewQueries;
+    m.turned = {take(turns ? s_.width * tile_stride : 0), tile_stride};
+    m.packed = take(mixes_ ? longest * padded(s_.width) : 0);
     m.part = take(tiles_ > 1 && s_.shared() > 1 ? padded(s_.keys * s_.width) : 0);
     return {m, floats * size_of(DType::f32)};
   }
 
   AttentionShape s_;
   int tiles_;
+  bool mixes_;
   cpu::Cell<char> scratch_;
 };
 
@@ -447,7 +458,7 @@ void plan_attention(cpu::Planner& p, int id) {
 
 void plan_attention_pattern(cpu::Planner& p, int id) {
   const Node& n = p.node(id);
-  const Heads heads(p, AttentionShape::of(p.type(n.in[0]), p.type(n.in[1]), n.attrs), 1);
+  const Heads heads(p, AttentionShape::of(p.type(n.in[0]), p.type(n.in[1]), n.attrs), 1, false);
   const auto q = p.cell<const float>(n.in[0]), k = p.cell<const float>(n.in[1]);
   const auto out = p.cell<float>(id);
   p.step(id, [=] {

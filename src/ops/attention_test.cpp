@@ -6,8 +6,11 @@
 
 #include <array>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <string>
 
+#include "executors/cpu/program.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/reduce.h"
@@ -107,13 +110,64 @@ TEST(Attention, PatternAndMixtureAreItsHalves) {
   }
 }
 
+// What the CPU makes of `make(inputs)`.
+std::vector<float> on_cpu(const std::function<Value(Values)>& make, const std::vector<In>& in) {
+  Graph g;
+  Values x;
+  for (size_t i = 0; i < in.size(); ++i)
+    x.push_back(input(g, "x" + std::to_string(i), in[i].type, Role::data));
+  g.result("y", make(x));
+  Program program(g);
+  std::vector<std::vector<float>> floats;
+  for (const In& i : in) floats.push_back({i.values.begin(), i.values.end()});
+  for (size_t i = 0; i < in.size(); ++i) program.bind(x[i].node().name, floats[i].data());
+  program.run();
+  const auto y = program.result("y");
+  return {y.begin(), y.end()};
+}
+
 TEST(Attention, ANaNReachesThosePositionsThatSeeIt) {
   const Case c{1, 21, 21, 3, {.heads = 1}};  // rows of weights begin at odd places
   std::vector<In> in = c.inputs();
   constexpr size_t kFirst = 9;
   in[1].values[kFirst * 3] = std::numeric_limits<double>::quiet_NaN();
-  const auto y = evaluate([&](Values v) { return attention(v[0], v[1], v[2], c.options); }, in);
-  for (size_t i = 0; i < y.v.size(); ++i) EXPECT_EQ(std::isnan(y.v[i]), i / 3 >= kFirst) << i;
+  const auto make = [&](Values v) { return attention(v[0], v[1], v[2], c.options); };
+  const auto y = evaluate(make, in);
+  const std::vector<float> found = on_cpu(make, in);
+  for (size_t i = 0; i < y.v.size(); ++i) {
+    EXPECT_EQ(std::isnan(y.v[i]), i / 3 >= kFirst) << i;
+    EXPECT_EQ(std::isnan(found[i]), i / 3 >= kFirst) << i;
+  }
+}
+
+// Others' weights of an infinite value are 0, and 0 times infinity is NaN. Rows are computed in
+// blocks of at most 8, so that it may show in the rows before those that see it, and no further.
+TEST(Attention, AnInfiniteValueStaysWithinABlockOfThosePositionsThatSeeIt) {
+  const Case c{1, 27, 27, 3, {.heads = 1}};
+  constexpr size_t kAt = 13, kBlock = 8;
+  const auto finite = [](double x) { return std::isfinite(x); };
+  std::vector<In> in = c.inputs();
+  in.push_back(normal({1, 27, 3}, 3, 0));
+  std::vector<In> slopes = in;
+  in[2].values[kAt * 3] = std::numeric_limits<double>::infinity();
+  const std::vector<float> y = on_cpu(
+      [&](Values v) { return attention(v[0], v[1], v[2], c.options); }, {in[0], in[1], in[2]});
+  for (size_t t = 0; t < y.size() / 3; ++t) {
+    if (t / kBlock == kAt / kBlock && t < kAt) continue;
+    EXPECT_EQ(finite(y[t * 3]), t < kAt) << t;
+  }
+
+  slopes[3].values[kAt * 3] = std::numeric_limits<double>::infinity();
+  const std::vector<float> dv = on_cpu(
+      [&](Values v) {
+        const Value out = attention(v[0], v[1], v[2], c.options);
+        return pullback(out, v[3], std::span<const Value>(v).subspan(2, 1))[0];
+      },
+      slopes);
+  for (size_t s = 0; s < dv.size() / 3; ++s) {
+    if (s / kBlock == kAt / kBlock && s > kAt) continue;
+    EXPECT_EQ(finite(dv[s * 3]), s > kAt) << s;
+  }
 }
 
 TEST(Attention, SecondDerivative) {
