@@ -85,14 +85,26 @@ std::vector<Row> rows() {
 
 // How each example is defined or registered; uses of it elsewhere are not meant.
 const std::map<std::string, std::string> kDefinition = {
-    {"softplus", R"(\bsoftplus\b)"},
+    {"softplus", R"(OMNI_ELEMENTWISE\(softplus,)"},
     {"kl_divergence", R"(OpDef[^;(]*\bkl_divergence\b|void plan_kl_divergence\()"},
-    {"common_subexpressions", R"(\bcommon_subexpressions\b)"},
+    {"mask_pooled",
+     R"(enum class Pass \{[^}]*\bmask_pooled\b|void mask_pooled\(|\{Pass::mask_pooled,)"},
     {"rms_norm", R"(Value rms_norm\(Net)"},
     {"AdamW", R"(struct AdamW|make_steps\(const AdamW)"},
-    {"fashion_mnist", R"(\bfashion_mnist(_source)?\b)"},
-    {"unlearning_relearning", R"(\bunlearning_relearning\b)"},
+    {"fashion_mnist", R"(DataSource fashion_mnist_source\(|set\(fashion_mnist\))"},
+    {"unlearning_relearning",
+     R"(Experiment unlearning_relearning\(|experiment\(unlearning_relearning\))"},
 };
+
+TEST(WhatDoITouch, UsesAreNoDefinitions) {
+  for (const auto& [name, pattern] : kDefinition)
+    for (const std::string& use :
+         {name + "(net, x)", "return " + name + "(x) * 2;",
+          "const Value y = omni::" + name + "(x);", "c.add(&ops::" + name + ", {x});",
+          "off.insert(Pass::" + name + ");", name + "_source().name", "\"" + name + "\"",
+          "apply(" + name + "{}, net, loss, lr);", "runs.push_back(" + name + "());"})
+      EXPECT_FALSE(std::regex_search(use, std::regex(pattern))) << name << ": " << use;
+}
 
 TEST(WhatDoITouch, TheTableIsTrue) {
   Names examples;
