@@ -69,11 +69,18 @@ std::unique_ptr<OptimizerSteps> make_steps(const Sgd& o, Value lr, OptimizerStat
 std::unique_ptr<OptimizerSteps> make_steps(const Adam& o, Value lr, OptimizerState& state);
 std::unique_ptr<OptimizerSteps> make_steps(const AdamW& o, Value lr, OptimizerState& state);
 
+// The numbers of an optimiser: what make_steps() takes.
+template <class Numbers>
+concept OptimizerNumbers = requires(const Numbers& numbers, Value lr, OptimizerState& state) {
+  { make_steps(numbers, lr, state) } -> std::convertible_to<std::unique_ptr<OptimizerSteps>>;
+};
+
 // Any of the above, or one's own: a struct of its numbers, with make_steps() in its namespace.
 class Optimizer {
  public:
   template <class Numbers>
-  requires(!std::same_as<Numbers, Optimizer>) Optimizer(const Numbers& numbers)
+  requires(!std::same_as<Numbers, Optimizer> && OptimizerNumbers<Numbers>)
+      Optimizer(const Numbers& numbers)
       : start_([numbers](Value lr, OptimizerState& state) {
           return make_steps(numbers, lr, state);
         }) {}

@@ -113,6 +113,12 @@ std::unique_ptr<OptimizerSteps> make_steps(const SignDescent& o, Value lr, Optim
   return std::make_unique<SignSteps>(o.share, lr, state);
 }
 
+// What is no optimiser is refused where it is given.
+static_assert(std::is_convertible_v<AdamW, Optimizer>);
+static_assert(std::is_convertible_v<SignDescent, Optimizer>);
+static_assert(!std::is_convertible_v<double, Optimizer>);
+static_assert(!std::is_convertible_v<std::string, Optimizer>);
+
 TEST(Optimizer, MayBeOnesOwn) {
   Vector last(kSize);
   expect_follows(SignDescent{0.5}, 0.1, 20, [&](int, size_t i, double g, double& w) {
