@@ -120,7 +120,8 @@ HWY_INLINE V half_and_half(V x, V y) {  // x (1 + y) / 2
   return hn::Mul(hn::Mul(x, set(0.5f)), hn::Add(y, set(1)));
 }
 
-// Rounded as a chain of ops would be: golden runs are older than this kernel.
+// Rounded as a chain of ops would be: golden runs are older than this kernel. So it is NaN, as the
+// chain was, where x^2 is infinite: beyond 1.84e19 of either sign.
 HWY_INLINE V gelu_tanh_slope_of(V x) {
   const V scale = set(0.79788456f), squared = hn::Mul(x, x);
   const V t =

@@ -206,6 +206,23 @@ TEST(Elementwise, GradientsAtKinksAndPoles) {
               1);
 }
 
+// Of either sign; single values of both shapes that they may have.
+TEST(Elementwise, OptimiserStepsTakeAnyMomentsAndGradients) {
+  const In a = testing::normal({3, 50}), b = testing::normal({3, 50}, 1);
+  const In squares = testing::uniform({3, 50}, 0.2, 2, 2), beta = testing::full({}, 0.9);
+  const auto adam = [](std::vector<Value> x) {
+    return adam_step(x[0], x[1], x[2], x[3], x[4], x[5], x[6]);
+  };
+  check_op([](std::vector<Value> x) { return ema(x[0], x[1], x[2]); }, {a, b, beta});
+  check_op([](std::vector<Value> x) { return ema_square(x[0], x[1], x[2]); }, {a, b, beta});
+  check_op(adam, {a, b, squares, testing::full({}, 0.1), testing::full({}, 3),
+                  testing::full({1}, 2), testing::full({}, 0.01)});
+  const In rates = testing::uniform({50}, 0.1, 0.9), one = testing::full({}, 1);
+  check_op([](std::vector<Value> x) { return ema(x[0], x[1], x[2]); }, {a, b, rates});
+  check_op([](std::vector<Value> x) { return ema_square(x[0], x[1], x[2]); }, {a, b, rates});
+  check_op(adam, {a, b, squares, rates, one, one, testing::full({}, 0.01)});
+}
+
 TEST(Elementwise, OptimiserStepsEqualTheirFormulas) {
   check_op(
       [](std::vector<Value> x) {
