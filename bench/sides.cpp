@@ -29,7 +29,8 @@ Side multiply_adds(int workers) {
 void add_peak_share(Bench& b, const std::string& name, const std::vector<double>& steps_per_s,
                     const std::vector<double>& peak_per_s, double step_flops) {
   b.add_ratio(name, quotients(steps_per_s, peak_per_s, step_flops / multiply_and_add()), {},
-              "of the multiply-adds in f32 that the cores can do, products alone counted");
+              "of the multiply-adds in f32 that the cores can do, products alone counted; bf16 may "
+              "pass 1 where the processor multiplies it faster");
 }
 
 std::function<std::vector<double>()> epoch_rates(const Bench& b, Build build, int64_t batch,

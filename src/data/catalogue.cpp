@@ -28,6 +28,7 @@ namespace fs = std::filesystem;
 
 #define OMNI_DECLARED(name) DataSource name##_source();
 OMNI_DATA_SETS(OMNI_DECLARED)
+#undef OMNI_DECLARED
 
 namespace {
 
@@ -86,6 +87,7 @@ std::string absence(const ImageSet& set, const Search& search, const DataOptions
 const std::vector<DataSource>& sources() {
 #define OMNI_LISTED(name) name##_source(),
   static const std::vector<DataSource> all = {OMNI_DATA_SETS(OMNI_LISTED)};
+#undef OMNI_LISTED
   return all;
 }
 

@@ -15,8 +15,8 @@ namespace {
 
 // Programs of a phase's session.
 constexpr int kStep = 0, kProbe = 1;
-// About so long is computed between two looks at whether to stop or to save, of which a node of the
-// graph takes so much however little it computes, or less.
+// About how long is computed between two looks at whether to stop or to save, and how long a node
+// of a graph takes at most where it computes next to nothing.
 constexpr double kCall_s = 0.01, kNode_s = 1e-6;
 
 bool has_result(const Graph& g, const std::string& name) {

@@ -129,11 +129,12 @@ template <class T>
 void transpose_tile(const char* source, char* target, const BlockTranspose& t, int64_t along,
                     int64_t across) {
   if constexpr (sizeof(T) == 4)
-    return cpu::turn_words(source, t.along.source, along, across, target, t.across.target);
-  for (int64_t c = 0; c < across; ++c)
-    for (int64_t a = 0; a < along; ++a)
-      std::memcpy(target + c * t.across.target + a * static_cast<int64_t>(sizeof(T)),
-                  source + a * t.along.source + c * static_cast<int64_t>(sizeof(T)), sizeof(T));
+    cpu::turn_words(source, t.along.source, along, across, target, t.across.target);
+  else
+    for (int64_t c = 0; c < across; ++c)
+      for (int64_t a = 0; a < along; ++a)
+        std::memcpy(target + c * t.across.target + a * static_cast<int64_t>(sizeof(T)),
+                    source + a * t.along.source + c * static_cast<int64_t>(sizeof(T)), sizeof(T));
 }
 
 template <class T>
