@@ -169,6 +169,27 @@ TEST(Interpreter, SaysWhichInputIsMissing) {
                UserError);
 }
 
+TEST(Interpreter, LeavesInputsWhereTheyAre) {
+  Graph g;
+  emit(g);
+  const RefInputs given = {{"x", {g.node(0).type, {1, 2, 3, 0, 0, 0, -1, 0, 0, 0, 1, 0}}},
+                           {"w", {g.node(1).type, {1, -1, 2, 0, 0, 1}}}};
+  std::map<std::string, const RefArray*> places;
+  for (const auto& [name, x] : given) places[name] = &x;
+  const RefValues values = interpret_in_place(g, places);
+  for (int id = 0; id < g.size(); ++id)
+    if (is_input(g.node(id))) {
+      EXPECT_EQ(&values[id], places.at(g.node(id).name));
+    }
+  const auto copied = interpret(g, given);
+  for (int id = 0; id < g.size(); ++id) EXPECT_EQ(values[id].v, copied[id].v);
+  const RefArray other_shape{{DType::f32, {2, 3}}, given.at("w").v};
+  places["w"] = &other_shape;
+  EXPECT_THROW(interpret_in_place(g, places), UserError);
+  places.erase("w");
+  EXPECT_THROW(interpret_in_place(g, places), UserError);
+}
+
 TEST(Interpreter, RoundsWhatIsStoredNarrow) {
   EXPECT_EQ(round_to_bf16(1 + 0x1p-8), 1);  // half way: to even
   EXPECT_EQ(round_to_bf16(1 + 3 * 0x1p-8), 1 + 0x1p-6);
@@ -184,6 +205,11 @@ TEST(Interpreter, RoundsWhatIsStoredNarrow) {
   const Value x = f32(g, "x", {1}), y = x + 0.001;
   g.edit(y.id).type.dtype = DType::bf16;
   EXPECT_EQ(interpret(g, {{"x", {x.type(), {1}}}})[y.id].v[0], 1);
+
+  g.edit(x.id).type.dtype = DType::bf16;  // an input is rounded, but not where it lies
+  const RefArray given{x.type(), {1 + 0x1p-8}};
+  EXPECT_EQ(interpret_in_place(g, {{"x", &given}})[x.id].v[0], 1);
+  EXPECT_EQ(given.v[0], 1 + 0x1p-8);
 }
 
 }  // namespace

@@ -12,32 +12,58 @@ double round_to_bf16(double x) {
   return std::bit_cast<float>(rounded);
 }
 
-std::vector<RefArray> interpret(const Graph& g, const RefInputs& inputs) {
-  std::vector<RefArray> values(g.size());
+RefValues interpret_in_place(const Graph& g, const std::map<std::string, const RefArray*>& inputs) {
+  RefValues values;
+  values.own_.resize(static_cast<size_t>(g.size()));
+  values.at_.resize(static_cast<size_t>(g.size()));
   for (int id = 0; id < g.size(); ++id) {
     const Node& n = g.node(id);
-    RefArray& out = values[id];
+    RefArray& own = values.own_[static_cast<size_t>(id)];
+    const RefArray*& at = values.at_[static_cast<size_t>(id)];
+    at = &own;
     if (is_input(n)) {
       const auto it = inputs.find(n.name);
       require(it != inputs.end(), "interpret: no value was given for input '{}'", n.name);
-      require(static_cast<int64_t>(it->second.v.size()) == n.type.count(),
-              "interpret: input '{}' is {}, got {} values", n.name, n.type, it->second.v.size());
-      out = it->second;
-      out.type = n.type;
+      const RefArray& given = *it->second;
+      require(given.type.dtype == n.type.dtype && given.type.shape == n.type.shape &&
+                  std::ssize(given.v) == n.type.count(),
+              "interpret: input '{}' is {}, got {} with {} values", n.name, n.type, given.type,
+              given.v.size());
+      if (n.type.dtype == DType::bf16)
+        own = given;
+      else
+        at = &given;
     } else {
       check(n.op->reference, "op {} has no reference", n.op->name);
       std::vector<const RefArray*> in;
-      for (const int i : n.in) in.push_back(&values[i]);
-      out = {n.type, std::vector<double>(n.type.count())};
-      RefContext context(std::move(in), out, n.attrs);
+      for (const int i : n.in) in.push_back(values.at_[static_cast<size_t>(i)]);
+      own = {n.type, std::vector<double>(static_cast<size_t>(n.type.count()))};
+      RefContext context(std::move(in), own, n.attrs);
       n.op->reference(context);
     }
-    check(static_cast<int64_t>(out.v.size()) == n.type.count(),
-          "the reference of {} returned {} values for {}", n.op->name, out.v.size(), n.type);
+    check(std::ssize(at->v) == n.type.count(), "the reference of {} returned {} values for {}",
+          n.op->name, at->v.size(), n.type);
     if (n.type.dtype == DType::bf16)
-      for (double& x : out.v) x = round_to_bf16(x);
+      for (double& x : own.v) x = round_to_bf16(x);
   }
   return values;
+}
+
+std::vector<RefArray> interpret(const Graph& g, const RefInputs& inputs) {
+  RefInputs typed;
+  std::map<std::string, const RefArray*> places;
+  for (int id = 0; id < g.size(); ++id) {
+    const Node& n = g.node(id);
+    if (!is_input(n)) continue;
+    const auto it = inputs.find(n.name);
+    require(it != inputs.end(), "interpret: no value was given for input '{}'", n.name);
+    places[n.name] = &(typed[n.name] = {n.type, it->second.v});
+  }
+  RefValues values = interpret_in_place(g, places);
+  for (size_t id = 0; id < values.own_.size(); ++id)
+    if (values.at_[id] != &values.own_[id])
+      values.own_[id] = std::move(typed.at(g.node(static_cast<int>(id)).name));
+  return std::move(values.own_);
 }
 
 }  // namespace omni
