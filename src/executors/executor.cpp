@@ -15,4 +15,8 @@ bool has_diverged(float loss, float first_loss) {
   return !std::isfinite(loss) || std::abs(double{loss}) > kExplosion * std::max(1.0, first);
 }
 
+bool is_sessions_own(const std::string& input) {
+  return input == "index" || input == "key" || input == "step" || input == "lr";
+}
+
 }  // namespace omni

@@ -68,6 +68,9 @@ struct Standing {
 // what is usual. One rule for every executor.
 bool has_diverged(float loss, float first_loss);
 
+// Whether a session gives this input itself: "index", "key", "step" or "lr".
+bool is_sessions_own(const std::string& input);
+
 // What a model brings along besides sets, numbers and tables.
 struct ModelStart {
   Key order;  // permutation(order.fold(epoch), samples) is an epoch's order
@@ -99,8 +102,8 @@ class Session {
   // Bug, naming it, if there is an input that nobody gave.
   virtual void start(ModelStart start) = 0;
 
-  // Runs one program so often, or until the model has diverged and is to stand still. Allocates
-  // nothing. What throws on its way leaves a session that has to be given and started anew.
+  // Runs one program so often, or until the model has diverged and is to stand still. What throws
+  // on its way leaves a session that has to be given and started anew.
   virtual void run(int program, int64_t runs) = 0;
 
   // A result of the program's last run, until it runs again. T is float or int32_t as in the graph:
@@ -129,6 +132,9 @@ class Executor {
   // Compiles what it has not compiled yet. UserError for a graph that it cannot run. The session
   // may outlive the executor.
   virtual std::unique_ptr<Session> open(SessionSpec spec) = 0;
+  // What bits depend on besides graphs, what a session is given and the machine; part of what
+  // stored results are found by.
+  virtual std::string numerics() const = 0;
 };
 
 }  // namespace omni

@@ -82,11 +82,6 @@ Variant variant_of(std::shared_ptr<const Graph> graph, const Plans& plans, int64
   return v;
 }
 
-// What a session gives its programs itself.
-bool is_own(const std::string& input) {
-  return input == "index" || input == "key" || input == "step" || input == "lr";
-}
-
 class CpuSession final : public Session {
  public:
   CpuSession(SessionSpec spec, const Plans& plans) : spec_(std::move(spec)) {
@@ -126,7 +121,7 @@ class CpuSession final : public Session {
     lent_[input] = values.data();
   }
   void table(const std::string& name, const Table& t) override {
-    check(!is_own(name), "'{}' is the session's to give", name);
+    check(!is_sessions_own(name), "'{}' is the session's to give", name);
     if (const auto it = inputs_.find(name); it != inputs_.end())
       check(it->second == t.type, "the table '{}' is {}, and read as {}", name, t.type, it->second);
     started_ = false;
@@ -213,7 +208,7 @@ class CpuSession final : public Session {
   }
 
   void require_fits(const std::string& input, int64_t count) const {
-    check(!is_own(input), "'{}' is the session's to give", input);
+    check(!is_sessions_own(input), "'{}' is the session's to give", input);
     const auto it = inputs_.find(input);
     if (it == inputs_.end()) return;
     const Type& t = it->second;
@@ -321,6 +316,14 @@ class CpuExecutor final : public Executor {
   std::unique_ptr<Session> open(SessionSpec spec) override {
     return std::make_unique<CpuSession>(std::move(spec),
                                         [this](const Graph& g) { return planned(g); });
+  }
+
+  std::string numerics() const override {
+    std::string text = "cpu, f32";
+    if (options_.precision == Precision::bf16)  // sums have other orders, as it is stored
+      text = fmt::format("cpu, bf16 stored as {}", name_of(options_.limits.bf16_storage));
+    for (const std::string& pass : options_.passes_off) text += ", no " + pass;
+    return text;
   }
 
  private:

@@ -8,8 +8,8 @@
 
 namespace omni {
 
-// Its programs run on a team of `options.threads` threads, of which the caller is one. UserError
-// for unknown passes when the first session is opened.
+// A session's run() allocates nothing. Its programs run on a team of `options.threads` threads, of
+// which the caller is one. UserError for unknown passes when the first session is opened.
 std::unique_ptr<Executor> make_cpu_executor(ProgramOptions options = {});
 
 }  // namespace omni

@@ -1,0 +1,353 @@
+#include "executors/reference.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "base/error.h"
+#include "graph/interpreter.h"
+
+namespace omni {
+namespace {
+
+// Copies of tables that no session reads any more make room for others above this.
+constexpr int64_t kMostTableBytes = int64_t{256} << 20;
+
+void decode(const void* data, RefArray& out) {
+  out.v.resize(static_cast<size_t>(out.type.count()));
+  const auto copy = [&](const auto* p) { std::copy_n(p, out.v.size(), out.v.begin()); };
+  switch (out.type.dtype) {
+    case DType::u8:
+      return copy(static_cast<const uint8_t*>(data));
+    case DType::i32:
+      return copy(static_cast<const int32_t*>(data));
+    case DType::f32:
+      return copy(static_cast<const float*>(data));
+    case DType::bf16:
+      throw Bug("the host has no arrays of bf16");
+  }
+}
+
+// Memory that the host reads, in one of two places by turns.
+class Shown {
+ public:
+  std::byte* next(size_t bytes) {
+    take_back();
+    place_ = 1 - place_;
+    places_[place_].resize(bytes);
+    return places_[place_].data();
+  }
+  void take_back() {
+    std::ranges::fill(places_[place_], std::byte{0xff});  // NaN, -1
+  }
+  std::span<const std::byte> bytes() const { return places_[place_]; }
+
+ private:
+  std::vector<std::byte> places_[2];
+  int place_ = 0;
+};
+
+void show(const RefArray& value, Shown& shown) {
+  std::byte* out = shown.next(value.v.size() * 4);
+  const auto encode = [&]<class T>(T) {
+    for (const double x : value.v) {
+      const T y = static_cast<T>(x);
+      std::memcpy(out, &y, sizeof y);
+      out += sizeof y;
+    }
+  };
+  value.type.dtype == DType::i32 ? encode(int32_t{}) : encode(float{});
+}
+
+// By name, hash and type; shared by an executor's sessions.
+class Tables {
+ public:
+  std::shared_ptr<const RefArray> copy_of(const std::string& name, const Table& t) {
+    auto made = std::make_shared<RefArray>(RefArray{t.type, {}});
+    if (t.hash.empty()) {
+      decode(t.data, *made);
+      return made;
+    }
+    auto& known = copies_[{name, t.hash, to_string(t.type)}];
+    if (known) return known;
+    decode(t.data, *made);
+    bytes_ += bytes_of(*made);
+    known = made;
+    if (bytes_ > kMostTableBytes)
+      std::erase_if(copies_, [&](const auto& copy) {
+        const bool unused = copy.second.use_count() == 1;
+        if (unused) bytes_ -= bytes_of(*copy.second);
+        return unused;
+      });
+    return made;
+  }
+
+ private:
+  static int64_t bytes_of(const RefArray& a) { return std::ssize(a.v) * int64_t{sizeof(double)}; }
+  std::map<std::tuple<std::string, std::string, std::string>, std::shared_ptr<const RefArray>>
+      copies_;
+  int64_t bytes_ = 0;
+};
+
+// One graph of a program.
+struct Variant {
+  std::shared_ptr<const Graph> graph;
+  int64_t rows = 0;                               // of sample numbers
+  std::map<std::string, RefArray> own;            // what the session gives itself
+  std::map<std::string, const RefArray*> places;  // of all inputs
+};
+
+struct Own {  // of a program
+  std::vector<Variant> variants;
+  std::map<std::string, std::pair<DType, Shown>> results;  // of its last run
+  bool has_run = false, updates = false;
+  std::vector<int32_t> order;  // of the epoch
+  int64_t epoch = -1;
+};
+
+class ReferenceSession final : public Session {
+ public:
+  ReferenceSession(SessionSpec spec, std::shared_ptr<Tables> tables)
+      : spec_(std::move(spec)), copies_(std::move(tables)) {
+    for (const ProgramSpec& p : spec_.programs) prepare(p, own_.emplace_back());
+  }
+
+  void write(const std::string& input, std::span<const float> values) override {
+    given_[input] = array(input, values);
+    written_.insert(input);
+  }
+  void zero(const std::string& input, int64_t count) override {
+    write(input, std::vector<float>(static_cast<size_t>(count)));
+  }
+  void lend(const std::string& input, std::span<const float> values) override {
+    check(!updated_.contains(input), "'{}' is lent, and a program updates it", input);
+    given_[input] = array(input, values);
+    written_.erase(input);
+  }
+  void table(const std::string& name, const Table& t) override {
+    check(!is_sessions_own(name), "'{}' is the session's to give", name);
+    forget_shown();
+    const auto it = inputs_.find(name);
+    if (it != inputs_.end())
+      check(it->second == t.type, "the table '{}' is {}, and read as {}", name, t.type, it->second);
+    written_.erase(name);
+    given_.erase(name);
+    if (it != inputs_.end()) given_[name] = copies_->copy_of(name, t);
+  }
+
+  void start(ModelStart start) override {
+    forget_shown();
+    start_ = std::move(start);
+    start_.at.programs.resize(own_.size());
+    steps_ = 0;
+    for (size_t p = 0; p < own_.size(); ++p) {
+      Own& own = own_[p];
+      own.epoch = -1;
+      own.has_run = false;
+      for (auto& [name, result] : own.results) result.second.take_back();
+      if (own.updates) steps_ += start_.at.programs[p].runs;
+      for (Variant& v : own.variants) place_inputs(v, spec_.programs[p].name);
+    }
+    started_ = true;
+  }
+
+  void run(int program, int64_t runs) override {
+    check(started_, "the session was not started with what it was given");
+    require_program(program);
+    forget_shown();  // and what throws in the middle of a run leaves it so
+    for (; runs > 0 && !stands_still(); --runs) run_once(static_cast<size_t>(program));
+    started_ = true;
+  }
+
+  const Standing& standing() const override { return start_.at; }
+
+  std::span<const float> read(const std::string& input) const override {
+    check(written_.contains(input), "'{}' was not written", input);
+    Shown& shown = shown_[input];
+    show(*given_.at(input), shown);
+    return {reinterpret_cast<const float*>(shown.bytes().data()), shown.bytes().size() / 4};
+  }
+
+ private:
+  std::span<const std::byte> result_bytes(int program, const std::string& name,
+                                          DType type) const override {
+    require_program(program);
+    const Own& own = own_[static_cast<size_t>(program)];
+    check(own.has_run, "the program has not run");
+    const auto it = own.results.find(name);
+    check(it != own.results.end(), "the program has no result '{}'", name);
+    check(it->second.first == type, "result '{}' is {}, and read as another type", name,
+          name_of(it->second.first));
+    return it->second.second.bytes();
+  }
+
+  void require_program(int program) const {
+    check(program >= 0 && program < std::ssize(own_), "there is no program {}", program);
+  }
+
+  void prepare(const ProgramSpec& spec, Own& own) {
+    check(spec.batch >= 1 && spec.samples >= 0, "program '{}': {} samples in batches of {}",
+          spec.name, spec.samples, spec.batch);
+    const int64_t rest = spec.samples % spec.batch;
+    check((rest > 0) == (spec.last != nullptr),
+          "program '{}': {} samples in batches of {}, the last of them short or not", spec.name,
+          spec.samples, spec.batch);
+    own.variants.push_back({spec.graph, spec.batch, {}, {}});
+    if (spec.last) own.variants.push_back({spec.last, rest, {}, {}});
+    for (Variant& v : own.variants) {
+      for (int id = 0; id < v.graph->size(); ++id) {
+        const Node& n = v.graph->node(id);
+        if (!is_input(n)) continue;
+        if (is_sessions_own(n.name))
+          v.own[n.name] = {n.type, std::vector<double>(static_cast<size_t>(n.type.count()))};
+        else if (const auto [it, is_new] = inputs_.emplace(n.name, n.type); !is_new)
+          check(it->second == n.type, "'{}' is read as {} and as {}", n.name, it->second, n.type);
+      }
+      bool is_watched = spec.watched.empty();
+      for (const Output& o : v.graph->outputs()) {
+        const Type& t = v.graph->node(o.id).type;
+        if (o.update) {
+          updated_.insert(o.name);
+          own.updates = true;
+          continue;
+        }
+        own.results[o.name].first = t.dtype;
+        if (o.name != spec.watched) continue;
+        check(t.dtype == DType::f32 && t.count() == 1, "'{}' is watched, and is {}", o.name, t);
+        is_watched = true;
+      }
+      check(is_watched, "there is no result '{}' to be watched", spec.watched);
+    }
+  }
+
+  // What was given holds no more, and the session has to be started with it.
+  void forget_shown() {
+    started_ = false;
+    for (auto& [input, shown] : shown_) shown.take_back();
+  }
+
+  std::shared_ptr<const RefArray> array(const std::string& input, std::span<const float> values) {
+    check(!is_sessions_own(input), "'{}' is the session's to give", input);
+    Type type{DType::f32, Shape{std::ssize(values)}};
+    if (const auto it = inputs_.find(input); it != inputs_.end()) {
+      check(it->second.dtype == DType::f32 && it->second.count() == std::ssize(values),
+            "'{}' has {} values, and is read as {}", input, values.size(), it->second);
+      type = it->second;
+    }
+    forget_shown();
+    return std::make_shared<RefArray>(
+        RefArray{type, std::vector<double>(values.begin(), values.end())});
+  }
+
+  void place_inputs(Variant& v, const std::string& program) {
+    v.places.clear();
+    for (const auto& [name, value] : v.own) v.places[name] = &value;
+    for (int id = 0; id < v.graph->size(); ++id) {
+      const Node& n = v.graph->node(id);
+      if (!is_input(n) || v.own.contains(n.name)) continue;
+      const auto it = given_.find(n.name);
+      check(it != given_.end(), "program '{}' reads '{}', which nobody gave", program, n.name);
+      v.places[n.name] = it->second.get();
+    }
+  }
+
+  bool stands_still() const { return spec_.stop_diverged && start_.at.diverged_at.has_value(); }
+
+  // The run's variant, with what the session gives in place.
+  Variant& next(const ProgramSpec& spec, Own& own, int64_t runs) {
+    int64_t place = 0;
+    Variant* v = &own.variants.front();
+    if (spec.samples > 0) {
+      const int64_t epoch = runs / spec.runs_per_epoch();
+      place = runs % spec.runs_per_epoch();
+      if (place == spec.runs_per_epoch() - 1) v = &own.variants.back();
+      if (epoch != own.epoch)
+        own.order = permutation(start_.order.fold(static_cast<uint64_t>(epoch)), spec.samples);
+      own.epoch = epoch;
+    }
+    for (auto& [name, value] : v->own) {
+      std::vector<double>& x = value.v;
+      if (name == "step") {
+        x[0] = static_cast<float>(steps_);
+      } else if (name == "lr") {
+        const auto rates = std::ssize(start_.rates);
+        const int64_t latest = std::min<int64_t>(steps_, rates) - 1;
+        x[0] = latest >= 0 ? start_.rates[static_cast<size_t>(latest)] : 0;
+      } else if (name == "key") {
+        x[0] = static_cast<int32_t>(start_.random.bits);
+        x[1] = static_cast<int32_t>(start_.random.bits >> 32);
+      } else {
+        for (size_t i = 0; i < x.size(); ++i)
+          x[i] = spec.samples > 0 ? own.order[static_cast<size_t>(place * spec.batch) + i]
+                                  : static_cast<double>(i);
+      }
+    }
+    return *v;
+  }
+
+  void run_once(size_t p) {
+    const ProgramSpec& spec = spec_.programs[p];
+    Own& own = own_[p];
+    ProgramStanding& at = start_.at.programs[p];
+    if (own.updates) ++steps_;
+    Variant& v = next(spec, own, at.runs);
+    const RefValues values = interpret_in_place(*v.graph, v.places);
+    std::map<std::string, std::shared_ptr<const RefArray>> updated;
+    for (const Output& o : v.graph->outputs())
+      if (o.update) {
+        RefArray stored{inputs_.at(o.name), values[o.id].v};
+        for (double& x : stored.v) x = static_cast<float>(x);
+        updated[o.name] = std::make_shared<RefArray>(std::move(stored));
+      } else {
+        show(values[o.id], own.results.at(o.name).second);
+      }
+    for (auto& [name, value] : updated) replace(name, std::move(value));
+    own.has_run = true;
+    ++at.runs;
+    if (spec.watched.empty()) return;
+    std::memcpy(&at.loss, own.results.at(spec.watched).second.bytes().data(), sizeof at.loss);
+    if (std::isnan(at.first_loss)) at.first_loss = at.loss;
+    if (!start_.at.diverged_at && has_diverged(at.loss, at.first_loss))
+      start_.at.diverged_at = steps_;
+  }
+
+  void replace(const std::string& input, std::shared_ptr<const RefArray> value) {
+    for (Own& own : own_)
+      for (Variant& v : own.variants)
+        if (const auto it = v.places.find(input); it != v.places.end()) it->second = value.get();
+    given_[input] = std::move(value);
+  }
+
+  const SessionSpec spec_;
+  const std::shared_ptr<Tables> copies_;
+  std::vector<Own> own_;                // by program
+  std::map<std::string, Type> inputs_;  // of all programs, but what the session gives
+  std::set<std::string> updated_, written_;
+  std::map<std::string, std::shared_ptr<const RefArray>> given_;
+  mutable std::map<std::string, Shown> shown_;  // by what was read
+  bool started_ = false;
+  ModelStart start_;
+  int64_t steps_ = 0;
+};
+
+class ReferenceExecutor final : public Executor {
+ public:
+  std::unique_ptr<Session> open(SessionSpec spec) override {
+    return std::make_unique<ReferenceSession>(std::move(spec), tables_);
+  }
+  std::string numerics() const override { return "reference"; }
+
+ private:
+  std::shared_ptr<Tables> tables_ = std::make_shared<Tables>();
+};
+
+}  // namespace
+
+std::unique_ptr<Executor> make_reference_executor() {
+  return std::make_unique<ReferenceExecutor>();
+}
+
+}  // namespace omni
