@@ -28,6 +28,7 @@ struct Way {
   bool passes = true;        // those that keep bits; false: without them
   bool interrupted = false;  // stopped half-way and taken up again
   bool forked = false;       // every phase left at its third step and continued from a copy
+  ExecutorKind executor = ExecutorKind::cpu;
 };
 
 inline std::ostream& operator<<(std::ostream& out, const Way& w) {
@@ -127,6 +128,7 @@ inline std::map<int64_t, Outcome> train(const Way& w, const std::vector<int64_t>
   if (!e.settings()->data().empty()) data = {draws ? "data=digits" : "data=mnist1d"};
   RunRequest r = smoke_request(folder.path() / "run", data);
   r.seeds = seeds;
+  r.executor = w.executor;
   r.precision = w.precision;
   r.threads = w.threads;
   r.fork_at = w.forked ? 3 : 0;

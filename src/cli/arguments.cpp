@@ -134,6 +134,8 @@ int run(const Context& context, const std::vector<std::string>& words) {
             {"NAME width=64,128,256", "a sweep, drawn as a curve"},
             {"NAME --seeds 100..131 --out again", "fresh seeds, a folder of choice"}});
   add_choice(p, a.choice);
+  p.option("--executor", a.choice.executor, "E",
+           "cpu (default) or reference: double precision, a hundred times slower or more");
   p.option("--precision", a.choice.precision, "P", "f32 (default) or bf16");
   p.option("--passes-off", a.choice.passes_off, "A,B", "leave out graph passes by name, or all");
   p.option("--out", a.out, "DIR", "the run's folder; default: runs/NAME-PRESET");

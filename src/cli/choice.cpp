@@ -49,6 +49,8 @@ void take(const Assignment& a, const Experiment& e, RunRequest& request) {
     request.seeds = parse_seeds(fmt::format("{}", fmt::join(a.values, ",")), a.where);
   } else if (a.key == "models") {
     request.seeds = seeds_of_models(only_value(a), a.where);
+  } else if (a.key == "executor") {
+    request.executor = executor_of(only_value(a), a.where);
   } else if (a.key == "precision") {
     request.precision = precision_of(only_value(a), a.where);
   } else {
@@ -139,6 +141,7 @@ Chosen choose(const Context& context, const Choice& choice) {
   for (const Assignment& a : typed) take(a, e, request);
   if (!choice.preset.empty()) request.preset = choice.preset;
   if (!choice.seeds.empty()) request.seeds = parse_seeds(choice.seeds, "--seeds");
+  if (!choice.executor.empty()) request.executor = executor_of(choice.executor, "--executor");
   if (!choice.precision.empty())
     request.precision = precision_of(choice.precision, "--precision");
   request.passes_off = names_of_passes(choice.passes_off);

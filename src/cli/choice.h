@@ -12,7 +12,8 @@ struct Chosen {
 };
 
 // Reads `choice`: words, then flags, win over the configuration file. Besides options of the
-// experiment, words and file may set preset, seeds, models (seeds 0 .. models-1) and precision.
+// experiment, words and file may set preset, seeds, models (seeds 0 .. models-1), precision and
+// executor.
 // UserError for what is wrong with any of it, options and their values included.
 Chosen choose(const Context& context, const Choice& choice);
 

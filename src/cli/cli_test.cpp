@@ -195,6 +195,14 @@ TEST_F(Cli, ImpossibleValuesSayWhatIsAllowed) {
   expect_refused({"run", "toy-steps", "models=2,3"}, {"cannot be swept"});
   expect_refused({"run", "toy-steps", "models=2", "--seeds", "0..3"}, {"not several"});
   expect_refused({"run", "toy-steps", "--precision", "f16"}, {"f32 or bf16", "'f16'"});
+  expect_refused({"run", "toy-steps", "--executor", "referense"},
+                 {"--executor", "cpu or reference", "'referense'", "\"reference\""});
+  expect_refused({"run", "toy-steps", "executor=gpu"}, {"executor=gpu", "cpu or reference"});
+  expect_refused({"run", "toy-steps", "executor=cpu,reference"}, {"cannot be swept"});
+  expect_refused({"run", "toy-steps", "--executor", "reference", "--precision", "bf16"},
+                 {"bf16", "executor cpu", "reference computes in double precision"});
+  expect_refused({"run", "toy-steps", "--executor", "reference", "--passes-off", "all"},
+                 {"passes", "executor cpu", "reference runs graphs as they were built"});
   expect_refused({"run", "toy-steps", "--threads", "0"}, {"--threads", "from 1"});
   expect_refused({"run", "toy-steps", "--threads", "x"}, {"--threads"});
   expect_refused({"run", "toy-steps", "threads=2"}, {"--threads 2"});
@@ -425,6 +433,18 @@ TEST_F(Cli, WhatIsMeantByACommaIsSaidFirst) {
                        "  (a fraction is written with a point: lr=0.5)"),
             std::string::npos)
       << o.err;
+}
+
+TEST_F(Cli, RunsOnTheReference) {
+  const Output o =
+      omni({"run", "toy-steps", "--preset", "smoke", "--executor", "reference", "--out", "meant"});
+  EXPECT_EQ(o.code, 0) << o.err;
+  EXPECT_NE(o.err.find("executor reference in double precision"), std::string::npos) << o.err;
+  std::stringstream config;
+  config << std::ifstream("meant/config.toml").rdbuf();
+  EXPECT_NE(config.str().find("executor = \"reference\""), std::string::npos) << config.str();
+  const Output again = omni({"run", "--config", "meant/config.toml", "--out", "again"});
+  EXPECT_NE(again.err.find("executor reference"), std::string::npos) << again.err;
 }
 
 TEST_F(Cli, AMistypedPathWithACommaIsToldHowToBeWritten) {

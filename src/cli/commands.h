@@ -21,7 +21,7 @@ struct Context {
 // An experiment, and what was changed of it.
 struct Choice {
   std::vector<std::string> words;  // NAME key=value ...
-  std::string preset, config, seeds, precision, passes_off, data_dir;
+  std::string preset, config, seeds, executor, precision, passes_off, data_dir;
   bool no_download = false;
 };
 

@@ -1,6 +1,7 @@
 // `omni doctor`: what an error report needs to say about a machine, and whether the promises of
 // equal bits hold on it.
 #include <fcntl.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -17,6 +18,7 @@
 #include "cli/known_hashes.h"
 #include "cli/screen.h"
 #include "data/catalogue.h"
+#include "executors/kinds.h"
 #include "lab/self_check.h"
 
 namespace omni::cli {
@@ -113,6 +115,7 @@ int doctor_command(const Context&, const std::string& data_dir) {
   const Platform platform = this_platform();
   say("Program\n");
   line("version", fmt::format("{}, commit {}", b.version, commit_text()));
+  line("executors", fmt::format("{}", fmt::join(executor_names(), ", ")));
   line("built", fmt::format("{}, {}", b.compiler, b.build_type));
   line("oneDNN", fmt::format("{}, using {}", platform.onednn, platform.instructions));
   line("Highway", fmt::format("using {}", platform.vectors));

@@ -61,6 +61,12 @@ std::string plural(size_t n, const char* what) {
   return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
 }
 
+std::string arithmetic_of(const RunRequest& request) {
+  if (request.executor != ExecutorKind::cpu)
+    return fmt::format("executor {} in double precision", name_of(request.executor));
+  return request.precision == Precision::bf16 ? "bf16" : "f32";
+}
+
 // What was understood, before anything is read or computed.
 std::string announcement(const Experiment& e, const RunRequest& request, const Resolved& resolved) {
   const std::string data = resolved.variants.front().settings->data();
@@ -68,8 +74,7 @@ std::string announcement(const Experiment& e, const RunRequest& request, const R
   std::string text =
       fmt::format("{}, preset {}: {}{}, {}, {}\n", e.name, resolved.preset,
                   plural(resolved.seeds.size(), "seed"), data.empty() ? "" : ", data " + data,
-                  request.precision == Precision::bf16 ? "bf16" : "f32",
-                  plural(static_cast<size_t>(threads), "thread"));
+                  arithmetic_of(request), plural(static_cast<size_t>(threads), "thread"));
   text += sweep_text(resolved, request);
   return text + fmt::format("Results go to {}\n", request.out.string());
 }

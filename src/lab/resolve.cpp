@@ -100,6 +100,17 @@ void refuse_unused(const Experiment& e, const Preset& preset,
   }
 }
 
+void refuse_for_executor(const RunRequest& request) {
+  if (request.executor == ExecutorKind::cpu) return;
+  require(request.precision == Precision::f32,
+          "precision bf16 is for the executor cpu; {} computes in double precision",
+          name_of(request.executor));
+  require(request.passes_off.empty(),
+          "passes can be switched off for the executor cpu; {} runs graphs as they were built, "
+          "without any",
+          name_of(request.executor));
+}
+
 std::string toml_of(const Experiment& e, const Resolved& r, const RunRequest& request,
                     const std::vector<Assignment>& swept) {
   const char* precision = request.precision == Precision::bf16 ? "bf16" : "f32";
@@ -107,6 +118,8 @@ std::string toml_of(const Experiment& e, const Resolved& r, const RunRequest& re
   text += fmt::format("experiment = \"{}\"\npreset = \"{}\"\n", e.name, r.preset);
   text += fmt::format("seeds = [{}]\n", fmt::join(r.seeds, ", "));
   text += fmt::format("precision = \"{}\"\n", precision);
+  if (request.executor != ExecutorKind::cpu)
+    text += fmt::format("executor = \"{}\"\n", name_of(request.executor));
   if (!request.passes_off.empty())
     text += fmt::format("# passes switched off: {}\n", fmt::join(request.passes_off, ", "));
   text += '\n';
@@ -142,6 +155,7 @@ std::unique_ptr<Settings> preset_settings(const Experiment& e, const Preset& p) 
 }
 
 Resolved resolve(const Experiment& e, const RunRequest& request) {
+  refuse_for_executor(request);
   const Preset& preset = find_preset(e, request.preset);
   Resolved r;
   r.preset = preset.name;

@@ -126,6 +126,18 @@ TEST(Resolve, WritesWhatItWouldRead) {
   EXPECT_EQ(labels, wanted);
 }
 
+TEST(Resolve, SaysWhichExecutorWhereItIsNotTheCpu) {
+  RunRequest request;
+  EXPECT_EQ(resolve(toy(), request).toml.find("executor"), std::string::npos);
+  request.executor = ExecutorKind::reference;
+  EXPECT_NE(resolve(toy(), request).toml.find("\nexecutor = \"reference\"\n"), std::string::npos);
+  request.precision = Precision::bf16;
+  EXPECT_THROW(resolve(toy(), request), UserError);
+  request.precision = Precision::f32;
+  request.passes_off = {"dead-code"};
+  EXPECT_THROW(resolve(toy(), request), UserError);
+}
+
 TEST(Resolve, APresetIsWhatOneWouldType) {
   Experiment e = toy();
   e.presets = {{"wide", 3, "width=32 text=\"two words\""}, {"bad", 1, "widht=3"}, {"plain", 2}};

@@ -45,6 +45,9 @@ TEST(Resume, FindsFinishedPhasesOnDisk) {
   WorkerOptions rounded = o;
   rounded.precision = Precision::bf16;
   EXPECT_THROW(ToyBench(rounded).train(), Interrupted);
+  WorkerOptions meant = o;
+  meant.executor = ExecutorKind::reference;
+  EXPECT_THROW(ToyBench(meant).train(), Interrupted);
   b.worker.end();
   EXPECT_THROW(b.train(), Interrupted);  // forgotten
 }
@@ -315,9 +318,13 @@ TEST(Resume, AnInterruptedPhaseKnowsItsFirstLoss) {
 
 // In bf16, too: both programs of a phase make their copies of the weights anew.
 TEST(Resume, ForkingAnywhereKeepsTheBits) {
-  for (const Precision precision : {Precision::f32, Precision::bf16}) {
-    const auto train = [&](int64_t fork_at) {
+  using Arithmetic = std::pair<ExecutorKind, Precision>;
+  for (const auto& [executor, precision] : {Arithmetic{ExecutorKind::cpu, Precision::f32},
+                                            Arithmetic{ExecutorKind::cpu, Precision::bf16},
+                                            Arithmetic{ExecutorKind::reference, Precision::f32}}) {
+    const auto train = [&, executor = executor, precision = precision](int64_t fork_at) {
       WorkerOptions o;
+      o.executor = executor;
       o.precision = precision;
       o.fork_at = fork_at;
       ToyBench b(o);

@@ -213,6 +213,7 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
   const auto options_for = [&](int workers_beside) {
     WorkerOptions options;
     options.data = &data;
+    options.executor = request.executor;
     options.precision = request.precision;
     options.passes_off = request.passes_off;
     options.threads = std::max(1, threads / workers_beside);
@@ -322,7 +323,8 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
     outcome.failed += m.status == ModelStatus::failed;
   }
   if (whole && outcome.diverged == 0 && outcome.failed == 0 && request.passes_off.empty() &&
-      request.precision == Precision::f32 && outcome.status == RunStatus::finished)
+      request.executor == ExecutorKind::cpu && request.precision == Precision::f32 &&
+      outcome.status == RunStatus::finished)
     outcome.slowness = pace.slowness();
   if (outcome.status == RunStatus::finished) {
     outcome.claims = judge_claims(r, e, results, data, &recording);

@@ -11,6 +11,7 @@
 
 #include "data/catalogue.h"
 #include "engine/precision.h"
+#include "executors/kinds.h"
 #include "lab/cost.h"
 #include "lab/experiment.h"
 #include "store/run_folder.h"
@@ -28,6 +29,7 @@ struct RunRequest {
   std::vector<Assignment> assignments;        // later ones win
   std::optional<std::vector<int64_t>> seeds;  // absent: 0 .. preset's number - 1
   int threads = 0;                            // 0: all cores
+  ExecutorKind executor = ExecutorKind::cpu;
   Precision precision = Precision::f32;
   std::set<std::string> passes_off;
   std::filesystem::path out;                  // the run folder

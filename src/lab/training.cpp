@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "executors/cpu/limits.h"
 #include "graph/inspect.h"
 #include "lab/sets.h"
 #include "lab/soundness.h"
@@ -148,10 +147,7 @@ uint64_t TrainingRun::form() const {
   hash.add(p_.name);
   hash.add(static_cast<uint64_t>(on_divergence_));
   hash.add(p_.set);
-  hash.add(static_cast<uint64_t>(worker_.options().precision));
-  if (worker_.options().precision == Precision::bf16)
-    hash.add(static_cast<uint64_t>(cpu::limits().bf16_storage));  // sums have other orders
-  for (const std::string& pass : worker_.options().passes_off) hash.add(pass);
+  hash.add(worker_.executor().numerics());
   hash.add(fingerprint(*graph_));
   hash.add(fingerprint(*last_graph_));
   for (const ParameterSpec& s : start().specs()) hash.add(s.name);

@@ -4,6 +4,7 @@
 
 #include "engine/flops.h"
 #include "executors/cpu/session.h"
+#include "executors/reference.h"
 #include "graph/inspect.h"
 #include "lab/arrays.h"
 #include "store/files.h"
@@ -33,7 +34,12 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
 Worker::Worker(WorkerOptions options) : options_(std::move(options)) { forget_programs(); }
 
 void Worker::forget_programs() {
-  executor_ = make_cpu_executor({options_.precision, options_.passes_off, options_.threads});
+  if (options_.make_executor)
+    executor_ = options_.make_executor();
+  else if (options_.executor == ExecutorKind::reference)
+    executor_ = make_reference_executor();
+  else
+    executor_ = make_cpu_executor({options_.precision, options_.passes_off, options_.threads});
 }
 
 double Worker::matmul_flops(const Graph& g) {

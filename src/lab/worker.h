@@ -15,6 +15,7 @@
 #include "base/inputs.h"
 #include "engine/precision.h"
 #include "executors/executor.h"
+#include "executors/kinds.h"
 #include "lab/checkpoint.h"
 #include "lab/cost.h"
 #include "lab/trial.h"
@@ -26,13 +27,15 @@ struct Interrupted {};
 
 struct WorkerOptions {
   const Dataset* data = nullptr;
-  Precision precision = Precision::f32;
+  ExecutorKind executor = ExecutorKind::cpu;
+  Precision precision = Precision::f32;  // this, passes and threads are for CPUs
   std::set<std::string> passes_off;
   int threads = 1;                           // of this worker's team
   bool dry = false;
   std::optional<std::string> part = {};      // of an experiment that has parts: only this one
   const std::atomic<bool>* stop = nullptr;
   std::function<void(const Amount&)> advanced;  // what was done since the last call
+  std::function<std::unique_ptr<Executor>()> make_executor;  // another one than these; for tests
   // Of every training phase.
   std::function<void(const Training&, const Graph&, const DataTable&)> saw_graph;
   std::filesystem::path checkpoints;         // empty: nothing is kept on disk
