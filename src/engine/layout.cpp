@@ -187,6 +187,7 @@ std::vector<std::pair<int, int>> memory_readers(const Graph& g, const Units& uni
 }
 
 // A gather whose rows only one elementwise unit reads, as they are or reshaped to its index space.
+// The unit may be a single op, where chains are not fused.
 void fuse_gathers(Draft& d) {
   if (!d.limits.fused_gathers) return;
   for (int id = 0; id < d.g.size(); ++id) {

@@ -115,6 +115,7 @@ TEST(Fusion, GathersJoinTheirOnlyReader) {
   one.result("y", emit(one) * 0.5 + 1);
   EXPECT_EQ(units_of(one), (Units{{"gather", "mul", "add"}}));
   EXPECT_EQ(units_of(one, {Pass::fuse_gathers}), (Units{{"gather"}, {"mul", "add"}}));
+  EXPECT_EQ(units_of(one, {Pass::fuse_elementwise}), (Units{{"gather", "mul"}, {"add"}}));
   DeviceLimits apart = cpu::limits();
   apart.fused_gathers = false;
   EXPECT_EQ(units_of(one, {}, apart), (Units{{"gather"}, {"mul", "add"}}));
