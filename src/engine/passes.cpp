@@ -76,6 +76,16 @@ int copy_node(const Node& n, const std::vector<int>& in, Graph& to) {
   return to.add(*n.op, values, n.attrs).named(n.name).id;
 }
 
+bool any_node(const Graph& g, auto&& is) {
+  for (int id = 0; id < g.size(); ++id)
+    if (is(g.node(id))) return true;
+  return false;
+}
+
+bool has_identities(const Graph& g) {
+  return any_node(g, [](const Node& n) { return n.op->identity; });
+}
+
 void drop_identities(const Graph& from, Graph& to) {
   rewrite(from, to, [&](int id, const std::vector<int>& in) {
     const Node& n = from.node(id);
@@ -89,6 +99,10 @@ void fold_constants(const Graph& from, Graph& to, Fold fold) {
     const auto value = folded(to, n, in, fold);
     return value ? constant(to, *value).named(n.name).id : copy_node(n, in, to);
   });
+}
+
+bool has_pooling_gradients(const Graph& g) {
+  return any_node(g, [](const Node& n) { return n.op == &ops::max_pool2d_gradient; });
 }
 
 // The gradient of max pooling over a ReLU's output x reaches the largest place of each window, and
@@ -133,7 +147,8 @@ constexpr PassInfo kPasses[] = {
     {Pass::fold_constants, "fold-constants", "compute scalars known now when the program is made",
      true, true, fold_constants, true},
     {Pass::mask_pooled, "mask-pooled",
-     "mask a pooled ReLU's gradient before it is spread over the image", true, true, mask_pooled},
+     "mask a pooled ReLU's gradient before it is spread over the image", true, true, mask_pooled,
+     false, has_pooling_gradients},
     {Pass::common_subexpressions, "common-subexpressions", "compute equal expressions once", true,
      false, share_expressions, true},
     {Pass::dead_code, "dead-code", "drop what no output needs", true, false, drop_dead_code, true},
@@ -178,15 +193,19 @@ std::set<Pass> resolve_passes_off(const std::set<std::string>& names) {
 }
 
 void simplify(const Graph& from, Graph& to, Fold fold, const std::set<Pass>& off) {
-  auto graph = std::make_unique<Graph>();
-  drop_identities(from, *graph);
-  for (const PassInfo& p : kPasses) {
-    if (!p.rewrite || off.contains(p.pass)) continue;
+  std::unique_ptr<Graph> last;
+  const auto graph = [&]() -> const Graph& { return last ? *last : from; };
+  const auto run = [&](auto&& rewrite) {
     auto next = std::make_unique<Graph>();
-    p.rewrite(*graph, *next, fold);
-    graph = std::move(next);
-  }
-  to.replace_with(*graph, graph->outputs());
+    rewrite(*next);
+    last = std::move(next);
+  };
+  if (has_identities(from)) run([&](Graph& next) { drop_identities(from, next); });
+  for (const PassInfo& p : kPasses)
+    if (p.rewrite && !off.contains(p.pass) && (!p.applies || p.applies(graph())))
+      run([&](Graph& next) { p.rewrite(graph(), next, fold); });
+  if (!last) run([&](Graph& next) { drop_identities(from, next); });
+  to.replace_with(*last, last->outputs());
 }
 
 void separate_outputs(Graph& g) {

@@ -36,6 +36,8 @@ struct PassInfo {
   void (*rewrite)(const Graph& from, Graph& to, Fold fold) = nullptr;
   // Runs before a batch is cut even where it is off: what it drops must not decide how.
   bool before_cut = false;
+  // False where it would change nothing, so that graphs are not copied for it. Null: ask it.
+  bool (*applies)(const Graph& g) = nullptr;
 };
 
 // All of them, those that rewrite in the order in which they run.
