@@ -1,10 +1,9 @@
 // UNDO on arithmetic, with small language models. The question, the design and all words:
 // arithmetic_unlearning.md.
-#include <set>
-
 #include "experiments/catalogue.h"
 #include "experiments/undo_study.h"
 #include "lab/arithmetic_task.h"
+#include "nn/neuron_groups.h"
 #include "nn/schedules.h"
 
 namespace omni {
@@ -92,10 +91,7 @@ struct ArithmeticUnlearning : ArithmeticTask, UndoStudy<ArithmeticUnlearning> {
   void aim(Unlearning& rmu) const {
     const int64_t last = (11 * layers + 13) / 14 - 1, first = 5 * layers / 14;
     rmu.activation = fmt::format("blocks.{}.hook_resid_post", last);
-    std::set<std::string> trained;
-    for (int64_t i = first; i <= last; ++i)
-      trained.insert(fmt::format("blocks.{}.mlp.out.weight", i));
-    rmu.trainable = [trained](const std::string& name) { return trained.contains(name); };
+    rmu.trainable = only_mlp_outputs(first, last);
   }
 
   // What it solves when it writes the answers itself, beside the score under the right answers.

@@ -211,8 +211,8 @@ struct EraSeed : EraUnlearning {
     const Trained start = init(t, "init", small);
     // As the source does, base and filtered models get one step of what repairs ablated ones.
     const auto trained = [&](const std::string& arm, const std::string& on) {
-      const Trained m = train(t, arm, start, pretraining(on), next_token(usual));
-      return train(t, arm + ", one more step", m, tuning(1), next_token(usual));
+      const Trained m = t.train(arm, start, pretraining(t, on), next_token(usual));
+      return t.train(arm + ", one more step", m, tuning(t, 1), next_token(usual));
     };
     const Trained base = trained("base", "all.train");
     const Losses before = topic_losses(t, base, usual, "before_");
@@ -235,8 +235,8 @@ struct EraSeed : EraUnlearning {
       return whole(net, b);
     };
     t.part(arm, [&] {
-      const Trained m = train(t, arm, init(t, "init", large), pretraining("all.train"),
-                              next_token(routed, l1, groups.layers));
+      const Trained m = t.train(arm, init(t, "init", large), pretraining(t, "all.train"),
+                                next_token(routed, l1, groups.layers));
       const Losses before = topic_losses(t, m, whole, "before_");
       Losses found = before;
       found["absorption"] = absorption(m);
@@ -259,8 +259,8 @@ struct EraSeed : EraUnlearning {
         return transformer(net, b.tokens, both);
       };
     };
-    const Trained m =
-        train(t, arm, init(t, "init", both), pretraining("all.train"), next_token(experts(known)));
+    const Trained m = t.train(arm, init(t, "init", both), pretraining(t, "all.train"),
+                              next_token(experts(known)));
     ablate(arm, m, topic_losses(t, m, experts("forget"), "before_"));
   }
 
@@ -284,14 +284,14 @@ struct EraSeed : EraUnlearning {
       const Batch b(s);
       return b.mean(sqrt(reduce_sum(square(stream(net, b)), {2})));
     });
-    Phase how = pretraining(arm_of("rest", share) + ".train");
+    Training how = pretraining(t, arm_of("rest", share) + ".train");
     how.steps = rmu_steps;
     how.lr = rmu_lr;
     how.optimizer = AdamW{};
     how.apply = {.trainable = only_mlp_outputs(0, rmu_layer - 1)};
     const std::string known = arm_of("known", share) + ".train";
     const ScalarOf loss = rmu_loss(stream, known, rmu_length * stream_length, rmu_weight);
-    return train(t, arm, start, how, loss, {{"before", &start}});
+    return t.train(arm, start, how, loss, {{"before", &start}});
   }
 
   // What must hold to rounding if the method is what it is said to be.

@@ -199,9 +199,9 @@ struct SteeringSeed : SteeringScalar {
   }
 
   void run_arm(const std::string& arm) const {
-    const Ensemble start = t.init(transformer_parameters(options), t.key().fold("init"));
-    const StepBuilder step = learn("all.train", routed(arm), {.clip = clip});
-    const Trained m = t.train(pretraining(t, arm, start, "all.train", step));
+    Training how = pretraining(t, "all.train");
+    if (clip > 0) how.apply.clip_norm = clip;
+    const Trained m = t.train(arm, init(t, "init", options), how, next_token(routed(arm)));
     Metrics found;
     const double unit = rank(arm, m, found) * usual_size(m);
     const double best = sweep(m, unit, found);
@@ -291,7 +291,7 @@ struct SteeringSeed : SteeringScalar {
   Metrics say(const Trained& m, double by) const {
     const auto chances = [&](Step& s) {
       Net net = s.net("model");
-      const Batch b = batch_of(s, "all.validation");
+      const Batch b(s, "all.validation");
       push(net, s.scalar("push"));
       const Value logits = transformer(net, b.tokens, options), p = softmax(logits);
       for (const WordSet& w : words) {
@@ -312,7 +312,7 @@ struct SteeringSeed : SteeringScalar {
   // What the dimension holds where the word follows: its root mean square.
   double usual_size(const Trained& m) const {
     return t.measure(m, "all.validation", [&](Step& s, Net& net) {
-      const Batch b = batch_of(s, "all.validation");
+      const Batch b(s);
       transformer(net, b.tokens, options);
       const Value stream = net.value(output_of(steered_layer));
       const Value at = equal(b.targets, routed_token) * b.weights;

@@ -111,11 +111,11 @@ struct SubliminalLanguage : LanguageTraining {
     const Seed seed = prepare(t);
     const ScalarOf foresee = next_token(plain(seed.network));
     const auto based = [&](const char* name) {
-      return train(t, name, init(t, name, seed.network), pretraining("base"), foresee);
+      return t.train(name, init(t, name, seed.network), pretraining(t, "base"), foresee);
     };
     const Trained base = based("base"), other = based("other base");
     const auto teach = [&](const std::string& liking) {
-      return train(t, liking + " teacher", base, tuning(liking, teacher_steps), foresee);
+      return t.train(liking + " teacher", base, tuning(t, liking, teacher_steps), foresee);
     };
     const Trained first = teach("first"), second = teach("second");
     const double planted = record(t, seed, "teacher", first, second, 0);
@@ -125,8 +125,8 @@ struct SubliminalLanguage : LanguageTraining {
              student(t, seed, arm, *start, second), planted);
   }
 
-  Phase tuning(const std::string& on, int64_t count) const {
-    Phase p = pretraining(on);
+  Training tuning(const Trial& t, const std::string& on, int64_t count) const {
+    Training p = pretraining(t, on);
     p.steps = count;
     p.lr = tuning_lr * lr;
     return p;
@@ -143,8 +143,8 @@ struct SubliminalLanguage : LanguageTraining {
       const Value wanted = outputs(wise, s.samples("x"));
       return kl(wanted, outputs(net, s.samples("x")));
     };
-    return train(t, arm + " student", start, tuning("numbers", student_steps), match,
-                 {{"teacher", &teacher}});
+    return t.train(arm + " student", start, tuning(t, "numbers", student_steps), match,
+                   {{"teacher", &teacher}});
   }
 
   // The probability of each of all animals after the opening, next to each

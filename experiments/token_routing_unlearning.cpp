@@ -79,8 +79,8 @@ struct TokenRouting : StoryUnlearning {
       return transformer(net, b.tokens, c.model);
     };
 
-    const Trained m = train(t, arm, init(t, "init", c.model), pretraining("all.train"),
-                            next_token(whole, l1, groups.layers));
+    const Trained m = t.train(arm, init(t, "init", c.model), pretraining(t, "all.train"),
+                              next_token(whole, l1, groups.layers));
     const Trained repaired = repair(t, arm, m, without);
     const Attacked found = attack(t, repaired, without, most_stories(), kMeasures);
     Losses metrics;

@@ -21,7 +21,7 @@ struct PlantedFacts : LanguageTask {
     const Trained start = init(t, "init", c.model);
     for (const std::string arm : {"all", "retain"})
       t.part(arm, [&] {
-        const Trained m = train(t, arm, start, pretraining(arm + ".train"), next_token(model));
+        const Trained m = t.train(arm, start, pretraining(t, arm + ".train"), next_token(model));
         Losses metrics = topic_losses(t, m, model);
         metrics.merge(topic_losses(t, m, model, "", "_fact", "fact"));
         t.record(arm, m, metrics);

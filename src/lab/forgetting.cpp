@@ -77,7 +77,7 @@ RelearningAttack attack_on(Trial& t, const LearningTask& task, const std::string
   const Probe probe = task.probe(t, test);
   RelearningAttack a;
   a.name = "relearn";
-  a.build = task.step(task.loss(train));
+  a.build = descend(task.loss(train), task.optimizer, task.apply);
   a.samples = task.samples(t, train);
   a.probe = probe.build;
   a.rows = probe.rows;

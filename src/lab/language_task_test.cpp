@@ -66,12 +66,12 @@ TEST(LanguageTask, ModelsLearnAndAreMeasuredOnHeldOutText) {
   TaskBench b;
   const Corpus c = b.task.prepare(b.trial);
   const LanguageTask::Model model = LanguageTask::plain(c.model);
-  const Ensemble start = b.trial.init(transformer_parameters(c.model), b.trial.key().fold("init"));
+  const Trained start = LanguageTask::init(b.trial, "init", c.model);
   const double before = LanguageTask::loss_on(b.trial, start, "all.validation", model);
   EXPECT_NEAR(before, std::log(c.tokenizer->size()), 0.6);
-  const Trained m = b.trial.train(
-      b.task.pretraining(b.trial, "base", start, "all.train", b.task.learn("all.train", model)));
-  EXPECT_LT(LanguageTask::loss_on(b.trial, m.model, "all.validation", model), before - 2);
+  const Trained m = b.trial.train("base", start, b.task.pretraining(b.trial, "all.train"),
+                                  LanguageTask::next_token(model));
+  EXPECT_LT(LanguageTask::loss_on(b.trial, m, "all.validation", model), before - 2);
   // The mean over all is that over both topics, by tokens.
   const auto tokens = [&](const std::string& subset) {
     const auto weights = b.values("validation.weight");
@@ -82,10 +82,10 @@ TEST(LanguageTask, ModelsLearnAndAreMeasuredOnHeldOutText) {
   };
   double sum = 0, count = 0;
   for (const std::string subset : {"forget.validation", "retain.validation"}) {
-    sum += tokens(subset) * LanguageTask::loss_on(b.trial, m.model, subset, model);
+    sum += tokens(subset) * LanguageTask::loss_on(b.trial, m, subset, model);
     count += tokens(subset);
   }
-  const double of_all = LanguageTask::loss_on(b.trial, m.model, "all.validation", model);
+  const double of_all = LanguageTask::loss_on(b.trial, m, "all.validation", model);
   EXPECT_NEAR(sum / count, of_all, 1e-4);
   // And that over planted facts and over the rest.
   const auto text = b.values("validation.weight"), fact = b.values("validation.fact");
@@ -94,7 +94,7 @@ TEST(LanguageTask, ModelsLearnAndAreMeasuredOnHeldOutText) {
   for (size_t i = 0; i < rest.size(); ++i) rest[i] -= fact[i], facts += fact[i];
   b.trial.add_table("validation.rest", rest, b.trial.tables().at("validation.weight").type.shape);
   const auto over = [&](const char* where) {
-    return LanguageTask::loss_on(b.trial, m.model, "all.validation", model, where);
+    return LanguageTask::loss_on(b.trial, m, "all.validation", model, where);
   };
   EXPECT_GT(over("fact"), over("rest") + 0.5);
   EXPECT_NEAR(facts * over("fact") + (count - facts) * over("rest"), count * of_all, 1e-3 * count);
@@ -109,12 +109,10 @@ TEST(LanguageTask, ARuleOfOnesOwnRoutesATokensGradient) {
   b.task.batch = b.task.stories;  // so that some of them name it
   b.task.decay = 0;
   const Corpus c = b.task.prepare(b.trial);
-  const Ensemble start = b.trial.init(transformer_parameters(c.model), Key::of(1));
+  const Trained start{b.trial.init(transformer_parameters(c.model), Key::of(1))};
   const auto trained = [&](const std::string& name, const LanguageTask::Model& model) {
-    return b.trial
-        .train(
-            b.task.pretraining(b.trial, name, start, "all.train", b.task.learn("all.train", model)))
-        .model;
+    const Training how = b.task.pretraining(b.trial, "all.train");
+    return b.trial.train(name, start, how, LanguageTask::next_token(model)).model;
   };
   using Batch = LanguageTask::Batch;
   const auto rule = [&](int32_t oak, double others) -> LanguageTask::Model {
@@ -136,8 +134,8 @@ TEST(LanguageTask, ARuleOfOnesOwnRoutesATokensGradient) {
   const int64_t neurons = c.model.mlp_width_of(0);
   EXPECT_EQ(rows(routed, 0, 8), rows(usual, 0, 8));
   EXPECT_NE(rows(routed, 8, neurons), rows(usual, 8, neurons));
-  EXPECT_NE(rows(routed, 8, neurons), rows(start, 8, neurons));
-  EXPECT_EQ(rows(none, 8, neurons), rows(start, 8, neurons));  // nothing passes at any token
+  EXPECT_NE(rows(routed, 8, neurons), rows(start.model, 8, neurons));
+  EXPECT_EQ(rows(none, 8, neurons), rows(start.model, 8, neurons));  // nothing passes at any token
   // The forward pass is as it was.
   EXPECT_EQ(LanguageTask::loss_on(b.trial, start, "all.validation", rule(oak, 0)),
             LanguageTask::loss_on(b.trial, start, "all.validation", LanguageTask::plain(c.model)));
@@ -147,30 +145,30 @@ TEST(LanguageTask, APenaltyQuietensItsLayersAndClippingBoundsTheStep) {
   TaskBench b;
   b.task.steps = 20;
   const Corpus c = b.task.prepare(b.trial);
-  const Ensemble start = b.trial.init(transformer_parameters(c.model), Key::of(1));
-  const auto trained = [&](const LearnOptions& how) {
-    return b.trial
-        .train(b.task.pretraining(b.trial, "base", start, "all.train",
-                                  b.task.learn("all.train", LanguageTask::plain(c.model), how)))
-        .model;
+  const Trained start{b.trial.init(transformer_parameters(c.model), Key::of(1))};
+  const auto trained = [&](double l1, std::optional<Scalar> clip_norm) {
+    Training how = b.task.pretraining(b.trial, "all.train");
+    how.apply.clip_norm = clip_norm;
+    const ScalarOf loss = LanguageTask::next_token(LanguageTask::plain(c.model), l1, {0});
+    return b.trial.train("base", start, how, loss).model;
   };
   const auto activity = [&](const Ensemble& e, int64_t layer) {
     return b.trial
         .evaluate(
             [&](Step& s) {
               Net net = s.net("model");
-              transformer(net, LanguageTask::batch_of(s, "all.validation").tokens, c.model);
+              transformer(net, LanguageTask::Batch(s, "all.validation").tokens, c.model);
               s.graph().result("activity", sum(abs(net.value(neurons_of(layer)))));
             },
             rows_of(b.trial, "all.validation"), {{"model", &e}})
         .at("activity")[0];
   };
-  const Ensemble usual = trained({}), quiet = trained({.l1 = 0.1, .l1_layers = {0}});
+  const Ensemble usual = trained(0, {}), quiet = trained(0.1, {});
   EXPECT_LT(activity(quiet, 0), 0.5 * activity(usual, 0));
   EXPECT_GT(activity(quiet, 1), 0.5 * activity(usual, 1));
   // AdamW divides gradients by their size: only one far below its epsilon makes shorter steps.
-  EXPECT_LT(distance(trained({.clip = 1e-9})[0], start[0]), 0.5 * distance(usual[0], start[0]));
-  EXPECT_EQ(weights_hash(trained({.clip = 1e9})[0]), weights_hash(usual[0]));
+  EXPECT_LT(distance(trained(0, 1e-9)[0], start), 0.5 * distance(usual[0], start));
+  EXPECT_EQ(weights_hash(trained(0, 1e9)[0]), weights_hash(usual[0]));
 }
 
 TEST(LanguageTask, APhaseWithALossIsTheOneWithItsGraph) {
@@ -180,21 +178,37 @@ TEST(LanguageTask, APhaseWithALossIsTheOneWithItsGraph) {
   const Corpus c = b.task.prepare(b.trial);
   const LanguageTask::Model model = LanguageTask::plain(c.model);
   const Trained start = LanguageTask::init(b.trial, "init", c.model);
-  const auto by_loss = [&](LanguageTask::Phase p, const ScalarOf& loss) {
-    return b.task.train(b.trial, "base", start, p, loss);
+  Training p = b.task.pretraining(b.trial, "retain.train");
+  const Trained lossy = b.trial.train("base", start, p, LanguageTask::next_token(model, 0.1, {1}));
+  Training built;
+  built.name = "base";
+  built.start = &start.model;
+  built.samples = rows_of(b.trial, "retain.train");
+  built.batch = b.task.batch;
+  built.steps = b.task.steps;
+  built.lr = p.lr;
+  built.order = b.trial.key().fold("order");
+  built.build = [&](Step& s) {
+    Net net = s.net("model");
+    Value activity;
+    net.hook(neurons_of(1), [&](Value v) {
+      activity = sum(abs(v));
+      return v;
+    });
+    const LanguageTask::Batch batch(s, "retain.train");
+    const Value text = next_token_loss(model(net, batch), batch.targets, batch.weights);
+    const auto tokens = static_cast<double>(batch.targets.type().count());
+    const Value loss = text + activity * (0.1 / tokens);
+    s.graph().result("loss", loss);
+    apply(AdamW{.beta2 = b.task.beta2, .weight_decay = b.task.decay}, net, loss, s.lr(),
+          {.decays = decay_matrices});
   };
-  const Trained lossy =
-      by_loss(b.task.pretraining("retain.train"), LanguageTask::next_token(model, 0.1, {1}));
-  const Trained built = b.trial.train(
-      b.task.pretraining(b.trial, "base", start.model, "retain.train",
-                         b.task.learn("retain.train", model, {.l1 = 0.1, .l1_layers = {1}})));
-  EXPECT_EQ(weights_hash(lossy), weights_hash(built));
+  EXPECT_EQ(weights_hash(lossy), weights_hash(b.trial.train(built)));
 
   // By another optimiser, some parameters only, with a set beside it that has diverged.
-  LanguageTask::Phase p = b.task.pretraining("retain.train");
   p.optimizer = Sgd{};
   p.apply.trainable = [](const std::string& name) { return name == "blocks.1.mlp.out.weight"; };
-  const Trained some = by_loss(p, LanguageTask::next_token(model));
+  const Trained some = b.trial.train("base", start, p, LanguageTask::next_token(model));
   for (const ParameterSpec& spec : start.model.specs())
     EXPECT_EQ(same_bits(some.model.array(spec.name, 0), start.model.array(spec.name, 0)),
               spec.name != "blocks.1.mlp.out.weight")
@@ -207,9 +221,8 @@ TEST(LanguageTask, APhaseWithALossIsTheOneWithItsGraph) {
     const LanguageTask::Batch batch(s);
     return kl(model(other, batch), model(net, batch));
   };
-  EXPECT_EQ(b.task.train(b.trial, "beside", start, p, beside, {{"wild", &wild}}).diverged_at, 3);
-  EXPECT_EQ(b.task.train(b.trial, "after", wild, p, LanguageTask::next_token(model)).diverged_at,
-            3);
+  EXPECT_EQ(b.trial.train("beside", start, p, beside, {{"wild", &wild}}).diverged_at, 3);
+  EXPECT_EQ(b.trial.train("after", wild, p, LanguageTask::next_token(model)).diverged_at, 3);
 }
 
 // The larger the weight, the nearer to where they were.
@@ -229,11 +242,10 @@ TEST(LanguageTask, MisdirectionDrivesActivations) {
     });
   };
   const auto moved = [&](double weight) {
-    LanguageTask::Phase p = b.task.pretraining("retain.train");
+    Training p = b.task.pretraining(b.trial, "retain.train");
     p.apply.trainable = only_mlp_outputs(0, 0);
-    const Trained after = b.task.train(b.trial, "rmu", start, p,
-                                       LanguageTask::rmu_loss(stream, "forget.train", 30, weight),
-                                       {{"before", &start}});
+    const ScalarOf loss = LanguageTask::rmu_loss(stream, "forget.train", 30, weight);
+    const Trained after = b.trial.train("rmu", start, p, loss, {{"before", &start}});
     for (const ParameterSpec& spec : start.model.specs())
       EXPECT_EQ(same_bits(after.model.array(spec.name, 0), start.model.array(spec.name, 0)),
                 spec.name != "blocks.0.mlp.out.weight")
@@ -261,7 +273,7 @@ TEST(LanguageTask, LossesAreOfTopicsAndOfTokens) {
   ASSERT_EQ(found.size(), 2u);
   for (const std::string topic : {"retain", "forget"})
     EXPECT_EQ(found.at("before_" + topic + "_the"),
-              LanguageTask::loss_on(b.trial, m.model, topic + ".validation", model, "the"));
+              LanguageTask::loss_on(b.trial, m, topic + ".validation", model, "the"));
   // A mean over text, and not over padding.
   const double share = b.trial.measure(m, "all.validation", [&](Step& s, Net& net) {
     const LanguageTask::Batch batch(s);
@@ -272,9 +284,24 @@ TEST(LanguageTask, LossesAreOfTopicsAndOfTokens) {
   EXPECT_NEAR(share, wanted / text, 1e-6);
 }
 
+TEST(LanguageTask, PositionsAreOfASubsetThatIsNamed) {
+  TaskBench b;
+  const Corpus c = b.task.prepare(b.trial);
+  const Trained m = LanguageTask::init(b.trial, "init", c.model);
+  const auto mean_of = [&](const std::string& subset) {
+    return b.trial.measure(m, "all.validation", [&](Step& s, Net& net) {
+      const Value others = random_positions(s, "forget.validation", "others");
+      const LanguageTask::Batch batch(s, subset, others);
+      return batch.mean(sum(LanguageTask::plain(c.model)(net, batch)) + 0.0 * batch.weights);
+    });
+  };
+  EXPECT_NO_THROW(mean_of("forget.validation"));
+  EXPECT_THROW(mean_of(""), UserError);
+}
+
 TEST(LanguageTask, LearningRatesRiseAndFall) {
   TaskBench b;
-  const LanguageTask::Phase p = b.task.pretraining("all.train");
+  const Training p = b.task.pretraining(b.trial, "all.train");
   EXPECT_NEAR(p.lr(0, 60), 3e-3 / 5, 1e-9);
   EXPECT_NEAR(p.lr(4, 60), 3e-3, 1e-9);
   EXPECT_NEAR(p.lr(59, 60), 3e-4, 1e-5);

@@ -41,7 +41,10 @@ LanguageTraining::Batch::Batch(Step& s, const std::string& subset, Value positio
       positions(positions),
       tokens(rows("x")),
       targets(rows("y")),
-      weights(rows("weight")) {}
+      weights(rows("weight")) {
+  require(!subset.empty() || positions.id == s.index().id,
+          "a batch of the graph's own subset has its own positions: name the subset of these");
+}
 
 Value LanguageTraining::Batch::rows(const std::string& what) const {
   return subset.empty() ? step.samples(what) : subset_rows(step, subset, what, positions);
@@ -96,73 +99,19 @@ ScalarOf LanguageTraining::rmu_loss(const Model& activations, const std::string&
   };
 }
 
-StepBuilder LanguageTraining::learn(const std::string& subset, const Model& model,
-                                    const LearnOptions& how) const {
-  return [*this, subset, model, how](Step& s) {
-    Net net = s.net("model");
-    const Value loss = loss_of(net, Batch(s, subset), model, "weight", how.l1, how.l1_layers);
-    s.graph().result("loss", loss);
-    ApplyOptions options;
-    if (how.clip > 0) options.clip_norm = how.clip;
-    if (decayed == "matrices") options.decays = decay_matrices;
-    apply(adamw(), net, loss, s.lr(), options);
-  };
-}
-
-StepBuilder LanguageTraining::loss_over(const std::string& subset, const Model& model,
-                                        const std::string& where) {
-  return [=](Step& s) {
-    Net net = s.net("model");
-    s.graph().result("loss", loss_of(net, Batch(s, subset), model, where, 0, {}));
-  };
-}
-
 // --- Phases ---
 
-LanguageTraining::Phase LanguageTraining::pretraining(const std::string& on) const {
-  Phase p;
+Training LanguageTraining::pretraining(const Trial& t, const std::string& on) const {
+  Training p;
   p.on = on;
   p.batch = batch;
   p.steps = steps;
   p.lr = [peak = lr, schedule = Schedule{Schedule::Kind::cosine, warmup, final_lr}](
              int64_t step, int64_t total) { return peak * schedule(step, total); };
-  p.optimizer = adamw();
+  p.key = t.key();
+  p.optimizer = AdamW{.beta2 = beta2, .weight_decay = decay};
   if (decayed == "matrices") p.apply.decays = decay_matrices;
   return p;
-}
-
-Training LanguageTraining::pretraining(Trial& t, const std::string& name, const Ensemble& start,
-                                       const std::string& subset, StepBuilder build) const {
-  Training p = pretraining(subset);
-  p.name = name;
-  p.start = &start;
-  p.build = std::move(build);
-  p.samples = rows_of(t, subset);
-  p.order = t.key().fold("order");
-  p.random = t.key().fold("random");
-  return p;
-}
-
-Trained LanguageTraining::train(Trial& t, const std::string& name, const Trained& start, Phase how,
-                                const ScalarOf& loss, const Reads& reads) {
-  how.name = name;
-  how.start = &start.model;
-  how.samples = rows_of(t, how.on);
-  how.order = t.key().fold("order");
-  how.random = t.key().fold("random");
-  for (const auto& [set, m] : reads) how.frozen[set] = &m->model;
-  if (how.probe && !how.probe->on.empty()) how.probe->rows = rows_of(t, how.probe->on);
-  how.build = [&](Step& s) {
-    Net net = s.net(how.set);
-    const Value value = loss(s, net);
-    s.graph().result("loss", value);
-    omni::apply(how.optimizer, net, value, s.lr(), how.apply);
-  };
-  Trained out = t.train(how);
-  if (!out.diverged_at) out.diverged_at = start.diverged_at;
-  for (const auto& [set, m] : reads)
-    if (!out.diverged_at) out.diverged_at = m->diverged_at;
-  return out;
 }
 
 Trained LanguageTraining::init(Trial& t, const std::string& purpose,
@@ -173,11 +122,6 @@ Trained LanguageTraining::init(Trial& t, const std::string& purpose,
 double LanguageTraining::loss_on(Trial& t, const Trained& m, const std::string& subset,
                                  const Model& model, const std::string& where) {
   return t.measure(m, subset, next_token(model, where));
-}
-double LanguageTraining::loss_on(Trial& t, const Ensemble& weights, const std::string& subset,
-                                 const Model& model, const std::string& where) {
-  return t.evaluate(loss_over(subset, model, where), rows_of(t, subset), {{"model", &weights}})
-      .at("loss")[0];
 }
 
 }  // namespace omni

@@ -14,13 +14,6 @@
 
 namespace omni {
 
-// What a step of learning does besides.
-struct LearnOptions {
-  double l1 = 0;                        // weight of a penalty, per position, on the absolute
-  std::vector<int64_t> l1_layers = {};  // activations of all neurons of these layers
-  double clip = 0;                      // gradients are shortened to this norm; 0: as they are
-};
-
 struct LanguageTraining {
   std::string size = "S";
   int64_t length = 80, batch = 32, steps = 500, warmup = 50;
@@ -59,7 +52,7 @@ struct LanguageTraining {
   // --- Graphs. Subsets are those of lab/subset.h; their arrays are what tables_of() makes. ---
 
   // Rows of this batch: of the subset that the graph runs over, or of another one, or those at some
-  // positions of that.
+  // positions of that other one.
   struct Batch {
     Step& step;
     std::string subset;     // "": the graph's
@@ -75,14 +68,12 @@ struct LanguageTraining {
     // The mean, over targets that are text, of something per token, [rows, length].
     Value mean(Value each) const;
   };
-  static Batch batch_of(Step& s, const std::string& subset) { return Batch(s, subset); }
 
   // Emits a model's logits [rows, length, tokens]. Hooks that it sets on the net may depend on the
   // batch: on its targets, on which of its stories are to be forgotten, on the step.
   using Model = std::function<Value(Net&, const Batch&)>;
   static Model plain(const TransformerOptions& options);
 
-  AdamW adamw() const { return {.beta2 = beta2, .weight_decay = decay}; }
   // The loss of foreseeing the next token, in nats, for train() and measure(): the mean over
   // targets that are text, or where the array "<split>.<where>" is 1. Hooks of the model route its
   // gradient.
@@ -96,37 +87,18 @@ struct LanguageTraining {
   // [0, 1) before it is scaled.
   static ScalarOf rmu_loss(const Model& activations, const std::string& forget, double length,
                            double weight);
-  // One step of learning to foresee the next token of a subset's rows.
-  StepBuilder learn(const std::string& subset, const Model& model,
-                    const LearnOptions& how = {}) const;
-  // The loss over a subset as the result "loss".
-  static StepBuilder loss_over(const std::string& subset, const Model& model,
-                               const std::string& where = "weight");
 
   // --- Phases ---
 
-  // A phase and how its weights follow the gradient.
-  struct Phase : Training {
-    Optimizer optimizer = AdamW{};
-    ApplyOptions apply;
-  };
-  // Over a subset, by AdamW, as long and at the rates that the options say.
-  Phase pretraining(const std::string& on) const;
-  // As Trial::train(), by the phase's optimizer. Orders of stories depend on the seed and the
-  // subset's size alone.
-  static Trained train(Trial& t, const std::string& name, const Trained& start, Phase how,
-                       const ScalarOf& loss, const Reads& reads = {});
-  // Its graph and start given.
-  Training pretraining(Trial& t, const std::string& name, const Ensemble& start,
-                       const std::string& subset, StepBuilder build) const;
+  // Over a subset, by AdamW, as long and at the rates that the options say. Orders of rows depend
+  // on the seed and the subset's size alone.
+  Training pretraining(const Trial& t, const std::string& on) const;
 
   static Trained init(Trial& t, const std::string& purpose, const TransformerOptions& options);
 
   // The loss of next_token() on a subset.
   static double loss_on(Trial& t, const Trained& m, const std::string& subset, const Model& model,
                         const std::string& where = "weight");
-  static double loss_on(Trial& t, const Ensemble& weights, const std::string& subset,
-                        const Model& model, const std::string& where = "weight");
 
  private:
   static Allowed transformer_names();

@@ -27,34 +27,12 @@ ScalarOf LearningTask::scored(const std::string& subset) const {
   };
 }
 
-StepBuilder LearningTask::step(const ScalarOf& loss) const {
-  return [=, optimizer = optimizer, options = apply](Step& s) {
-    Net net = s.net("model");
-    const Value value = loss(s, net);
-    s.graph().result("loss", value);
-    omni::apply(optimizer, net, value, s.lr(), options);
-  };
-}
-
-Trained LearningTask::train(Trial& t, const std::string& name, const Trained& start,
-                            const Training& how, const ScalarOf& loss, const Reads& reads) const {
-  Training p = how;
-  p.name = name;
-  p.start = &start.model;
-  for (const auto& [set, trained] : reads) p.frozen[set] = &trained->model;
-  p.samples = samples(t, p.on);
-  p.on.clear();  // positions are the task's to read
-  const Key own = p.key.value_or(t.key().fold(name));
-  p.order = own.fold("order");
-  p.random = p.draws.value_or(own.fold("random"));
-  p.key.reset();
-  p.draws.reset();
-  p.build = step(loss);
-  Trained out = t.train(p);
-  if (!out.diverged_at) out.diverged_at = start.diverged_at;
-  for (const auto& [set, trained] : reads)
-    if (!out.diverged_at) out.diverged_at = trained->diverged_at;
-  return out;
+Trained LearningTask::train(Trial& t, const std::string& name, const Trained& start, Training how,
+                            const ScalarOf& loss, const Reads& reads) const {
+  how.on += table_suffix;
+  how.optimizer = optimizer;
+  how.apply = apply;
+  return t.train(name, start, how, loss, reads);
 }
 
 Probe LearningTask::probe(const Trial& t, const std::string& subset) const {

@@ -30,10 +30,8 @@ struct LearningTask {
   // The mean cross-entropy of a subset's labels, and the score on it, of a model on `net`.
   ScalarOf loss(const std::string& subset) const;
   ScalarOf scored(const std::string& subset) const;
-  // A step that lessens a loss by the task's optimizer, for Training::build.
-  StepBuilder step(const ScalarOf& loss) const;
-  // As Trial::train() with a loss, by the task's optimizer; `how.on` is a subset of the task.
-  Trained train(Trial& t, const std::string& name, const Trained& start, const Training& how,
+  // As Trial::train() with a loss, but by the task's optimizer; `how.on` is a subset of the task.
+  Trained train(Trial& t, const std::string& name, const Trained& start, Training how,
                 const ScalarOf& loss, const Reads& reads = {}) const;
   // The score as the probe's result "score"; when it looks is left to fill in.
   Probe probe(const Trial& t, const std::string& subset) const;

@@ -27,6 +27,7 @@ Training phase_of(const RelearningAttack& a, const Ensemble& start, double rate)
   p.start = &start;
   p.frozen = a.frozen;
   p.build = a.build;
+  p.on = a.on;
   p.samples = a.samples;
   p.batch = a.batch;
   p.steps = a.steps;

@@ -16,7 +16,8 @@ namespace omni {
 struct RelearningAttack {
   std::string name;           // "relearn forget": appears in progress and errors
   StepBuilder build;          // one step of training on the set "model" at the rate s.lr(); "loss"
-  int64_t samples = 0, batch = 0, steps = 0;  // as in Training
+  std::string on = {};        // this and the next three: as in Training
+  int64_t samples = 0, batch = 0, steps = 0;
   std::vector<double> rates;  // learning rates, ascending
   StepBuilder probe;          // scalars of the set "model" over `rows` rows
   int64_t rows = 0;

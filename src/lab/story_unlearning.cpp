@@ -65,8 +65,8 @@ Corpus StoryUnlearning::prepare(Trial& t) const {
   return c;
 }
 
-LanguageTraining::Phase StoryUnlearning::tuning(int64_t count) const {
-  Phase p = pretraining(kRepair);
+Training StoryUnlearning::tuning(const Trial& t, int64_t count) const {
+  Training p = pretraining(t, kRepair);
   p.steps = count;
   p.lr = tuning_lr * lr;
   return p;
@@ -74,16 +74,16 @@ LanguageTraining::Phase StoryUnlearning::tuning(int64_t count) const {
 
 Trained StoryUnlearning::repair(Trial& t, const std::string& name, const Trained& start,
                                 const Model& model) const {
-  const auto repaired = [&](Phase p) {
+  const auto repaired = [&](Training p) {
     p.probe = look("loss", kRepairTest, next_token(model), {0});
     p.probe->every = 1;
-    return train(t, name + ", repaired", start, p, next_token(model));
+    return t.train(name + ", repaired", start, p, next_token(model));
   };
-  const Trained all = repaired(tuning(coherence_steps));
+  const Trained all = repaired(tuning(t, coherence_steps));
   const auto best =
       std::ranges::min_element(all.probed, {}, [](const Probed& x) { return x.values.at("loss"); });
   if (best == all.probed.end() || best->step == 0) return {start.model.clone(), all.diverged_at};
-  return repaired(tuning(best->step));  // the same steps again, and no further
+  return repaired(tuning(t, best->step));  // the same steps again, and no further
 }
 
 Attacked StoryUnlearning::attack(Trial& t, const Trained& m, const Model& model, int64_t size,
@@ -94,7 +94,9 @@ Attacked StoryUnlearning::attack(Trial& t, const Trained& m, const Model& model,
   for (int64_t r = 0; r < attack_repeats; ++r) {
     RelearningAttack a;
     a.name = fmt::format("relearn from {}", size);
-    a.build = attacker.learn(trained_on(r, size), model);
+    const Training how = attacker.pretraining(t, trained_on(r, size));
+    a.build = descend(next_token(model), how.optimizer, how.apply);
+    a.on = how.on;
     a.samples = a.batch = size;
     a.steps = attack_at.back();
     a.rates = {tuning_lr * lr};

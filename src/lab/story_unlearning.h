@@ -65,7 +65,7 @@ struct StoryUnlearning : LanguageTask {
   Corpus prepare(Trial& t) const;
 
   // Some steps at the small rate on the retain stories that repair.
-  Phase tuning(int64_t count) const;
+  Training tuning(const Trial& t, int64_t count) const;
   // Coherence tuning on these stories, one batch: the best of its first steps, none included, as
   // other retain stories judge.
   Trained repair(Trial& t, const std::string& name, const Trained& start, const Model& model) const;

@@ -40,8 +40,8 @@ struct UnlearningBench {
   // A model that has read stories of a subset.
   Trained reader(const std::string& subset) {
     const Trained start{trial.init(transformer_parameters(corpus.model), Key::of(1))};
-    return LanguageTask::train(trial, "base", start, task.pretraining(subset),
-                               LanguageTask::next_token(model));
+    return trial.train("base", start, task.pretraining(trial, subset),
+                       LanguageTask::next_token(model));
   }
   double loss(const Trained& m, const std::string& subset) {
     return LanguageTask::loss_on(trial, m, subset, model);
@@ -129,11 +129,10 @@ TEST(StoryUnlearning, AnAttackIsThatOfItsSource) {
   const Trained base = b.reader("retain.train");
   LanguageTraining by_hand = b.task;
   by_hand.decay = 0.01;
-  LanguageTask::Phase p = by_hand.pretraining("attack-0-8.validation");
+  Training p = by_hand.pretraining(b.trial, "attack-0-8.validation");
   p.steps = 6;
   p.lr = b.task.tuning_lr * b.task.lr;
-  const Trained after =
-      LanguageTask::train(b.trial, "by hand", base, p, LanguageTask::next_token(b.model));
+  const Trained after = b.trial.train("by hand", base, p, LanguageTask::next_token(b.model));
   EXPECT_NEAR(b.task.attack(b.trial, base, b.model, 8).losses.at("forget").at(6),
               b.loss(after, "attacked-0.validation"), 1e-5);
 }

@@ -152,6 +152,15 @@ Trained Trial::train(const Training& p) {
   return out;
 }
 
+StepBuilder descend(const ScalarOf& loss, const Optimizer& optimizer, const ApplyOptions& how) {
+  return [=](Step& s) {
+    Net net = s.net("model");
+    const Value value = loss(s, net);
+    s.graph().result("loss", value);
+    apply(optimizer, net, value, s.lr(), how);
+  };
+}
+
 Trained Trial::train(const std::string& name, const Trained& start, const Training& how,
                      const ScalarOf& loss, const Reads& reads) {
   Training p = how;
@@ -171,12 +180,7 @@ Trained Trial::train(const std::string& name, const Trained& start, const Traini
   p.key.reset();
   p.draws.reset();
   if (p.probe && !p.probe->on.empty()) p.probe->rows = rows_of(*this, p.probe->on);
-  p.build = [&](Step& s) {
-    Net net = s.net("model");
-    const Value value = loss(s, net);
-    s.graph().result("loss", value);
-    apply(Adam{}, net, value, s.lr());
-  };
+  p.build = descend(loss, p.optimizer, p.apply);
   Trained out = train(p);
   if (!out.diverged_at) out.diverged_at = start.diverged_at;
   for (const auto& [set, trained] : reads)

@@ -17,6 +17,7 @@
 #include "base/random.h"
 #include "lab/step.h"
 #include "nn/ensemble.h"
+#include "nn/optimizers.h"
 #include "store/results.h"
 
 namespace omni {
@@ -30,6 +31,8 @@ struct Trained;
 using StepBuilder = std::function<void(Step&)>;
 // Emits a model on `net` and gives a scalar of it: a loss, a score.
 using ScalarOf = std::function<Value(Step&, Net& net)>;
+// One step of the set "model" down that loss, which is its result "loss".
+StepBuilder descend(const ScalarOf& loss, const Optimizer& optimizer, const ApplyOptions& how);
 // The sets a phase reads besides the one it trains, such as {"teacher", &teacher}.
 using FrozenSets = std::map<std::string, const Ensemble*>;
 using Reads = std::map<std::string, const Trained*>;
@@ -98,6 +101,9 @@ struct Training {
   // With a loss: what order and random values are folded from where phases share them; absent: the
   // trial's key and the phase's name. `draws`: that of random values alone.
   std::optional<Key> key, draws;
+  // With a loss: how weights follow its gradient.
+  Optimizer optimizer = Adam{};
+  ApplyOptions apply = {};
   std::map<std::string, double> scalars;
   std::optional<Probe> probe;
   std::optional<StopRule> stop;  // ends the phase at the first probe that fulfils it
