@@ -29,6 +29,7 @@ inline RunRequest smoke_request(const std::filesystem::path& out,
   for (const std::string& a : arguments) r.assignments.push_back(parse_assignment(a));
   r.threads = 2;
   r.out = out;
+  r.preset_reads = {{r.preset, {}}};  // of the others nothing: to ask takes dry runs of them all
   return r;
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "base/float_mode.h"
@@ -27,6 +28,20 @@ TEST(RoundUp, ToMultiples) {
   EXPECT_EQ(round_up(1, 64), 64);
   EXPECT_EQ(round_up(64, 64), 64);
   EXPECT_EQ(round_up(65, 64), 128);
+}
+
+TEST(Zero, WritesTheBlockAndNothingBesideIt) {
+  for (const int64_t bytes : {int64_t{0}, int64_t{100}, int64_t{1} << 18, (int64_t{5} << 20) + 3}) {
+    AlignedBytes block(bytes + 200);
+    std::fill_n(block.data(), block.size(), std::byte{7});
+    zero(block.data() + 100, bytes);
+    const auto is = [&](int64_t from, int64_t to, std::byte value) {
+      return std::count(block.data() + from, block.data() + to, value) == to - from;
+    };
+    EXPECT_TRUE(is(0, 100, std::byte{7})) << bytes;
+    EXPECT_TRUE(is(100, 100 + bytes, std::byte{0})) << bytes;
+    EXPECT_TRUE(is(100 + bytes, 200 + bytes, std::byte{7})) << bytes;
+  }
 }
 
 TEST(FloatMode, FlushesDenormalsWhileItLives) {

@@ -21,20 +21,19 @@ double share_of_instructions() {
   return set == "avx2" ? 0.5 : 0.15;
 }
 
-double bytes_written(const Graph& g) {
-  double bytes = 0;
-  for (int id = 0; id < g.size(); ++id)
-    if (!is_input(g.node(id))) bytes += static_cast<double>(g.node(id).type.bytes());
-  return bytes;
-}
-
 }  // namespace
+
+Load load_of_run(const Graph& g) {
+  Load load{omni::matmul_flops(g), 0};
+  for (int id = 0; id < g.size(); ++id)
+    if (!is_input(g.node(id))) load.bytes += static_cast<double>(g.node(id).type.bytes());
+  return load;
+}
 
 void Work::add(std::shared_ptr<const Graph> graph, double runs) {
   Item& item = items_[fingerprint(*graph)];
   if (!item.graph) {
-    item.flops = omni::matmul_flops(*graph);
-    item.bytes = bytes_written(*graph);
+    item.run = load_of_run(*graph);
     item.graph = std::move(graph);
   }
   item.runs += runs;
@@ -42,8 +41,7 @@ void Work::add(std::shared_ptr<const Graph> graph, double runs) {
 
 void Work::add(const Work& other) {
   for (const auto& [print, item] : other.items_) {
-    Item& mine =
-        items_.try_emplace(print, Item{item.graph, 0, item.flops, item.bytes}).first->second;
+    Item& mine = items_.try_emplace(print, Item{item.graph, 0, item.run}).first->second;
     mine.runs += item.runs;
   }
 }
@@ -51,7 +49,7 @@ void Work::add(const Work& other) {
 Load Work::load() const {
   Load sum;
   for (const auto& [print, item] : items_)
-    sum = sum + Load{item.runs * item.flops, item.runs * item.bytes};
+    sum = sum + Load{item.runs * item.run.matmul_flops, item.runs * item.run.bytes};
   return sum;
 }
 

@@ -29,6 +29,8 @@ inline Load operator+(const Load& a, const Load& b) {
   return {a.matmul_flops + b.matmul_flops, a.bytes + b.bytes};
 }
 
+Load load_of_run(const Graph& g);  // one run of it
+
 // Graphs to be run, equal ones counted together.
 class Work {
  public:
@@ -39,8 +41,9 @@ class Work {
 
   struct Item {
     std::shared_ptr<const Graph> graph;
-    double runs = 0, flops = 0, bytes = 0;  // the latter per run
-    double total() const { return runs * flops; }
+    double runs = 0;
+    Load run;  // of each
+    double total() const { return runs * run.matmul_flops; }
   };
   const std::map<uint64_t, Item>& items() const { return items_; }
 

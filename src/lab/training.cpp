@@ -42,7 +42,7 @@ bool reads(const Graph& g, const std::string& input_name) {
 // Not as drawn: what a dry run makes of them must not differ from run to run.
 Ensemble zeros(std::vector<ParameterSpec> specs) {
   Ensemble e(std::move(specs), 1);
-  for (size_t i = 0; i < e.specs().size(); ++i) std::ranges::fill(e.array(i, 0), 0.0f);
+  e.zero(0);
   return e;
 }
 
@@ -124,7 +124,7 @@ double TrainingRun::epochs() const {
 Amount TrainingRun::amount() const {
   Amount a{epochs(), 0};
   for (const auto& [graph, times] : runs())
-    if (times > 0) a.matmul_flops += times * worker_.matmul_flops(*graph);
+    if (times > 0) a.matmul_flops += times * worker_.load(*graph).matmul_flops;
   return a;
 }
 
@@ -270,9 +270,7 @@ int64_t TrainingRun::steps_per_call() const {
   const WorkerOptions& options = worker_.options();
   if (options.checkpoint_every_s == 0) return 1;
   if (options.steps_per_call > 0) return options.steps_per_call;
-  Work one;
-  one.add(graph_, 1);
-  const double step_s = typical_seconds(one.load()) + kNode_s * graph_->size();
+  const double step_s = typical_seconds(worker_.load(*graph_)) + kNode_s * graph_->size();
   return std::max<int64_t>(1, std::llround(kCall_s / step_s));
 }
 

@@ -74,9 +74,9 @@ Ensemble Trial::init(std::vector<ParameterSpec> parameters, Key key) {
     return e;
   }
   see(record_, in_part_, key.bits);
+  e.zero(0);
   for (size_t i = 0; i < e.specs().size(); ++i) {
     const ParameterSpec& s = e.specs()[i];
-    std::ranges::fill(e.array(i, 0), 0.0f);
     see(record_, in_part_, s.name, fmt::format("{}", s.shape), static_cast<int>(s.init.kind),
         s.init.center, s.init.scale, static_cast<int>(s.init.fan));
   }
@@ -248,7 +248,8 @@ Measured Trial::run(const StepBuilder& build, const std::string& subset, int64_t
   }
   worker_.stop_if_asked();
   Measured found = run_evaluation(e, owned, worker_.executor(), tables_);
-  if (const auto& advanced = worker_.options().advanced) advanced({0, worker_.matmul_flops(graph)});
+  if (const auto& advanced = worker_.options().advanced)
+    advanced({0, worker_.load(graph).matmul_flops});
   return found;
 }
 

@@ -42,9 +42,9 @@ void Worker::forget_programs() {
     executor_ = make_cpu_executor({options_.precision, options_.passes_off, options_.threads});
 }
 
-double Worker::matmul_flops(const Graph& g) {
-  const auto [it, is_new] = flops_.try_emplace(fingerprint(g));
-  if (is_new) it->second = omni::matmul_flops(g);
+const Load& Worker::load(const Graph& g) {
+  const auto [it, is_new] = loads_.try_emplace(fingerprint(g));
+  if (is_new) it->second = load_of_run(g);
   return it->second;
 }
 

@@ -95,7 +95,7 @@ class Worker {
   Executor& executor() { return *executor_; }
   void forget_programs();  // it compiles all anew
   // Of one run of the graph; counted once per graph.
-  double matmul_flops(const Graph& g);
+  const Load& load(const Graph& g);
   // A seed, or a part of one.
   void begin(int64_t seed, std::optional<std::string> part = {});
   void end();  // forgets its phases, on disk too
@@ -133,7 +133,7 @@ class Worker {
 
   WorkerOptions options_;
   std::unique_ptr<Executor> executor_;
-  std::map<uint64_t, double> flops_;
+  std::map<uint64_t, Load> loads_;
   struct Held {
     Trained phase;
     bool written = false;  // to its checkpoint

@@ -80,6 +80,13 @@ Ensemble::Ensemble(std::vector<ParameterSpec> specs, int64_t models)
   }
 }
 
+void Ensemble::zero(int64_t model) {
+  for (size_t i = 0; i < specs_.size(); ++i) {
+    const std::span<float> values = array(i, model);
+    omni::zero(values.data(), static_cast<int64_t>(values.size_bytes()));
+  }
+}
+
 int64_t Ensemble::parameters() const {
   int64_t total = 0;
   for (const ParameterSpec& spec : specs_) total += spec.shape.count();

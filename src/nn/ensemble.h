@@ -47,6 +47,9 @@ class Ensemble {
   // Every parameter from key.fold(name): the bits depend on (key, name, spec) alone.
   void initialise(int64_t model, Key key);
 
+  // Every number is 0, whatever the specs say; large models take no memory until they are written.
+  void zero(int64_t model);
+
   Ensemble clone() const;
   // Model i of the result is this one's models[i]: a permutation, a subset, or repeats.
   Ensemble select(std::span<const int64_t> models) const;

@@ -8,7 +8,6 @@
 
 #include "base/float_mode.h"
 #include "base/team.h"
-#include "engine/flops.h"
 #include "engine/passes.h"
 #include "engine/precision.h"
 #include "engine/slicing.h"
@@ -53,7 +52,6 @@ struct Program::Impl {
   std::map<std::string, SliceMemory> by_slice;   // made by bodies
   std::map<std::string, AlignedBytes> by_tails;  // read by bodies and tails of later stages
   std::vector<AlignedBytes> shadow_memory;
-  double flops = 0;
 
   explicit Impl(const ProgramOptions& o)
       : off(resolve_passes_off(o.passes_off)),
@@ -73,7 +71,6 @@ struct Program::Impl {
       }
     for (const Output& o : g.outputs())
       if (!o.update) add_result(o.name, g.node(o.id).type);
-    flops = omni::matmul_flops(g);
     std::unique_ptr<SlicedGraph> sliced;
     if (!off.contains(Pass::slice_batch)) {
       // Whatever is switched off, one graph decides how a batch is cut: dead code and repeated
@@ -346,6 +343,5 @@ std::vector<std::string> Program::step_labels() const {
 }
 
 int Program::slices() const { return std::max<int>(1, std::ssize(impl_->slices)); }
-double Program::matmul_flops() const { return impl_->flops; }
 
 }  // namespace omni

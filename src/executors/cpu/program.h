@@ -61,8 +61,7 @@ class Program {
   // Runs like run(), on one thread, and adds the microseconds of each planned step, over all
   // slices, to its entry of step_us, which is ordered like step_labels().
   void run_timed(std::span<double> step_us);
-  int slices() const;                      // into how many slices of rows the batch is cut
-  double matmul_flops() const;             // per run
+  int slices() const;  // into how many slices of rows the batch is cut
 
  private:
   std::pair<const void*, int64_t> result_memory(const std::string& name, size_t element) const;
