@@ -116,14 +116,15 @@ Trainer::Trainer(Build build, int64_t batch, Precision precision, int threads,
   parameters_ = build(s);
   const int64_t whole = samples / batch * batch;  // epochs without a short last batch
   session_ = make_cpu_executor({precision, {}, threads})
-                 ->open({{{"step", graph_, nullptr, whole, batch, "loss"}}});
+                 ->open({{{"step", graph_, nullptr, whole, batch, "loss", 0}}});
   give(*session_, data, {});
 }
 
 void Trainer::take(const Models& models, int64_t model) {
   write(*session_, "model", models.weights[model]);
   write(*session_, "model.opt", models.state[model]);
-  session_->start({Key::of(0).fold("order"), {}, {static_cast<float>(kLearningRate)}, {}});
+  const Key order = Key::of(0).fold("order");
+  session_->start({.programs = {{order, {}, {static_cast<float>(kLearningRate)}}}, .at = {}});
 }
 
 void Trainer::put_back(Models& models, int64_t model) const {
@@ -132,7 +133,8 @@ void Trainer::put_back(Models& models, int64_t model) const {
 }
 
 void Trainer::step() {
-  session_->run(0, 1);
+  const Turn step;
+  session_->rounds({&step, 1}, 1);
   const Standing& at = session_->standing();
   check(!at.diverged_at, "a timed model diverged at step {}", at.diverged_at.value_or(0));
 }

@@ -75,16 +75,17 @@ TEST(Allocations, NoneWhileASessionRuns) {
   for (const int threads : {1, 2}) {
     const auto s = make_cpu_executor({Precision::f32, {}, threads})
                        ->open({{{"step", step(kBatch, true), step(kSamples % kBatch, true),
-                                 kSamples, kBatch, "loss"},
+                                 kSamples, kBatch, "loss", 0},
                                 {"look", step(kSamples, false), nullptr, 0, kSamples}}});
     s->table("x", {{DType::f32, {kSamples, 16}}, x.data(), "ones"});
     s->write("model/w", w);
-    s->start({{}, {}, std::vector<float>(100, 0.001f), {}});
-    s->run(0, 1);
+    s->start({.programs = {{{}, {}, std::vector<float>(100, 0.001f)}}, .at = {}});
+    const Turn turn;
+    s->rounds({&turn, 1}, 1);
     const int64_t before = allocations;
-    s->run(0, 9);
+    s->rounds({&turn, 1}, 9);
     s->run(1, 1);
-    s->run(0, 3);
+    s->rounds({&turn, 1}, 3);
     EXPECT_EQ(allocations - before, 0) << threads << " threads";
   }
 }
@@ -104,7 +105,7 @@ TEST(Allocations, NoneWhileSessionsTakeTurns) {
     s = executor->open({{{"step", g, nullptr, 0, 1, "loss"}}});
     s->table("a table of a longer name", {{DType::f32, {16}}, values.data(), "ones"});
     s->write("model/a parameter of a longer name", values);
-    s->start({{}, {}, {0.001f}, {}});
+    s->start({.programs = {{{}, {}, {0.001f}}}, .at = {}});
   }
   const int64_t before = allocations;
   for (int turn = 0; turn < 5; ++turn)

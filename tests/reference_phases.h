@@ -56,12 +56,17 @@ class SessionBeside final : public Session {
   void run(int program, int64_t runs) override {
     const ProgramSpec& p = spec_.programs[static_cast<size_t>(program)];
     for (; reference_ && runs > 0; --runs) {
+      feed_reference(program, p);
       each([&](Session& s) { s.run(program, 1); });
       if (!p.watched.empty()) compare(program, p);
       if (!p.watched.empty() && ++steps_ == kStepsBeside) reference_.reset();
     }
     if (runs > 0) cpu_->run(program, runs);
   }
+  void end_round() override {
+    each([](Session& s) { s.end_round(); });
+  }
+  std::vector<float> take_log(int program) override { return cpu_->take_log(program); }
   const Standing& standing() const override { return cpu_->standing(); }
   std::span<const float> read(const std::string& input) const override { return cpu_->read(input); }
 
@@ -75,6 +80,24 @@ class SessionBeside final : public Session {
                                           DType type) const override {
     if (type == DType::f32) return std::as_bytes(cpu_->result(program, name));
     return std::as_bytes(cpu_->result<int32_t>(program, name));
+  }
+  // The host fills the CPU's memory, which the reference gets a copy of at each run.
+  std::span<std::byte> feed_bytes(int program, const std::string& input, DType type) override {
+    return memory(*cpu_, program, input, type);
+  }
+  static std::span<std::byte> memory(Session& s, int program, const std::string& input,
+                                     DType type) {
+    if (type == DType::i32) return std::as_writable_bytes(s.feed<int32_t>(program, input));
+    if (type == DType::u8) return std::as_writable_bytes(s.feed<uint8_t>(program, input));
+    return std::as_writable_bytes(s.feed<float>(program, input));
+  }
+  void feed_reference(int program, const ProgramSpec& p) {
+    for (int id = 0; id < p.graph->size(); ++id) {
+      const Node& n = p.graph->node(id);
+      if (!is_input(n) || std::ranges::count(p.fed, n.name) == 0) continue;
+      std::ranges::copy(memory(*cpu_, program, n.name, n.type.dtype),
+                        memory(*reference_, program, n.name, n.type.dtype).begin());
+    }
   }
   void compare(int program, const ProgramSpec& p) {
     const double computed = cpu_->result(program, p.watched)[0];

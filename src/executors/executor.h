@@ -28,12 +28,12 @@ struct Table {
 // A graph that is run again and again. Its inputs are
 //   "SET/NAME"  a parameter, shared by all programs of a session
 //   "index"     i32 [batch]: the sample numbers of this run
-//   "key"       i32 [2]: the model's random key
-//   "step"      f32: the steps so far. A step is a run of a program that updates anything, and
-//               counts itself: the first one reads 1
-//   "lr"        f32: the rate of the latest step
+//   "key"       i32 [2]: the program's random key
+//   "step"      f32: see `clock`
+//   "lr"        f32: the program's rate of the round
+//   `fed`       what the host fills before each call of run()
 //   else        tables, and numbers f32 []
-// Nothing else may be called as these four are.
+// Nothing else may be called as the first four are.
 struct ProgramSpec {
   std::string name;  // for messages
   std::shared_ptr<const Graph> graph;
@@ -42,13 +42,19 @@ struct ProgramSpec {
   int64_t samples = 0;       // numbers 0..samples-1 are visited once per epoch, shuffled; 0: always
   int64_t batch = 0;         // 0..batch-1
   std::string watched = "";  // an f32 result of one number whose size tells divergence; "": none
+  // "step" counts the runs of all programs of this clock together, from 1: those that update one
+  // optimiser's state, so that Adam's corrections count what these count. None: it counts rounds
+  // that have ended.
+  std::optional<int> clock = {};
+  std::vector<std::string> fed = {};     // inputs that feed() gives, its own
+  std::vector<std::string> logged = {};  // f32 results of one number: every run's are kept
 
   int64_t runs_per_epoch() const { return samples / batch + (samples % batch > 0); }
 };
 
 struct SessionSpec {
   std::vector<ProgramSpec> programs;
-  bool stop_diverged = true;  // a model stands still from the step at which it diverged
+  bool stop_diverged = true;  // a model stands still from the run in which it diverged
 };
 
 struct ProgramStanding {
@@ -61,7 +67,14 @@ struct ProgramStanding {
 // what else the model was given, it goes on from there anywhere.
 struct Standing {
   std::vector<ProgramStanding> programs;
-  std::optional<int64_t> diverged_at;  // the step at which a watched result broke
+  std::optional<int64_t> diverged_at;  // the round, from 1, in which a watched result broke
+  int64_t round = 0;                   // rounds that have ended
+};
+
+// In a round: so many runs of a program, in every so-many-th round (after so many, and again).
+struct Turn {
+  int program = 0;
+  int64_t runs = 1, every = 1;
 };
 
 // A loss has diverged when it is not finite or has exploded: so many times what it was at first, or
@@ -71,14 +84,17 @@ bool has_diverged(float loss, float first_loss);
 // Whether a session gives this input itself: "index", "key", "step" or "lr".
 bool is_sessions_own(const std::string& input);
 
+struct ProgramStart {
+  Key order = {};  // permutation(order.fold(epoch), samples) is an epoch's order
+  Key random = {};
+  // By rounds that have ended, the last one for all that follow; none: "lr" is 0.
+  std::vector<float> rates = {};
+};
+
 // What a model brings along besides sets, numbers and tables.
 struct ModelStart {
-  Key order;  // permutation(order.fold(epoch), samples) is an epoch's order
-  Key random;
-  // By step from the first, the last one for all that follow; none: "lr" is 0. Before the first
-  // step "lr" is 0, too.
-  std::vector<float> rates;
-  Standing at;               // programs that it does not mention have not run yet
+  std::vector<ProgramStart> programs = {};
+  Standing at = {};  // programs that it does not mention have not run yet
 };
 
 // One model, and programs that take turns on it. What it reads is given first, then it is started
@@ -102,9 +118,28 @@ class Session {
   // Bug, naming it, if there is an input that nobody gave.
   virtual void start(ModelStart start) = 0;
 
-  // Runs one program so often, or until the model has diverged and is to stand still. What throws
-  // on its way leaves a session that has to be given and started anew.
+  // Runs one program so often, or until the model has diverged and is to stand still, within a
+  // round that end_round() ends. What throws on its way leaves a session that has to be given and
+  // started anew.
   virtual void run(int program, int64_t runs) = 0;
+  virtual void end_round() = 0;  // nothing where the model stands still
+  // Whole rounds of these turns, as the two above.
+  virtual void rounds(std::span<const Turn> turns, int64_t count);
+
+  // To be filled before each call of run() for the program, whose runs all read it; its values are
+  // gone after it. T is float, int32_t or uint8_t as in the graph: Bug for another, and for what is
+  // not fed.
+  template <class T>
+  std::span<T> feed(int program, const std::string& input) {
+    constexpr DType kType = std::is_same_v<T, float>     ? DType::f32
+                            : std::is_same_v<T, int32_t> ? DType::i32
+                                                         : DType::u8;
+    static_assert(kType != DType::u8 || std::is_same_v<T, uint8_t>);
+    const std::span<std::byte> bytes = feed_bytes(program, input, kType);
+    return {reinterpret_cast<T*>(bytes.data()), bytes.size() / sizeof(T)};
+  }
+  // Of runs since the last call and since start(): [runs][logged].
+  virtual std::vector<float> take_log(int program) = 0;
 
   // A result of the program's last run, until it runs again. T is float or int32_t as in the graph:
   // Bug for another, and for unknown names.
@@ -123,6 +158,7 @@ class Session {
  private:
   virtual std::span<const std::byte> result_bytes(int program, const std::string& name,
                                                   DType type) const = 0;
+  virtual std::span<std::byte> feed_bytes(int program, const std::string& input, DType type) = 0;
 };
 
 // For one thread of the host at a time, its sessions included.

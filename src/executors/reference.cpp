@@ -100,10 +100,18 @@ struct Variant {
   std::map<std::string, const RefArray*> places;  // of all inputs
 };
 
+// What the host fills, and the session reads once.
+struct Fed {
+  std::vector<std::byte> bytes;
+  RefArray value;
+};
+
 struct Own {  // of a program
   std::vector<Variant> variants;
   std::map<std::string, std::pair<DType, Shown>> results;  // of its last run
-  bool has_run = false, updates = false;
+  std::map<std::string, Fed> fed;
+  std::vector<float> log;
+  bool has_run = false;
   std::vector<int32_t> order;  // of the epoch
   int64_t epoch = -1;
 };
@@ -141,15 +149,17 @@ class ReferenceSession final : public Session {
   void start(ModelStart start) override {
     forget_shown();
     start_ = std::move(start);
+    start_.programs.resize(own_.size());
     start_.at.programs.resize(own_.size());
-    steps_ = 0;
+    steps_.clear();
     for (size_t p = 0; p < own_.size(); ++p) {
       Own& own = own_[p];
       own.epoch = -1;
       own.has_run = false;
+      own.log.clear();
       for (auto& [name, result] : own.results) result.second.take_back();
-      if (own.updates) steps_ += start_.at.programs[p].runs;
-      for (Variant& v : own.variants) place_inputs(v, spec_.programs[p].name);
+      if (const auto clock = spec_.programs[p].clock) steps_[*clock] += start_.at.programs[p].runs;
+      for (Variant& v : own.variants) place_inputs(v, own, spec_.programs[p].name);
     }
     started_ = true;
   }
@@ -158,8 +168,22 @@ class ReferenceSession final : public Session {
     check(started_, "the session was not started with what it was given");
     require_program(program);
     forget_shown();  // and what throws in the middle of a run leaves it so
+    for (auto& [name, fed] : own_[static_cast<size_t>(program)].fed) {
+      decode(fed.bytes.data(), fed.value);
+      std::ranges::fill(fed.bytes, std::byte{0xff});
+    }
     for (; runs > 0 && !stands_still(); --runs) run_once(static_cast<size_t>(program));
     started_ = true;
+  }
+
+  void end_round() override {
+    check(started_, "the session was not started with what it was given");
+    if (!stands_still()) ++start_.at.round;
+  }
+
+  std::vector<float> take_log(int program) override {
+    require_program(program);
+    return std::exchange(own_[static_cast<size_t>(program)].log, {});
   }
 
   const Standing& standing() const override { return start_.at; }
@@ -184,6 +208,16 @@ class ReferenceSession final : public Session {
     return it->second.second.bytes();
   }
 
+  std::span<std::byte> feed_bytes(int program, const std::string& input, DType type) override {
+    require_program(program);
+    auto& fed = own_[static_cast<size_t>(program)].fed;
+    const auto it = fed.find(input);
+    check(it != fed.end(), "the program is fed no '{}'", input);
+    check(it->second.value.type.dtype == type, "'{}' is {}, and fed as another type", input,
+          it->second.value.type);
+    return it->second.bytes;
+  }
+
   void require_program(int program) const {
     check(program >= 0 && program < std::ssize(own_), "there is no program {}", program);
   }
@@ -203,24 +237,35 @@ class ReferenceSession final : public Session {
         if (!is_input(n)) continue;
         if (is_sessions_own(n.name))
           v.own[n.name] = {n.type, std::vector<double>(static_cast<size_t>(n.type.count()))};
+        else if (std::ranges::count(spec.fed, n.name) > 0)
+          take_fed(own, n);
         else if (const auto [it, is_new] = inputs_.emplace(n.name, n.type); !is_new)
           check(it->second == n.type, "'{}' is read as {} and as {}", n.name, it->second, n.type);
       }
-      bool is_watched = spec.watched.empty();
+      std::set<std::string> numbers;  // f32 results of one
       for (const Output& o : v.graph->outputs()) {
         const Type& t = v.graph->node(o.id).type;
         if (o.update) {
           updated_.insert(o.name);
-          own.updates = true;
           continue;
         }
         own.results[o.name].first = t.dtype;
-        if (o.name != spec.watched) continue;
-        check(t.dtype == DType::f32 && t.count() == 1, "'{}' is watched, and is {}", o.name, t);
-        is_watched = true;
+        if (t.dtype == DType::f32 && t.count() == 1) numbers.insert(o.name);
       }
-      check(is_watched, "there is no result '{}' to be watched", spec.watched);
+      check(spec.watched.empty() || numbers.contains(spec.watched),
+            "there is no number '{}' to be watched", spec.watched);
+      for (const std::string& name : spec.logged)
+        check(numbers.contains(name), "there is no number '{}' to be logged", name);
     }
+  }
+
+  static void take_fed(Own& own, const Node& n) {
+    const auto [it, is_new] = own.fed.try_emplace(n.name);
+    RefArray& value = it->second.value;
+    check(is_new || value.type == n.type, "'{}' is fed as {} and as {}", n.name, value.type,
+          n.type);
+    value.type = n.type;
+    it->second.bytes.assign(static_cast<size_t>(n.type.bytes()), std::byte{0xff});
   }
 
   // What was given holds no more, and the session has to be started with it.
@@ -242,12 +287,13 @@ class ReferenceSession final : public Session {
         RefArray{type, std::vector<double>(values.begin(), values.end())});
   }
 
-  void place_inputs(Variant& v, const std::string& program) {
+  void place_inputs(Variant& v, const Own& own, const std::string& program) {
     v.places.clear();
     for (const auto& [name, value] : v.own) v.places[name] = &value;
+    for (const auto& [name, fed] : own.fed) v.places[name] = &fed.value;
     for (int id = 0; id < v.graph->size(); ++id) {
       const Node& n = v.graph->node(id);
-      if (!is_input(n) || v.own.contains(n.name)) continue;
+      if (!is_input(n) || v.places.contains(n.name)) continue;
       const auto it = given_.find(n.name);
       check(it != given_.end(), "program '{}' reads '{}', which nobody gave", program, n.name);
       v.places[n.name] = it->second.get();
@@ -257,7 +303,8 @@ class ReferenceSession final : public Session {
   bool stands_still() const { return spec_.stop_diverged && start_.at.diverged_at.has_value(); }
 
   // The run's variant, with what the session gives in place.
-  Variant& next(const ProgramSpec& spec, Own& own, int64_t runs) {
+  Variant& next(const ProgramSpec& spec, const ProgramStart& start, Own& own, int64_t runs,
+                int64_t step) {
     int64_t place = 0;
     Variant* v = &own.variants.front();
     if (spec.samples > 0) {
@@ -265,20 +312,19 @@ class ReferenceSession final : public Session {
       place = runs % spec.runs_per_epoch();
       if (place == spec.runs_per_epoch() - 1) v = &own.variants.back();
       if (epoch != own.epoch)
-        own.order = permutation(start_.order.fold(static_cast<uint64_t>(epoch)), spec.samples);
+        own.order = permutation(start.order.fold(static_cast<uint64_t>(epoch)), spec.samples);
       own.epoch = epoch;
     }
     for (auto& [name, value] : v->own) {
       std::vector<double>& x = value.v;
       if (name == "step") {
-        x[0] = static_cast<float>(steps_);
+        x[0] = static_cast<float>(step);
       } else if (name == "lr") {
-        const auto rates = std::ssize(start_.rates);
-        const int64_t latest = std::min<int64_t>(steps_, rates) - 1;
-        x[0] = latest >= 0 ? start_.rates[static_cast<size_t>(latest)] : 0;
+        const int64_t place = std::min<int64_t>(start_.at.round, std::ssize(start.rates) - 1);
+        x[0] = place >= 0 ? start.rates[static_cast<size_t>(place)] : 0;
       } else if (name == "key") {
-        x[0] = static_cast<int32_t>(start_.random.bits);
-        x[1] = static_cast<int32_t>(start_.random.bits >> 32);
+        x[0] = static_cast<int32_t>(start.random.bits);
+        x[1] = static_cast<int32_t>(start.random.bits >> 32);
       } else {
         for (size_t i = 0; i < x.size(); ++i)
           x[i] = spec.samples > 0 ? own.order[static_cast<size_t>(place * spec.batch) + i]
@@ -292,8 +338,8 @@ class ReferenceSession final : public Session {
     const ProgramSpec& spec = spec_.programs[p];
     Own& own = own_[p];
     ProgramStanding& at = start_.at.programs[p];
-    if (own.updates) ++steps_;
-    Variant& v = next(spec, own, at.runs);
+    const int64_t step = spec.clock ? ++steps_[*spec.clock] : start_.at.round;
+    Variant& v = next(spec, start_.programs[p], own, at.runs, step);
     const RefValues values = interpret_in_place(*v.graph, v.places);
     std::map<std::string, std::shared_ptr<const RefArray>> updated;
     for (const Output& o : v.graph->outputs())
@@ -307,11 +353,17 @@ class ReferenceSession final : public Session {
     for (auto& [name, value] : updated) replace(name, std::move(value));
     own.has_run = true;
     ++at.runs;
+    const auto number = [&](const std::string& name) {
+      float x = 0;
+      std::memcpy(&x, own.results.at(name).second.bytes().data(), sizeof x);
+      return x;
+    };
+    for (const std::string& name : spec.logged) own.log.push_back(number(name));
     if (spec.watched.empty()) return;
-    std::memcpy(&at.loss, own.results.at(spec.watched).second.bytes().data(), sizeof at.loss);
+    at.loss = number(spec.watched);
     if (std::isnan(at.first_loss)) at.first_loss = at.loss;
     if (!start_.at.diverged_at && has_diverged(at.loss, at.first_loss))
-      start_.at.diverged_at = steps_;
+      start_.at.diverged_at = start_.at.round + 1;
   }
 
   void replace(const std::string& input, std::shared_ptr<const RefArray> value) {
@@ -330,7 +382,7 @@ class ReferenceSession final : public Session {
   mutable std::map<std::string, Shown> shown_;  // by what was read
   bool started_ = false;
   ModelStart start_;
-  int64_t steps_ = 0;
+  std::map<int, int64_t> steps_;  // by clock
 };
 
 class ReferenceExecutor final : public Executor {

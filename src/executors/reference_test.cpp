@@ -66,6 +66,18 @@ TEST(Reference, WhatIsOutOfDateHoldsNoNumbers) {
   EXPECT_TRUE(std::isnan(again[0]));
 }
 
+TEST(Reference, WhatIsFedIsGoneAfterTheCall) {
+  auto g = std::make_shared<Graph>();
+  g->result("x", f32(*g, "x", {2}));
+  const auto s = make_reference_executor()->open({{{"look", g, nullptr, 0, 1, "", {}, {"x"}}}});
+  s->start({});
+  const std::span<float> x = s->feed<float>(0, "x");
+  x[0] = x[1] = 3;
+  s->run(0, 2);
+  EXPECT_EQ(s->result(0, "x")[1], 3);
+  EXPECT_TRUE(std::isnan(x[0]) && std::isnan(x[1]));
+}
+
 // Tables of one data set have its hash, all of them.
 TEST(Reference, TablesAreKnownByNameAndHash) {
   auto g = std::make_shared<Graph>();

@@ -15,7 +15,7 @@ TEST_P(EverySession, ItGoesOnFromWhereAnotherStood) {
   const auto whole = GetParam().make()->open(spec());
   start.give(*whole);
   whole->start(start.start());
-  whole->run(0, 8);
+  steps(*whole, 8);
   const ProgramStanding& wanted = whole->standing().programs[0];
   for (const int64_t first : {0, 1, 3, 5, 8}) {
     const auto executor = GetParam().make();
@@ -23,13 +23,13 @@ TEST_P(EverySession, ItGoesOnFromWhereAnotherStood) {
     const auto trunk = executor->open(spec());
     given.give(*trunk);
     trunk->start(given.start());
-    trunk->run(0, first);
+    steps(*trunk, first);
     given.w = read(*trunk, "model/w");
     given.m = read(*trunk, "model.opt/m");
     const auto s = executor->open(spec());
     given.give(*s);
     s->start(given.start(trunk->standing()));
-    s->run(0, 8 - first);
+    steps(*s, 8 - first);
     EXPECT_EQ(read(*s, "model/w"), read(*whole, "model/w"));
     EXPECT_EQ(s->standing().programs[0].loss, wanted.loss);
     EXPECT_EQ(s->standing().programs[0].first_loss, wanted.first_loss);
@@ -67,8 +67,8 @@ TEST_P(EverySession, SessionsOfOneExecutorTakeTurns) {
 TEST_P(EverySession, WritersOfOneSetSeeEachOthersUpdates) {
   const Given given;
   const std::vector<ProgramSpec> programs = {
-      {"a", step_of(kBatch), step_of(kRest), kSamples, kBatch},
-      {"b", step_of(kBatch, -0.5), nullptr, 8, kBatch},
+      {"a", step_of(kBatch), step_of(kRest), kSamples, kBatch, "", 0},
+      {"b", step_of(kBatch, -0.5), nullptr, 8, kBatch, "", 0},
       {"look", probe(), nullptr, 0, kSamples}};
   const auto together = GetParam().make()->open({programs});
   given.give(*together);
@@ -187,7 +187,7 @@ TEST_P(EverySession, ProgramsOfEqualGraphsHaveOrdersAndResultsOfTheirOwn) {
   const auto s = GetParam().make()->open({{{"few", visits(2), nullptr, 4, 2},
                                            {"many", visits(2), nullptr, 6, 2},
                                            {"first", visits(2), nullptr, 0, 2}}});
-  s->start({.order = kOrder, .random = {}, .rates = {}, .at = {}});
+  s->start({.programs = {{kOrder}, {kOrder.fold("many")}, {}}, .at = {}});
   std::vector<int32_t> seen[3];
   for (int i = 0; i < 6; ++i)
     for (int p = 0; p < 3; ++p) {
@@ -197,33 +197,113 @@ TEST_P(EverySession, ProgramsOfEqualGraphsHaveOrdersAndResultsOfTheirOwn) {
     }
   for (const auto& [p, samples] : {std::pair{0, 4}, std::pair{1, 6}}) {
     std::vector<int32_t> wanted;
+    const Key order = p == 0 ? kOrder : kOrder.fold("many");
     for (uint64_t epoch = 0; std::ssize(wanted) < 12; ++epoch)
-      for (const int32_t n : permutation(kOrder.fold(epoch), samples)) wanted.push_back(n);
+      for (const int32_t n : permutation(order.fold(epoch), samples)) wanted.push_back(n);
     EXPECT_EQ(seen[p], wanted);
   }
   EXPECT_EQ(seen[2], (std::vector<int32_t>{0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1}));
 }
 
-TEST_P(EverySession, StepsAreRunsThatUpdateAnything) {
-  const auto counter = [](bool updates) {
+// Shows what it is given, and counts.
+std::shared_ptr<const Graph> counter(const char* counted) {
+  auto g = std::make_shared<Graph>();
+  const Value sum = parameter(*g, counted, {}), step = f32(*g, "step", {});
+  g->result("step", step);
+  g->result("lr", f32(*g, "lr", {}));
+  g->update(sum, sum + step);
+  return g;
+}
+
+TEST_P(EverySession, StepsAreRunsOfAClockOrRoundsThatHaveEnded) {
+  const auto s = GetParam().make()->open({{{"critic", counter("a/sum"), nullptr, 0, 1, "", 0},
+                                           {"again", counter("b/sum"), nullptr, 0, 1, "", 0},
+                                           {"generator", counter("c/sum"), nullptr, 0, 1, "", 1},
+                                           {"look", counter("d/sum"), nullptr, 0, 1}}});
+  for (const char* sum : {"a/sum", "b/sum", "c/sum", "d/sum"}) s->zero(sum, 1);
+  s->start({.programs = {{}, {}, {{}, {}, {3, 4, 5}}, {{}, {}, {0, 3}}}, .at = {}});
+  const Turn turns[] = {{0, 3}, {1}, {2}};
+  for (int round = 0; round < 5; ++round) {
+    s->run(3, 2);
+    const auto seen = [&](int program, const char* name) { return s->result(program, name)[0]; };
+    EXPECT_EQ(seen(3, "step"), round);
+    EXPECT_EQ(seen(3, "lr"), round > 0 ? 3 : 0);
+    s->rounds(turns, 1);
+    EXPECT_EQ(seen(0, "step"), 4 * round + 3);
+    EXPECT_EQ(seen(1, "step"), 4 * round + 4);
+    EXPECT_EQ(seen(2, "step"), round + 1);
+    EXPECT_EQ(seen(2, "lr"), std::min(round, 2) + 3);
+    EXPECT_EQ(seen(0, "lr"), 0);
+  }
+  EXPECT_EQ(s->standing().round, 5);
+  EXPECT_EQ(s->read("c/sum")[0], 15);
+}
+
+// Of calls of any length, and of one that goes on where another stood.
+TEST_P(EverySession, TurnsComeInEverySoManyThRound) {
+  const SessionSpec spec = {{{"often", counter("a/sum"), nullptr, 0, 1, "", 0, {}, {"step", "lr"}},
+                             {"rare", counter("b/sum"), nullptr, 0, 1, "", 1, {}, {"step"}}}};
+  const Turn turns[] = {{0, 2}, {1, 3, 2}};
+  for (const int64_t first : {0, 1, 2, 3, 5}) {
+    std::unique_ptr<Session> s;
+    Standing at;
+    Floats often, rare, sums = {0, 0};
+    for (const int64_t count : {first, 5 - first}) {
+      s = GetParam().make()->open(spec);
+      s->write("a/sum", {&sums[0], 1});
+      s->write("b/sum", {&sums[1], 1});
+      s->start({.programs = {{{}, {}, {7, 8}}}, .at = at});
+      s->rounds(turns, count);
+      at = s->standing();
+      sums = {s->read("a/sum")[0], s->read("b/sum")[0]};
+      for (const auto& [program, log] : {std::pair{0, &often}, std::pair{1, &rare}}) {
+        const Floats more = s->take_log(program);
+        log->insert(log->end(), more.begin(), more.end());
+        EXPECT_TRUE(s->take_log(program).empty());
+      }
+    }
+    EXPECT_EQ(rare, (Floats{1, 2, 3, 4, 5, 6}));
+    ASSERT_EQ(often.size(), 20u);
+    for (size_t run = 0; run < 10; ++run) {
+      EXPECT_EQ(often[2 * run], static_cast<float>(run + 1));
+      EXPECT_EQ(often[2 * run + 1], run < 2 ? 7 : 8);
+    }
+    EXPECT_EQ(at.round, 5);
+    EXPECT_EQ(at.programs[1].runs, 6);
+  }
+}
+
+// By each program for itself: the same name is two inputs. All runs of a call read what was fed.
+TEST_P(EverySession, WhatIsFedIsReadByTheCall) {
+  const auto adds = [](const char* sum, int64_t count) {
     auto g = std::make_shared<Graph>();
-    const Value sum = parameter(*g, "model/sum", {}), step = f32(*g, "step", {});
-    g->result("step", step);
-    g->result("lr", f32(*g, "lr", {}));
-    if (updates) g->update(sum, sum + step);
+    const Value total = parameter(*g, sum, {}), x = f32(*g, "x", {count});
+    const Value n = input(*g, "n", {DType::i32, {1}}, Role::data);
+    g->update(total, total + reduce_sum(x, {0}) + reduce_sum(convert(n, DType::f32), {0}));
+    g->result("x", x);
     return g;
   };
-  const auto s = GetParam().make()->open(
-      {{{"step", counter(true), nullptr, 0, 1}, {"look", counter(false), nullptr, 0, 1}}});
-  s->zero("model/sum", 1);
-  s->start({.order = {}, .random = {}, .rates = {3, 4, 5}, .at = {}});
-  for (const float step : {0.f, 1.f, 2.f, 3.f, 4.f}) {
-    if (step > 0) s->run(0, 1);
-    s->run(1, 2);
-    EXPECT_EQ(s->result(1, "step")[0], step);
-    EXPECT_EQ(s->result(1, "lr")[0], step > 0 ? std::min(step, 3.f) + 2 : 0);
+  const auto s =
+      GetParam().make()->open({{{"two", adds("a/sum", 2), nullptr, 0, 1, "", {}, {"x", "n"}},
+                                {"three", adds("b/sum", 3), nullptr, 0, 1, "", {}, {"x", "n"}}}});
+  s->zero("a/sum", 1);
+  s->zero("b/sum", 1);
+  s->start({});
+  for (float value = 1; value < 4; ++value) {
+    for (const int p : {0, 1}) {
+      std::ranges::fill(s->feed<float>(p, "x"), value);
+      s->feed<int32_t>(p, "n")[0] = 10;
+    }
+    s->run(0, 2);
+    s->run(1, 1);
+    EXPECT_EQ(s->result(0, "x").size(), 2u);
+    EXPECT_EQ(s->result(1, "x")[2], value);
   }
-  EXPECT_EQ(s->read("model/sum")[0], 10);
+  EXPECT_EQ(s->read("a/sum")[0], 2 * (2 * (1 + 2 + 3) + 30));
+  EXPECT_EQ(s->read("b/sum")[0], 3 * (1 + 2 + 3) + 30);
+  EXPECT_THROW(s->feed<float>(0, "y"), Bug);
+  EXPECT_THROW(s->feed<float>(0, "n"), Bug);
+  EXPECT_THROW(s->feed<float>(2, "x"), Bug);
 }
 
 TEST_P(EverySession, LentSetsStayWhereTheyAre) {
@@ -277,9 +357,12 @@ TEST_P(EverySession, SaysWhatIsWrong) {
   SessionSpec no_batch = spec();
   no_batch.programs[1].batch = 0;
   EXPECT_THROW(GetParam().make()->open(no_batch), Bug);
-  for (const char* watched : {"los", "best"}) {  // unknown, and no float
+  for (const char* name : {"los", "best"}) {  // unknown, and no float
     SessionSpec wrong = spec();
-    wrong.programs[1].watched = watched;
+    wrong.programs[1].watched = name;
+    EXPECT_THROW(GetParam().make()->open(wrong), Bug);
+    wrong = spec();
+    wrong.programs[1].logged = {name};
     EXPECT_THROW(GetParam().make()->open(wrong), Bug);
   }
 }
@@ -293,23 +376,24 @@ TEST_P(EverySession, AModelThatDivergesStandsStillIfItShall) {
     const auto s = GetParam().make()->open({{{"step", g, nullptr, 0, 1, "loss"}}, stop});
     s->write("model/w", Floats{2});
     s->start({});
-    s->run(0, 9);
+    steps(*s, 9);
     EXPECT_EQ(s->standing().diverged_at, 5);  // 2e8 over 2
+    EXPECT_EQ(s->standing().round, stop ? 4 : 9);
     EXPECT_EQ(s->standing().programs[0].runs, stop ? 5 : 9);
     EXPECT_EQ(s->standing().programs[0].loss, stop ? 2e8f : 2e16f);
     EXPECT_EQ(s->standing().programs[0].first_loss, 2);
   }
 }
 
-// Of a program that updates nothing, before any step.
-TEST_P(EverySession, AModelMayBreakAtStep0) {
+// Of a program that updates nothing, in the first round.
+TEST_P(EverySession, AModelMayBreakBeforeAnyUpdate) {
   auto g = std::make_shared<Graph>();
   g->result("loss", parameter(*g, "model/w", {}));
   const auto s = GetParam().make()->open({{{"look", g, nullptr, 0, 1, "loss"}}});
   s->write("model/w", Floats{NAN});
   s->start({});
   s->run(0, 9);
-  EXPECT_EQ(s->standing().diverged_at, 0);
+  EXPECT_EQ(s->standing().diverged_at, 1);
   EXPECT_EQ(s->standing().programs[0].runs, 1);
 }
 

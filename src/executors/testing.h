@@ -80,7 +80,7 @@ inline std::shared_ptr<const Graph> probe() {
 }
 
 inline SessionSpec spec() {
-  return {{{"step", step_of(kBatch), step_of(kRest), kSamples, kBatch, "loss"},
+  return {{{"step", step_of(kBatch), step_of(kRest), kSamples, kBatch, "loss", 0},
            {"probe", probe(), nullptr, 0, kSamples}}};
 }
 
@@ -98,7 +98,9 @@ struct Given {
     s.write("model.opt/m", m);
     s.write("loudness", {&loudness, 1});
   }
-  ModelStart start(Standing at = {}) const { return {kOrder, kRandom, rates, std::move(at)}; }
+  ModelStart start(Standing at = {}) const {
+    return {{3, ProgramStart{kOrder, kRandom, rates}}, std::move(at)};
+  }
 };
 
 struct Seen {
@@ -113,8 +115,14 @@ inline Floats read(const Session& s, const std::string& name) {
   return {now.begin(), now.end()};
 }
 
+// Rounds of one run of the first program.
+inline void steps(Session& s, int64_t count) {
+  const Turn step;
+  s.rounds({&step, 1}, count);
+}
+
 inline void step_and_look(Session& s, Seen& seen) {
-  s.run(0, 1);
+  steps(s, 1);
   seen.losses.push_back(s.standing().programs[0].loss);
   EXPECT_EQ(s.result(0, "loss")[0], seen.losses.back());
   s.run(1, 1);

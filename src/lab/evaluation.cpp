@@ -22,7 +22,7 @@ Measured run_evaluation(const Evaluation& e, const std::shared_ptr<const Graph>&
   const auto session = executor.open({{{"evaluation", graph, nullptr, 0, e.rows}}});
   give(*session, tables, e.scalars);
   for (const auto& [name, model] : e.sets) lend(*session, name, model);
-  session->start({.order = {}, .random = e.key, .rates = {}, .at = {}});
+  session->start({.programs = {{.order = {}, .random = e.key}}, .at = {}});
   session->run(0, 1);
   Measured out;
   for (const Output& o : graph->outputs()) {

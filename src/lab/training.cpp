@@ -204,7 +204,7 @@ Trained TrainingRun::untrained() const {
 
 std::unique_ptr<Session> TrainingRun::make_session() const {
   SessionSpec spec{
-      {{"step", graph_, rest_ > 0 ? last_graph_ : nullptr, p_.samples, batch_, "loss"}},
+      {{"step", graph_, rest_ > 0 ? last_graph_ : nullptr, p_.samples, batch_, "loss", 0}},
       on_divergence_ != OnDivergence::keep};
   if (p_.probe) spec.programs.push_back({"probe", probe_graph_, nullptr, 0, p_.probe->rows});
   std::unique_ptr<Session> session = worker_.executor().open(std::move(spec));
@@ -219,20 +219,26 @@ void TrainingRun::write_state(Session& session, const std::optional<Ensemble>& s
 }
 
 // One that stays is given once.
-std::vector<float> TrainingRun::rates() const {
+std::vector<float> TrainingRun::rates(int64_t last,
+                                      const std::function<double(int64_t)>& by_round) const {
   std::vector<float> rates;
   if (!p_.lr) return rates;
-  for (int64_t step = std::max<int64_t>(first(), 1); step <= steps_; ++step) {
-    const auto rate = static_cast<float>(rate_after(step));
+  for (int64_t round = first(); round <= last; ++round) {
+    const auto rate = static_cast<float>(by_round(round));
     if (!rates.empty() && same_bits({&rate, 1}, {&rates.back(), 1})) continue;
-    rates.resize(static_cast<size_t>(step - 1), rates.empty() ? 0 : rates.back());
+    rates.resize(static_cast<size_t>(round), rates.empty() ? 0 : rates.back());
     rates.push_back(rate);
   }
   return rates;
 }
 
 void TrainingRun::begin(Session& session, const Trained& out, double first_loss) const {
-  ModelStart start{p_.order, p_.random, rates(), {}};
+  const auto of_step = [&](int64_t round) { return learning_rate(round); };
+  const auto of_probe = [&](int64_t round) { return rate_after(round); };
+  ModelStart start{
+      {{p_.order, p_.random, rates(steps_ - 1, of_step)}, {{}, p_.random, rates(steps_, of_probe)}},
+      {}};
+  start.at.round = out.steps;
   ProgramStanding& step = start.at.programs.emplace_back();
   step.runs = out.steps;
   if (step.runs > first()) step.first_loss = static_cast<float>(first_loss);
@@ -284,7 +290,8 @@ int64_t TrainingRun::end_of_call(int64_t step, int64_t end) const {
 bool TrainingRun::train(Session& session, Trained& out, int64_t end) {
   while (out.steps < end) {
     if (worker_.asked_to_stop() || worker_.due()) save(session, out);
-    session.run(kStep, end_of_call(out.steps, end) - out.steps);
+    const Turn step{kStep};
+    session.rounds({&step, 1}, end_of_call(out.steps, end) - out.steps);
     const Standing& now = session.standing();
     const ProgramStanding& at = now.programs[kStep];
     check(at.runs > out.steps, "phase {}: it stands still at step {}", p_.name, out.steps);

@@ -59,7 +59,7 @@ class TrainingRun {
   std::unique_ptr<Session> make_session() const;
   void write_state(Session& session, const std::optional<Ensemble>& state) const;  // or zeros
   void begin(Session& session, const Trained& out, double first_loss) const;
-  std::vector<float> rates() const;
+  std::vector<float> rates(int64_t last, const std::function<double(int64_t)>& by_round) const;
   SetView model(const Session& session) const;
   SetView state(const Session& session) const;
   Snapshot snapshot(const Session& session, int64_t step) const;

@@ -35,6 +35,7 @@ struct Variant {
   int64_t rows = 0;                             // of sample numbers
   std::map<std::string, AlignedBytes> results;  // by name, as in the graph
   const float* watched = nullptr;               // among the results
+  std::vector<const float*> logged;
   std::vector<Variant*> makes_old;              // whose copies of parameters a run makes old
   bool fresh = false;                           // its own copies of parameters are
 };
@@ -42,9 +43,12 @@ struct Variant {
 struct Own {                      // of a program
   std::vector<Variant> variants;  // of a whole batch, and of an epoch's short last one
   const Variant* ran = nullptr;   // last
-  bool updates = false, reads_index = false;
+  bool reads_index = false;
   std::vector<int32_t> order, index;  // of the epoch, and of the run
   int64_t epoch = -1;
+  int32_t key[2] = {};
+  std::map<std::string, std::pair<Type, AlignedBytes>> fed;
+  std::vector<float> log;
 };
 
 template <class Visit>
@@ -63,21 +67,23 @@ bool reads_updates_of(const Graph& reader, const Graph& writer) {
 }
 
 Variant variant_of(std::shared_ptr<const Graph> graph, const Plans& plans, int64_t rows,
-                   const std::string& watched) {
+                   const ProgramSpec& spec) {
   Variant v;
   v.planned = plans(*graph);
   v.rows = rows;
   for (const Output& o : graph->outputs())
     if (!o.update)  // one of no numbers has a place, too
       v.results[o.name] = AlignedBytes(std::max<int64_t>(graph->node(o.id).type.bytes(), 1));
-  if (!watched.empty()) {
-    const auto is_watched = [&](const Output& o) { return !o.update && o.name == watched; };
-    const auto it = std::ranges::find_if(graph->outputs(), is_watched);
-    check(it != graph->outputs().end(), "there is no result '{}' to be watched", watched);
+  const auto number = [&](const std::string& name, const char* how) {
+    const auto is_it = [&](const Output& o) { return !o.update && o.name == name; };
+    const auto it = std::ranges::find_if(graph->outputs(), is_it);
+    check(it != graph->outputs().end(), "there is no result '{}' to be {}", name, how);
     const Type& t = graph->node(it->id).type;
-    check(t.dtype == DType::f32 && t.count() == 1, "'{}' is watched, and is {}", watched, t);
-    v.watched = reinterpret_cast<const float*>(v.results.at(watched).data());
-  }
+    check(t.dtype == DType::f32 && t.count() == 1, "'{}' is {}, and is {}", name, how, t);
+    return reinterpret_cast<const float*>(v.results.at(name).data());
+  };
+  if (!spec.watched.empty()) v.watched = number(spec.watched, "watched");
+  for (const std::string& name : spec.logged) v.logged.push_back(number(name, "logged"));
   v.graph = std::move(graph);
   return v;
 }
@@ -132,26 +138,39 @@ class CpuSession final : public Session {
 
   void start(ModelStart start) override {
     start_ = std::move(start);
+    start_.programs.resize(own_.size());
     start_.at.programs.resize(own_.size());
-    key_[0] = static_cast<int32_t>(start_.random.bits);
-    key_[1] = static_cast<int32_t>(start_.random.bits >> 32);
-    steps_ = 0;
+    steps_.clear();
     for (size_t p = 0; p < own_.size(); ++p) {
-      own_[p].epoch = -1;
-      own_[p].ran = nullptr;
-      if (own_[p].updates) steps_ += start_.at.programs[p].runs;
-      for (Variant& v : own_[p].variants) bind(v, own_[p], spec_.programs[p].name);
+      Own& own = own_[p];
+      const uint64_t random = start_.programs[p].random.bits;
+      own.key[0] = static_cast<int32_t>(random);
+      own.key[1] = static_cast<int32_t>(random >> 32);
+      own.epoch = -1;
+      own.ran = nullptr;
+      own.log.clear();
+      if (const auto clock = spec_.programs[p].clock) steps_[*clock] += start_.at.programs[p].runs;
+      for (Variant& v : own.variants) bind(v, own, spec_.programs[p].name);
     }
-    lr_ = latest_rate();
     started_ = true;
   }
 
   void run(int program, int64_t runs) override {
     check(started_, "the session was not started with what it was given");
-    check(program >= 0 && program < std::ssize(own_), "there is no program {}", program);
+    require_program(program);
     started_ = false;  // for what throws in the middle of a run
     for (; runs > 0 && !stands_still(); --runs) run_once(static_cast<size_t>(program));
     started_ = true;
+  }
+
+  void end_round() override {
+    check(started_, "the session was not started with what it was given");
+    if (!stands_still()) ++start_.at.round;
+  }
+
+  std::vector<float> take_log(int program) override {
+    require_program(program);
+    return std::exchange(own_[static_cast<size_t>(program)].log, {});
   }
 
   const Standing& standing() const override { return start_.at; }
@@ -166,7 +185,7 @@ class CpuSession final : public Session {
  private:
   std::span<const std::byte> result_bytes(int program, const std::string& name,
                                           DType type) const override {
-    check(program >= 0 && program < std::ssize(own_), "there is no program {}", program);
+    require_program(program);
     const Variant* v = own_[static_cast<size_t>(program)].ran;
     check(v != nullptr, "the program has not run");
     for (const Output& o : v->graph->outputs()) {
@@ -178,6 +197,20 @@ class CpuSession final : public Session {
     throw Bug(fmt::format("the program has no result '{}'", name));
   }
 
+  std::span<std::byte> feed_bytes(int program, const std::string& input, DType type) override {
+    require_program(program);
+    auto& fed = own_[static_cast<size_t>(program)].fed;
+    const auto it = fed.find(input);
+    check(it != fed.end(), "the program is fed no '{}'", input);
+    auto& [t, memory] = it->second;
+    check(t.dtype == type, "'{}' is {}, and fed as another type", input, t);
+    return {memory.data(), static_cast<size_t>(t.bytes())};
+  }
+
+  void require_program(int program) const {
+    check(program >= 0 && program < std::ssize(own_), "there is no program {}", program);
+  }
+
   void prepare(const ProgramSpec& spec, Own& own, const Plans& plans) {
     check(spec.batch >= 1 && spec.samples >= 0, "program '{}': {} samples in batches of {}",
           spec.name, spec.samples, spec.batch);
@@ -185,17 +218,22 @@ class CpuSession final : public Session {
     check((rest > 0) == (spec.last != nullptr),
           "program '{}': {} samples in batches of {}, the last of them short or not", spec.name,
           spec.samples, spec.batch);
-    own.variants.push_back(variant_of(spec.graph, plans, spec.batch, spec.watched));
-    if (spec.last) own.variants.push_back(variant_of(spec.last, plans, rest, spec.watched));
+    own.variants.push_back(variant_of(spec.graph, plans, spec.batch, spec));
+    if (spec.last) own.variants.push_back(variant_of(spec.last, plans, rest, spec));
     for (const Variant& v : own.variants)
       for_each_input(*v.graph, [&](const Node& n) {
         if (n.name == "index") {
           own.reads_index = true;
+        } else if (std::ranges::count(spec.fed, n.name) > 0) {
+          auto& [type, memory] = own.fed[n.name];
+          check(memory.size() == 0 || type == n.type, "'{}' is fed as {} and as {}", n.name, type,
+                n.type);
+          type = n.type;
+          memory = AlignedBytes(std::max<int64_t>(n.type.bytes(), 1));
         } else if (const auto [it, is_new] = inputs_.emplace(n.name, n.type); !is_new) {
           check(it->second == n.type, "'{}' is read as {} and as {}", n.name, it->second, n.type);
         }
       });
-    own.updates = std::ranges::any_of(spec.graph->outputs(), &Output::update);
     own.order.resize(static_cast<size_t>(spec.samples));
     own.index.resize(static_cast<size_t>(spec.batch));
     std::iota(own.index.begin(), own.index.end(), 0);
@@ -240,8 +278,9 @@ class CpuSession final : public Session {
     for (const auto& [input, t] : tables_) offer(input, t.data);
     for (const auto& [input, data] : lent_) offer(input, data);
     for (const auto& [input, m] : written_) offer(input, m.data());
+    for (const auto& [input, fed] : own.fed) offer(input, fed.second.data());
     offer("index", own.index.data());
-    offer("key", key_);
+    offer("key", own.key);
     offer("step", &step_);
     offer("lr", &lr_);
     for (const std::string& input : program.unbound())
@@ -251,22 +290,22 @@ class CpuSession final : public Session {
     v.fresh = false;
   }
 
-  float latest_rate() const {
-    const auto rates = std::ssize(start_.rates);
-    if (steps_ == 0 || rates == 0) return 0;
-    return start_.rates[static_cast<size_t>(std::min<int64_t>(steps_, rates) - 1)];
+  float rate(const ProgramStart& program) const {
+    const auto rates = std::ssize(program.rates);
+    if (rates == 0) return 0;
+    return program.rates[static_cast<size_t>(std::min<int64_t>(start_.at.round, rates - 1))];
   }
 
   bool stands_still() const { return spec_.stop_diverged && start_.at.diverged_at.has_value(); }
 
   // The run's variant, with its sample numbers in place.
-  Variant& next(const ProgramSpec& spec, Own& own, int64_t runs) {
+  Variant& next(const ProgramSpec& spec, Key order, Own& own, int64_t runs) {
     if (spec.samples == 0) return own.variants.front();
     const int64_t per_epoch = spec.runs_per_epoch(), epoch = runs / per_epoch;
     const int64_t place = runs % per_epoch;
     Variant& v = place == per_epoch - 1 ? own.variants.back() : own.variants.front();
     if (!own.reads_index) return v;
-    if (epoch != own.epoch) permute(start_.order.fold(static_cast<uint64_t>(epoch)), own.order);
+    if (epoch != own.epoch) permute(order.fold(static_cast<uint64_t>(epoch)), own.order);
     own.epoch = epoch;
     std::copy_n(own.order.data() + place * spec.batch, v.rows, own.index.data());
     return v;
@@ -276,12 +315,10 @@ class CpuSession final : public Session {
     const ProgramSpec& spec = spec_.programs[p];
     Own& own = own_[p];
     ProgramStanding& at = start_.at.programs[p];
-    Variant& v = next(spec, own, at.runs);
-    if (own.updates) {
-      ++steps_;
-      lr_ = latest_rate();
-    }
-    step_ = static_cast<float>(steps_);
+    const ProgramStart& start = start_.programs[p];
+    Variant& v = next(spec, start.order, own, at.runs);
+    step_ = static_cast<float>(spec.clock ? ++steps_[*spec.clock] : start_.at.round);
+    lr_ = rate(start);
     if (v.planned->user != &v) bind(v, own, spec.name);
     if (!v.fresh) v.planned->program.refresh();
     v.fresh = true;
@@ -289,11 +326,12 @@ class CpuSession final : public Session {
     v.planned->program.run();
     own.ran = &v;
     ++at.runs;
+    for (const float* logged : v.logged) own.log.push_back(*logged);
     if (!v.watched) return;
     at.loss = *v.watched;
     if (std::isnan(at.first_loss)) at.first_loss = at.loss;
     if (!start_.at.diverged_at && has_diverged(at.loss, at.first_loss))
-      start_.at.diverged_at = steps_;
+      start_.at.diverged_at = start_.at.round + 1;
   }
 
   const SessionSpec spec_;
@@ -304,8 +342,7 @@ class CpuSession final : public Session {
   std::map<std::string, Table> tables_;
   bool started_ = false;
   ModelStart start_;
-  int64_t steps_ = 0;
-  int32_t key_[2] = {};
+  std::map<int, int64_t> steps_;  // by clock
   float step_ = 0, lr_ = 0;
 };
 

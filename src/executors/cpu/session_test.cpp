@@ -112,7 +112,7 @@ TEST(CpuPrograms, WhatThrowsInARunLeavesProgramsForOthersAndASessionToBeGivenAne
   other->run(0, 3);
   EXPECT_EQ(other->read("model/w")[0], 7);
   s->write("model/w", Floats{6});
-  s->start({.order = {}, .random = {}, .rates = {}, .at = s->standing()});
+  s->start({.programs = {}, .at = s->standing()});
   s->run(0, 1);
   EXPECT_EQ(s->read("model/w")[0], 7);
   EXPECT_EQ(s->standing().programs[0].runs, 3);
