@@ -38,7 +38,7 @@ function(omniscale_words target)
     list(APPEND stems ${stem})
   endforeach()
   add_custom_command(OUTPUT ${output} DEPENDS ${pages} ${OMNI_WORDS_SCRIPT} VERBATIM
-    COMMENT "Taking up the words of ${target}"
+    COMMENT "Embedding the pages of ${target}"
     COMMAND ${CMAKE_COMMAND} -D OUTPUT=${output} "-DPAGES=${pages}" -P ${OMNI_WORDS_SCRIPT})
   target_sources(${target} PRIVATE ${output})
 endfunction()

@@ -88,7 +88,7 @@ struct ArithmeticUnlearning : ArithmeticTask, UndoStudy<ArithmeticUnlearning> {
 
   // Of 14 layers the original misdirects what leaves the 11th, and trains the second projections of
   // the MLPs from the 5th to there.
-  void aim(Unlearning& rmu) const {
+  void configure_rmu(Unlearning& rmu) const {
     const int64_t last = (11 * layers + 13) / 14 - 1, first = 5 * layers / 14;
     rmu.activation = fmt::format("blocks.{}.hook_resid_post", last);
     rmu.trainable = only_mlp_outputs(first, last);

@@ -46,7 +46,7 @@ struct Arm {
   std::string name;
   Setting setting;
   LabelFaults labels;
-  bool by_lot;
+  bool at_random;
   int64_t epochs;
 };
 
@@ -251,7 +251,7 @@ struct GradientRouting : ImageData, MirrorCoder, LabelFaults {
       }
     }
     const auto part = [&](int32_t label) { return part_of_class(label); };
-    a.labels.tell(t, a.name, parts(), part, a.by_lot);
+    a.labels.tell(t, a.name, parts(), part, a.at_random);
     t.add_table(a.name + ".weight", weight, {parts() + 1});
     t.add_table(a.name + ".route", route, {parts() + 1, parts()});
   }
@@ -285,7 +285,7 @@ struct GradientRouting : ImageData, MirrorCoder, LabelFaults {
             const Value x = pixels(s);
             return main_loss(s, net, a, x, encode(net, x), masked);
           });
-    if (a.setting.routed && !a.by_lot && a.labels == LabelFaults{} && split == "halves")
+    if (a.setting.routed && !a.at_random && a.labels == LabelFaults{} && split == "halves")
       metrics["gradient_masked"] = gradient_masked(t, a, m);
     t.record(a.name, m, metrics);
     if (a.name == arm_of(1) || a.name == arm_of(9)) show(t, a, m);

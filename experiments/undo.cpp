@@ -52,7 +52,7 @@ struct Undo : ImageTask, ForgetClasses, UndoStudy<Undo> {
   }
 
   // The last hidden layer; the output layer stays.
-  void aim(Unlearning& rmu) const {
+  void configure_rmu(Unlearning& rmu) const {
     rmu.activation =
         arch == "cnn" ? "conv.1.hook_pooled" : fmt::format("layers.{}.hook_post", depth - 1);
     rmu.trainable = [output = output_layer() + "."](const std::string& name) {

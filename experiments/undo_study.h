@@ -7,7 +7,7 @@
 //       // forget.train, known.train (of it, what unlearning is told of), retain.test, forget.test
 //   Length length(const std::string& phase) const;    // of "base", "filtered", "student-long",
 //                                                     // methods of unlearning and "oracle"
-//   void aim(Unlearning& rmu) const;                  // what RMU misdirects and trains
+//   void configure_rmu(Unlearning& rmu) const;        // what RMU misdirects and trains
 // It may hide learning_rate(), distilling_rate() and measure().
 #pragma once
 
@@ -253,7 +253,7 @@ struct UndoStudy : AttackOptions {
   Trained unlearned(const Seed& s, const std::string& id, Length l) const {
     if (id == "oracle") return distil(s.t, s.task, id, s.base, teaching(l), s.filtered);
     Unlearning what{id, "known.train", graddiff_weight, rmu_c, rmu_weight};
-    me().aim(what);
+    me().configure_rmu(what);
     const double rate = id == "maxent" ? unlearn_lr : id == "graddiff" ? graddiff_lr : rmu_lr;
     return unlearn(s.t, s.task, s.base, phase("retain.train", l, rate), what);
   }

@@ -26,7 +26,7 @@ struct Way {
   int ensemble = 1;          // models per condition
   int threads = 1;
   bool passes = true;        // those that keep bits; false: without them
-  bool interrupted = false;  // stopped half-way and taken up again
+  bool interrupted = false;  // stopped half-way and resumed
   bool forked = false;       // every phase left at its third step and continued from a copy
   ExecutorKind executor = ExecutorKind::cpu;
 };

@@ -2,7 +2,7 @@
 // Design    The gradient of images of the classes `forget` passes through the first half alone,
 //           that of the others through both. L1 drops what a half does not need. Then the first
 //           half is removed.
-// Expect    The removed half takes its classes with it; without masks, or with masks drawn by lot,
+// Expect    The removed half takes its classes with it; without masks, or with random masks,
 //           it does not (after Cloud et al. 2024, arXiv:2410.04332).
 #include "lab/experiment.h"
 #include "lab/image_task.h"
@@ -28,7 +28,7 @@ struct RoutedClassifier : ImageTask {
     option("epochs", epochs, "passes over the training images", between(1, 1000));
   }
   std::vector<ArmInfo> arms() const {
-    return {{"routed", "routed"}, {"unrouted", "unrouted"}, {"random-masks", "masks by lot"}};
+    return {{"routed", "routed"}, {"unrouted", "unrouted"}, {"random-masks", "random masks"}};
   }
 
   // images -> [rows, units] -> [rows, 10]
@@ -46,10 +46,10 @@ struct RoutedClassifier : ImageTask {
   }
 
   void run_arm(Trial& t, const std::string& arm, int64_t samples) const {
-    const std::vector<int32_t> lot = permutation(t.key().fold("masks"), samples);
+    const std::vector<int32_t> drawn = permutation(t.key().fold("masks"), samples);
     std::vector<float> masks(2 * samples);  // on the gradient of each half, by sample
     for (int64_t i = 0; i < samples; ++i) {
-      const int64_t like = arm == "random-masks" ? lot[i] : i;
+      const int64_t like = arm == "random-masks" ? drawn[i] : i;
       const bool first = one_of_classes(forget)(t.data().train.y[like]);
       masks[2 * i] = 1, masks[2 * i + 1] = !first;
     }
@@ -90,7 +90,7 @@ struct RoutedClassifier : ImageTask {
     return {{"1", "Without the first half the routed network loses its classes",
              {.threshold = 0.5, .difference = true}, lost("routed", "forget")},
             {"2", "and keeps the others", {ClaimKind::below, 0.1}, lost("routed", "rest")},
-            {"3", "Masks drawn by lot do not do that", {ClaimKind::below, 0.5},
+            {"3", "Random masks do not do that", {ClaimKind::below, 0.5},
              [=](const SeedValues& v) {
                return lost("random-masks", "forget")(v) - lost("random-masks", "rest")(v);
              }}};

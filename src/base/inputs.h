@@ -37,7 +37,7 @@ class Inputs {
  public:
   // UserError if it was noted before with another content.
   void note(const Input& input, const std::string& hash);
-  // What an earlier sitting read, so that this one reads the same.
+  // What an earlier start of the run read, so that this one reads the same.
   void expect(const InputHashes& hashes);
   InputHashes all() const;
   size_t count() const;

@@ -18,9 +18,9 @@ namespace omni::cli {
 // What a progress line shows.
 struct ProgressState {
   int64_t seeds = 0, seeds_done = 0;
-  double matmul_flops = 0;             // of this sitting
+  double matmul_flops = 0;             // since this start
   Amount done = {};
-  int models = 0, diverged = 0;        // of the seeds finished in this sitting
+  int models = 0, diverged = 0;        // of the seeds finished since this start
   double elapsed_s = 0;
 };
 

@@ -94,7 +94,7 @@ class Arena {
         if (dying == block_of_.end() || dying->second == own->second) continue;
         const Block& from = blocks_[dying->second];
         if (from.last != unit || from.first >= unit || !fits(members, out, dying->first)) continue;
-        take_over(own->second, dying->second);
+        reuse_place(own->second, dying->second);
         break;
       }
     }
@@ -107,11 +107,11 @@ class Arena {
     const Block& from = blocks_[dying->second];
     const bool dense =
         g_.node(dying->first).type.dtype == DType::f32 && g_.node(out).type.dtype == DType::f32;
-    if (from.last == unit && from.first < unit && dense) take_over(own->second, dying->second);
+    if (from.last == unit && from.first < unit && dense) reuse_place(own->second, dying->second);
   }
 
   // Block `own` stands where `dying` stood.
-  void take_over(size_t& own, size_t dying) {
+  void reuse_place(size_t& own, size_t dying) {
     blocks_[dying].last = blocks_[own].last;
     blocks_[own].bytes = 0;  // given up
     own = dying;

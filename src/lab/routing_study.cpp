@@ -8,15 +8,15 @@
 namespace omni {
 
 void LabelFaults::tell(Trial& t, const std::string& name, int64_t groups,
-                       const std::function<int64_t(int32_t)>& group_of, bool by_lot) const {
+                       const std::function<int64_t(int32_t)>& group_of, bool at_random) const {
   std::vector<int32_t> told;
   for (const int32_t label : labels_of(t, "all.train"))
     told.push_back(static_cast<int32_t>(group_of(label)));
   const auto count = static_cast<int64_t>(told.size());
-  if (by_lot) {
+  if (at_random) {
     const std::vector<int32_t> truth = told;
-    const std::vector<int32_t> lot = permutation(t.key().fold("random masks"), count);
-    for (int64_t i = 0; i < count; ++i) told[i] = truth[lot[i]];
+    const std::vector<int32_t> drawn = permutation(t.key().fold("random masks"), count);
+    for (int64_t i = 0; i < count; ++i) told[i] = truth[drawn[i]];
   }
   Stream wrong(t.key().fold("wrong labels")), missing(t.key().fold("missing labels"));
   for (int32_t& group : told) {

@@ -27,10 +27,10 @@ struct LabelFaults {
 
   // Makes the i32 array "train.<name>": of each sample of the subset "all.train", which are the
   // first of the split, its group in 0..groups-1, which may be a wrong one, and `groups` where the
-  // label is missing. By lot: as many of each, on any samples (a placebo). Keys: the seed's "wrong
-  // labels", "missing labels" and "random masks".
+  // label is missing. At random: as many of each, on any samples (a placebo). Keys: the seed's
+  // "wrong labels", "missing labels" and "random masks".
   void tell(Trial& t, const std::string& name, int64_t groups,
-            const std::function<int64_t(int32_t label)>& group_of, bool by_lot) const;
+            const std::function<int64_t(int32_t label)>& group_of, bool at_random) const;
 };
 
 // Widths of an autoencoder as an option; its graph.

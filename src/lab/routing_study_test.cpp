@@ -60,10 +60,10 @@ TEST(LabelFaults, LeaveOutAndMistake) {
 
 TEST(LabelFaults, ByLotAreAsManyOfEach) {
   Bench b;
-  const std::vector<int32_t> truth = b.told({}), lot = b.told({}, true);
-  EXPECT_NE(lot, truth);
-  EXPECT_TRUE(std::ranges::is_permutation(lot, truth));
-  EXPECT_EQ(b.told({}, true), lot);  // of the seed
+  const std::vector<int32_t> truth = b.told({}), drawn = b.told({}, true);
+  EXPECT_NE(drawn, truth);
+  EXPECT_TRUE(std::ranges::is_permutation(drawn, truth));
+  EXPECT_EQ(b.told({}, true), drawn);  // of the seed
 }
 
 TEST(MirrorCoder, DecodersMirrorTheEncoder) {

@@ -46,7 +46,7 @@ void make_hostile_run(const std::filesystem::path& path) {
   const std::string all = all_hostile();
   Manifest m;
   m.experiment = m.program_version = m.commit = m.machine = all;
-  m.sittings = {all, all};
+  m.starts = {all, all};
   for (const std::string& text : kHostile) m.data_hashes[text] = text;
   RunFolder run = RunFolder::create(path, m, all);
   Results r(run.results_path(), Access::write);

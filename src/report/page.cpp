@@ -271,8 +271,8 @@ std::string provenance(const RunFolder& run, const Results& results) {
   row("Configuration hash", m.config_hash);
   for (const auto& [name, hash] : m.data_hashes) row("Data: " + name, hash);
   for (const auto& [input, hash] : m.inputs) row("Read: " + to_string(input), hash);
-  if (m.sittings.size() > 1)
-    for (const std::string& sitting : m.sittings) row("Sitting", sitting);
+  if (m.starts.size() > 1)
+    for (const std::string& start : m.starts) row("Started", start);
   return "<h2>Where this comes from</h2>\n<details><summary>Machine, version and hashes</summary>\n"
          "<dl>\n" + rows + "</dl></details>\n"
          "<details><summary>Configuration</summary>\n<pre>" + escape_html(run.config()) +

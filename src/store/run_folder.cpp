@@ -165,7 +165,7 @@ std::string to_json(const Manifest& m) {
                   {"updated", m.updated},
                   {"busy_s", m.busy_s},
                   {"threads", m.threads},
-                  {"sittings", m.sittings}};
+                  {"sittings", m.starts}};
   return j.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
@@ -192,7 +192,7 @@ Manifest manifest_from_json(const std::string& text, const std::string& folder) 
     m.updated = j.at("updated");
     m.busy_s = j.at("busy_s");
     m.threads = int_at(j, "threads", where);
-    m.sittings = j.at("sittings");
+    m.starts = j.at("sittings");
     const std::string status = j.at("status");
     bool known = false;
     for (const RunStatus s : kAllStatuses)
@@ -253,8 +253,8 @@ RunFolder RunFolder::create(const fs::path& path, Manifest manifest, std::string
   run.path_ = path;
   manifest.format = kRunFormat;
   manifest.config_hash = text_hash(config_toml);
-  const std::string sitting = fmt::format("{} commit {} on {}", now(), manifest.commit,
-                                          manifest.machine);
+  const std::string start =
+      fmt::format("{} commit {} on {}", now(), manifest.commit, manifest.machine);
   if (is_there(path)) {
     std::error_code error;
     require(fs::is_directory(path, error), "'{}' is not a folder; choose another one with --out",
@@ -289,7 +289,7 @@ RunFolder RunFolder::create(const fs::path& path, Manifest manifest, std::string
     run.manifest_.created = now();
   }
   remove_leftovers(path);
-  run.manifest_.sittings.push_back(sitting);
+  run.manifest_.starts.push_back(start);
   run.save_manifest();
   // Anything that a kill right after the manifest left undone is made good here.
   if (!is_there(config_path(path))) atomic_write(config_path(path), config_toml);

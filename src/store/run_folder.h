@@ -25,7 +25,7 @@ struct Manifest {
   int format = kRunFormat;
   std::string experiment;       // name in the catalogue
   std::string program_version;  // of Omniscale
-  std::string commit;                // of the last sitting; ", changed" where sources were
+  std::string commit;                // of the last start; ", changed" where sources were
   std::vector<std::string> programs;  // fingerprints of those that worked on it, the last one last
   std::string machine;          // processor, cores, instruction set
   std::string config_hash;      // of config.toml; filled by RunFolder
@@ -33,9 +33,9 @@ struct Manifest {
   InputHashes inputs = {};                         // files that the experiment reads
   RunStatus status = RunStatus::running;
   std::string created, updated;              // UTC, ISO 8601; filled by RunFolder
-  double busy_s = 0;                         // wall-clock time over all sittings
+  double busy_s = 0;                         // wall-clock time over all starts
   int threads = 0;
-  std::vector<std::string> sittings;         // one line per start: time, commit, machine
+  std::vector<std::string> starts;           // one line each: time, commit, machine
 };
 
 std::string to_json(const Manifest& manifest);
@@ -56,7 +56,7 @@ class RunFolder {
   // else or another process works in it.
   static std::filesystem::path set_aside(const std::filesystem::path& path);
 
-  // Makes a new run folder, or takes up the unfinished or finished run that the folder holds when
+  // Makes a new run folder, or resumes the unfinished or finished run that the folder holds when
   // format, experiment, configuration, data and inputs are the same (`resumed()` tells). UserError,
   // with nothing overwritten, when the folder holds anything else or another process works in it.
   // What killed processes left half written is removed.

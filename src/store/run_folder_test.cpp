@@ -47,12 +47,12 @@ TEST(RunFolder, IsMadeAndReadBack) {
   EXPECT_TRUE(std::filesystem::is_directory(run.checkpoints_path()));
 }
 
-TEST(RunFolder, TheSameRunIsTakenUpAgain) {
+TEST(RunFolder, TheSameRunIsResumed) {
   const TestFolder folder;
   { RunFolder::create(folder.path(), manifest(), "seeds = 4\n"); }
   const RunFolder run = RunFolder::create(folder.path(), manifest(), "seeds = 4\n");
   EXPECT_TRUE(run.resumed());
-  EXPECT_EQ(run.manifest().sittings.size(), 2u);
+  EXPECT_EQ(run.manifest().starts.size(), 2u);
   EXPECT_EQ(run.manifest().programs, std::vector<std::string>{"12ab"});
 }
 
@@ -61,7 +61,7 @@ TEST(RunFolder, ProgramsThatWorkedOnARunAreKept) {
   { RunFolder::create(folder.path(), manifest(), "seeds = 4\n"); }
   Manifest other = manifest();
   other.programs = {"34cd"};
-  for (int sitting = 0; sitting < 2; ++sitting) {
+  for (int start = 0; start < 2; ++start) {
     const RunFolder run = RunFolder::create(folder.path(), other, "seeds = 4\n");
     EXPECT_EQ(run.manifest().programs, (std::vector<std::string>{"12ab", "34cd"}));
   }

@@ -1,4 +1,4 @@
-// A run that is killed at random moments and taken up again must end as if nothing had happened.
+// A run that is killed at random moments and resumed must end as if nothing had happened.
 #pragma once
 
 namespace omni::faults {

@@ -5,8 +5,8 @@
 namespace omni::faults {
 namespace {
 
-TEST(PowerLossLong, ARunOfOneThreadIsTakenUpAgain) { expect_power_losses_lose_nothing(1, 100); }
-TEST(PowerLossLong, ARunOfTwoThreadsIsTakenUpAgain) { expect_power_losses_lose_nothing(2, 100); }
+TEST(PowerLossLong, ARunOfOneThreadIsResumed) { expect_power_losses_lose_nothing(1, 100); }
+TEST(PowerLossLong, ARunOfTwoThreadsIsResumed) { expect_power_losses_lose_nothing(2, 100); }
 
 }  // namespace
 }  // namespace omni::faults

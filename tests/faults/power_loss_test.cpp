@@ -59,7 +59,7 @@ TEST(PowerLoss, FilesAreSyncedBeforeTheyAreNamedAndTheirNamesAfter) {
   EXPECT_GT(renames, 3);
 }
 
-TEST(PowerLoss, ARunIsTakenUpAgain) { expect_power_losses_lose_nothing(1, 10); }
+TEST(PowerLoss, ARunIsResumed) { expect_power_losses_lose_nothing(1, 10); }
 
 }  // namespace
 }  // namespace omni::faults

@@ -1,4 +1,4 @@
-// A run whose machine loses its power at one of many moments, and which is taken up again.
+// A run whose machine loses its power at one of many moments, and which is resumed.
 #pragma once
 
 namespace omni::faults {

@@ -1,5 +1,5 @@
 // A run that takes a fraction of a second, what it leaves, and whether it left it right: what the
-// tests of this folder break and take up again.
+// tests of this folder break and resume.
 #pragma once
 
 #include <filesystem>
