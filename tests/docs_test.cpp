@@ -1,0 +1,136 @@
+// Pages name files and headings that are there, and a training step is followed through few files.
+#include <gtest/gtest.h>
+
+#include <cctype>
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace omni {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kRoot = OMNI_SOURCE_DIR;
+
+std::vector<fs::path> pages() {
+  std::vector<fs::path> all = {kRoot / "README.md", kRoot / "CONTRIBUTING.md"};
+  for (const char* folder : {"docs", "experiments", "examples"})
+    for (const auto& entry : fs::recursive_directory_iterator(kRoot / folder))
+      if (entry.path().extension() == ".md") all.push_back(entry.path());
+  return all;
+}
+
+// Without blocks of code.
+std::string prose_of(const fs::path& page) {
+  std::ifstream in(page);
+  EXPECT_TRUE(in) << page;
+  std::string text;
+  bool in_block = false;
+  for (std::string line; std::getline(in, line);) {
+    const bool fence = line.starts_with("```");
+    if (!fence && !in_block) text += line + "\n";
+    in_block = in_block != fence;
+  }
+  return text;
+}
+
+std::vector<std::string> found(const std::string& text, const std::string& pattern) {
+  const std::regex regex(pattern);
+  std::vector<std::string> all;
+  for (std::sregex_iterator i(text.begin(), text.end(), regex), end; i != end; ++i)
+    all.push_back((*i)[1]);
+  return all;
+}
+
+// `pattern` may hold stars. Of a page in that folder.
+bool is_there(const std::string& pattern, const fs::path& folder) {
+  for (const fs::path& from : {kRoot, kRoot / "src", folder}) {
+    if (fs::exists(from / pattern)) return true;
+    std::string regex;
+    for (const char c : pattern) regex += c == '*' ? "[^/]*" : c == '.' ? "\\." : std::string(1, c);
+    const fs::path fixed = from / pattern.substr(0, pattern.rfind('/', pattern.find('*')));
+    if (pattern.find('*') == std::string::npos || !fs::is_directory(fixed)) continue;
+    for (const auto& entry : fs::recursive_directory_iterator(fixed))
+      if (std::regex_match(fs::relative(entry.path(), from).string(), std::regex(regex)))
+        return true;
+  }
+  return false;
+}
+
+// As in a link to a heading: "Words on a page" is "words-on-a-page".
+std::string anchor_of(const std::string& heading) {
+  std::string anchor;
+  for (const char c : heading)
+    if (c == ' ' || c == '-')
+      anchor += '-';
+    else if (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_')
+      anchor += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return anchor;
+}
+
+std::set<std::string> anchors_of(const fs::path& page) {
+  std::set<std::string> anchors;
+  for (const std::string& heading : found("\n" + prose_of(page), "\n#+ ([^\n]*)"))
+    anchors.insert(anchor_of(heading));
+  return anchors;
+}
+
+TEST(Docs, NameFilesThatAreThere) {
+  int names = 0;
+  for (const fs::path& page : pages())
+    for (const std::string& path :
+         found(prose_of(page),
+               R"(`([\w.*-]+(?:/[\w.*-]+)*/[\w.*-]+\.(?:h|cpp|inc|md|py|cmake|txt))`)")) {
+      if (std::regex_search(path, std::regex(R"((^|/)[A-Z]{2,}[./])"))) continue;  // NAME.md
+      ++names;
+      EXPECT_TRUE(is_there(path, page.parent_path())) << page << " names " << path;
+    }
+  for (const fs::path& page : pages()) {
+    std::ifstream in(page);  // drawings, too
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    for (const std::string& path : found(text, R"(\b(src/[\w./-]+\.(?:h|cpp))\b)")) {
+      ++names;
+      EXPECT_TRUE(is_there(path, kRoot)) << page << " names " << path;
+    }
+  }
+  EXPECT_GT(names, 100);
+  EXPECT_TRUE(is_there("src/store/*_test.cpp", kRoot));
+  EXPECT_FALSE(is_there("src/store/*_attic.cpp", kRoot));
+  EXPECT_FALSE(is_there("store/attic.h", kRoot));
+}
+
+TEST(Docs, LinksLeadSomewhere) {
+  int links = 0;
+  for (const fs::path& page : pages())
+    for (const std::string& link : found(prose_of(page), R"(\]\(([^)\s:]+)\))")) {
+      const size_t hash = link.find('#');
+      const std::string file = link.substr(0, hash);
+      const fs::path target = file.empty() ? page : page.parent_path() / file;
+      if (!fs::exists(target) && file.find_first_of("./") == std::string::npos) continue;  // code
+      ++links;
+      EXPECT_TRUE(fs::exists(target)) << page << " links to " << link;
+      if (hash == std::string::npos || !fs::exists(target)) continue;
+      EXPECT_TRUE(anchors_of(target).contains(link.substr(hash + 1)))
+          << page << " links to " << link << ", a heading that is not there";
+    }
+  EXPECT_GT(links, 30);
+}
+
+TEST(Docs, AStepIsFollowedThroughEightFiles) {
+  const std::string text = prose_of(kRoot / "docs/how-a-run-flows.md");
+  const size_t from = text.find("## One training step in eight files");
+  ASSERT_NE(from, std::string::npos);
+  const std::string section = text.substr(from, text.find("\n## ", from) - from);
+  const std::vector<std::string> files = found(section, R"(\n\| `([^`]+)` \|)");
+  EXPECT_GE(files.size(), 4U);
+  EXPECT_LE(files.size(), 8U);
+  for (const std::string& file : files) EXPECT_TRUE(fs::exists(kRoot / file)) << file;
+}
+
+}  // namespace
+}  // namespace omni
