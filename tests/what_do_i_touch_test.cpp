@@ -92,6 +92,10 @@ const std::map<std::string, std::string> kDefinition = {
     {"rms_norm", R"(Value rms_norm\(Net)"},
     {"AdamW", R"(struct AdamW|make_steps\(const AdamW)"},
     {"fashion_mnist", R"(DataSource fashion_mnist_source\(|set\(fashion_mnist\))"},
+    {"reference",
+     R"(enum class ExecutorKind \{[^}]*\breference\b|kKinds\[\] = \{[^}]*::reference\b|)"
+     R"(\bmake_reference_executor\(\)( \{|;))"},
+    {"relearn", R"(Relearned relearn\(Trial)"},
     {"unlearning_relearning",
      R"(Experiment unlearning_relearning\(|experiment\(unlearning_relearning\))"},
 };
