@@ -24,7 +24,7 @@ int64_t batch_of(const Graph& g) {
 
 // Slices of rows are bound in place: rows must be the first axis of what comes from and goes
 // outside. A batched value that an update keeps has nobody to collect its slices.
-bool rows_can_be_aimed_at(const Graph& g, const std::vector<Staged>& staged) {
+bool slices_can_be_bound_in_place(const Graph& g, const std::vector<Staged>& staged) {
   for (int id = 0; id < g.size(); ++id)
     if (is_input(g.node(id)) && g.node(id).type.batch > 0) return false;
   for (const Output& o : g.outputs())
@@ -173,7 +173,7 @@ std::unique_ptr<SlicedGraph> slice_batch(const Graph& g, const DeviceLimits& lim
   if (limits.slice_column_bytes == 0) return nullptr;
   const auto staged = assign_stages(g);
   const int64_t batch = batch_of(g);
-  if (!staged || batch == 0 || !rows_can_be_aimed_at(g, *staged)) return nullptr;
+  if (!staged || batch == 0 || !slices_can_be_bound_in_place(g, *staged)) return nullptr;
   const int64_t rows = rows_per_slice(g, *staged, batch, limits, value_bytes);
   if (rows >= batch) return nullptr;
 
