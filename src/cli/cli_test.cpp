@@ -413,11 +413,11 @@ TEST_F(Cli, ACacheThatCannotBeWrittenIsNoEnd) {
   EXPECT_FALSE(fs::exists("relative") || fs::exists("omniscale") || fs::exists(".cache"));
 }
 
-TEST_F(Cli, RunsMendTheEstimates) {
+TEST_F(Cli, RunsCorrectTheEstimates) {
   ASSERT_EQ(omni({"run", "toy-steps", "--quiet"}).code, 0);
   EXPECT_TRUE(fs::exists("cache/omniscale/runs-seen.json"));
   const Output all = omni({"list"});
-  EXPECT_NE(all.out.find("mended by the runs that it has seen"), std::string::npos) << all.out;
+  EXPECT_NE(all.out.find("corrected by runs that it has finished"), std::string::npos) << all.out;
 }
 
 TEST_F(Cli, WhatIsMeantByACommaIsSaidFirst) {

@@ -1,5 +1,5 @@
 // What presets cost, told without computing anything: counts that the build wrote beside the
-// program, else ones made once and kept in the cache, times the pace of runs seen on this machine.
+// program, else ones made once and kept in the cache, times the slowness of runs seen on this machine.
 #pragma once
 
 #include <filesystem>
@@ -44,7 +44,7 @@ class Estimates {
 // What the build kept of it, and earlier runs; of other presets nothing is known.
 PresetReads known_reads(const Experiment& e);
 
-// Keeps what a run showed: its pace, and its count if it is a preset's own.
+// Keeps what a run showed: its slowness, and its count if it is a preset's own.
 void remember_run(const Experiment& e, const std::string& preset, bool preset_as_is,
                   const RunOutcome& outcome);
 

@@ -48,8 +48,8 @@ std::string cores(const Estimates& estimates) {
 std::string basis(const Estimates& estimates) {
   return fmt::format("estimates for {} of this machine, {}", cores(estimates),
                      estimates.have_seen_runs()
-                         ? "mended by the runs that it has seen"
-                         : "as if they were typical ones: every run mends them");
+                         ? "corrected by runs that it has finished"
+                         : "as if they were typical ones: every run corrects them");
 }
 
 void list_all(const Context& context) {

@@ -1,5 +1,5 @@
 // How long runs took on a machine beside what is typical: what estimates of the next ones are
-// mended by. Kept as JSON in the user's cache, the last few of each preset.
+// corrected by. Kept as JSON in the user's cache, the last few of each preset.
 #pragma once
 
 #include <optional>

@@ -57,7 +57,7 @@ TEST(TextCache, MakesDamagedRowsAgain) {
     std::ofstream(cache.file(), std::ios::binary) << bytes.substr(0, size);
     ASSERT_EQ(cache.rows(), good) << "cut to " << size;
   }
-  EXPECT_EQ(read_file(cache.file()), bytes) << "mended on disk";
+  EXPECT_EQ(read_file(cache.file()), bytes) << "repaired on disk";
 }
 
 TEST(TextCache, WithoutAFolderToWriteToRowsAreMadeEachTime) {
