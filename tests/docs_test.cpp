@@ -121,6 +121,25 @@ TEST(Docs, LinksLeadSomewhere) {
   EXPECT_GT(links, 30);
 }
 
+// The tests behind promises: `OneOfThese`, and `Several...` or `Suite.*` by how they begin.
+TEST(Docs, PromisesNameTestsThatAreThere) {
+  std::string sources;
+  for (const char* folder : {"src", "tests", "experiments"})
+    for (const auto& entry : fs::recursive_directory_iterator(kRoot / folder))
+      if (const std::string name = entry.path().filename().string();
+          name.ends_with("_test.cpp") || name.ends_with(".h")) {
+        std::ifstream in(entry.path());
+        sources.append(std::istreambuf_iterator<char>(in), {});
+      }
+  int names = 0;
+  for (const std::string& test :
+       found(prose_of(kRoot / "docs/promises.md"), R"(`([A-Z]\w*[a-z]\w*)(?:\.\*|\.\.\.)?`)")) {
+    ++names;
+    EXPECT_NE(sources.find(test), std::string::npos) << test;
+  }
+  EXPECT_GT(names, 60);
+}
+
 TEST(Docs, AStepIsFollowedThroughEightFiles) {
   const std::string text = prose_of(kRoot / "docs/how-a-run-flows.md");
   const size_t from = text.find("## One training step in eight files");
