@@ -94,7 +94,7 @@ const std::map<std::string, std::string> kDefinition = {
     {"fashion_mnist", R"(DataSource fashion_mnist_source\(|set\(fashion_mnist\))"},
     {"reference",
      R"(enum class ExecutorKind \{[^}]*\breference\b|kKinds\[\] = \{[^}]*::reference\b|)"
-     R"(\bmake_reference_executor\(\)( \{|;))"},
+     R"((Executor>|=) make_reference_executor\()"},
     {"relearn", R"(Relearned relearn\(Trial)"},
     {"unlearning_relearning",
      R"(Experiment unlearning_relearning\(|experiment\(unlearning_relearning\))"},
