@@ -1,13 +1,16 @@
 #include "executors/reference.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <map>
+#include <mutex>
 #include <set>
 #include <tuple>
 #include <utility>
 
 #include "base/error.h"
+#include "base/team.h"
 #include "graph/interpreter.h"
 
 namespace omni {
@@ -62,10 +65,11 @@ void show(const RefArray& value, Shown& shown) {
   value.type.dtype == DType::i32 ? encode(int32_t{}) : encode(float{});
 }
 
-// By name, hash and type; shared by an executor's sessions.
+// By name, hash and type; shared by an executor's sessions, whose threads may ask at once.
 class Tables {
  public:
   std::shared_ptr<const RefArray> copy_of(const std::string& name, const Table& t) {
+    const std::lock_guard lock(mutex_);
     auto made = std::make_shared<RefArray>(RefArray{t.type, {}});
     if (t.hash.empty()) {
       decode(t.data, *made);
@@ -87,9 +91,20 @@ class Tables {
 
  private:
   static int64_t bytes_of(const RefArray& a) { return std::ssize(a.v) * int64_t{sizeof(double)}; }
+  std::mutex mutex_;
   std::map<std::tuple<std::string, std::string, std::string>, std::shared_ptr<const RefArray>>
       copies_;
   int64_t bytes_ = 0;
+};
+
+// What an executor's sessions share.
+struct Shared {
+  explicit Shared(const ReferenceOptions& o)
+      : options(o), order(Key::of(o.order).fold("slots")), team(std::max(1, o.threads)) {}
+  const ReferenceOptions options;
+  const Key order;
+  Tables tables;
+  Team team;
 };
 
 // One graph of a program.
@@ -118,9 +133,14 @@ struct Own {  // of a program
 
 class ReferenceSession final : public Session {
  public:
-  ReferenceSession(SessionSpec spec, std::shared_ptr<Tables> tables)
-      : spec_(std::move(spec)), copies_(std::move(tables)) {
+  // In a slot of those that `used` counts, or in none.
+  ReferenceSession(SessionSpec spec, std::shared_ptr<Shared> shared, int* used = nullptr)
+      : spec_(std::move(spec)), shared_(std::move(shared)), used_(used) {
     for (const ProgramSpec& p : spec_.programs) prepare(p, own_.emplace_back());
+    if (used_) ++*used_;
+  }
+  ~ReferenceSession() override {
+    if (used_) --*used_;
   }
 
   void write(const std::string& input, std::span<const float> values) override {
@@ -143,7 +163,7 @@ class ReferenceSession final : public Session {
       check(it->second == t.type, "the table '{}' is {}, and read as {}", name, t.type, it->second);
     written_.erase(name);
     given_.erase(name);
-    if (it != inputs_.end()) given_[name] = copies_->copy_of(name, t);
+    if (it != inputs_.end()) given_[name] = shared_->tables.copy_of(name, t);
   }
 
   void start(ModelStart start) override {
@@ -165,6 +185,12 @@ class ReferenceSession final : public Session {
   }
 
   void run(int program, int64_t runs) override {
+    begin_runs(program);
+    for (; runs > 0; --runs) run_if_it_moves(program);
+    end_runs();
+  }
+  // The same in three, for many sessions in step.
+  void begin_runs(int program) {
     check(started_, "the session was not started with what it was given");
     require_program(program);
     forget_shown();  // and what throws in the middle of a run leaves it so
@@ -172,9 +198,13 @@ class ReferenceSession final : public Session {
       decode(fed.bytes.data(), fed.value);
       std::ranges::fill(fed.bytes, std::byte{0xff});
     }
-    for (; runs > 0 && !stands_still(); --runs) run_once(static_cast<size_t>(program));
-    started_ = true;
   }
+  void run_if_it_moves(int program) {
+    if (!stands_still()) run_once(static_cast<size_t>(program));
+  }
+  void end_runs() { started_ = true; }
+
+  bool stands_still() const { return spec_.stop_diverged && start_.at.diverged_at.has_value(); }
 
   void end_round() override {
     check(started_, "the session was not started with what it was given");
@@ -300,8 +330,6 @@ class ReferenceSession final : public Session {
     }
   }
 
-  bool stands_still() const { return spec_.stop_diverged && start_.at.diverged_at.has_value(); }
-
   // The run's variant, with what the session gives in place.
   Variant& next(const ProgramSpec& spec, const ProgramStart& start, Own& own, int64_t runs,
                 int64_t step) {
@@ -374,7 +402,8 @@ class ReferenceSession final : public Session {
   }
 
   const SessionSpec spec_;
-  const std::shared_ptr<Tables> copies_;
+  const std::shared_ptr<Shared> shared_;
+  int* const used_;
   std::vector<Own> own_;                // by program
   std::map<std::string, Type> inputs_;  // of all programs, but what the session gives
   std::set<std::string> updated_, written_;
@@ -385,21 +414,122 @@ class ReferenceSession final : public Session {
   std::map<int, int64_t> steps_;  // by clock
 };
 
-class ReferenceExecutor final : public Executor {
+class ReferenceSlots final : public Slots {
  public:
-  std::unique_ptr<Session> open(SessionSpec spec) override {
-    return std::make_unique<ReferenceSession>(std::move(spec), tables_);
+  ReferenceSlots(SessionSpec spec, int slots, std::shared_ptr<Shared> shared)
+      : spec_(std::move(spec)), size_(slots), shared_(std::move(shared)), order_(shared_->order) {}
+
+  int size() const override { return size_; }
+  int free() const override { return size_ - used_; }
+  std::unique_ptr<Session> admit() override {
+    check(free() > 0, "all of {} slots are taken", size_);
+    return std::make_unique<ReferenceSession>(spec_, shared_, &used_);
   }
-  std::string numerics() const override { return "reference"; }
+
+  void run(std::span<Session* const> models, int program, int64_t runs) override {
+    const Turn turn{program, runs};
+    require_alike(models, {&turn, 1});
+    run_in_step(models, program, runs);
+  }
+  void rounds(std::span<Session* const> models, std::span<const Turn> turns,
+              int64_t count) override {
+    require_alike(models, turns);
+    for (; count > 0; --count) {
+      const ReferenceSession* first = first_that_moves(models);
+      if (!first) return;
+      const int64_t number = first->standing().round + 1;
+      for (const Turn& t : turns)
+        if (number % t.every == 0) run_in_step(models, t.program, t.runs);
+      for (Session* m : models) m->end_round();
+    }
+  }
 
  private:
-  std::shared_ptr<Tables> tables_ = std::make_shared<Tables>();
+  static ReferenceSession& at(Session* model) { return static_cast<ReferenceSession&>(*model); }
+
+  static const ReferenceSession* first_that_moves(std::span<Session* const> models) {
+    const auto it = std::ranges::find_if(models, [](Session* m) { return !at(m).stands_still(); });
+    return it == models.end() ? nullptr : &at(*it);
+  }
+
+  void require_alike(std::span<Session* const> models, std::span<const Turn> turns) const {
+    for (const Turn& t : turns)
+      check(t.program >= 0 && t.program < std::ssize(spec_.programs), "there is no program {}",
+            t.program);
+    const ReferenceSession* first = first_that_moves(models);
+    for (Session* m : models)
+      check(at(m).stands_still() || stand_alike(spec_, first->standing(), m->standing(), turns),
+            "models at unlike places of an epoch, or of rounds, are run together");
+  }
+
+  // In another order at every run; each on whatever thread comes to it.
+  void run_in_step(std::span<Session* const> models, int program, int64_t runs) {
+    for (Session* m : models) at(m).begin_runs(program);
+    for (; runs > 0; --runs) {
+      const std::vector<int32_t> order = permutation(order_.fold(++launches_), std::ssize(models));
+      std::atomic<size_t> next = 0;
+      shared_->team.run([&](int) {
+        for (size_t i = next++; i < order.size(); i = next++)
+          at(models[static_cast<size_t>(order[i])]).run_if_it_moves(program);
+      });
+    }
+    for (Session* m : models) at(m).end_runs();
+  }
+
+  const SessionSpec spec_;
+  const int size_;
+  int used_ = 0;
+  const std::shared_ptr<Shared> shared_;
+  const Key order_;
+  uint64_t launches_ = 0;
+};
+
+// Of what is each model's own: all inputs but tables, which have no '/' in their names, and
+// results.
+int64_t bytes_of(const Graph& g, const std::vector<std::string>& fed,
+                 std::set<std::string>& counted) {
+  int64_t numbers = 0;
+  for (int id = 0; id < g.size(); ++id) {
+    const Node& n = g.node(id);
+    const bool own = n.name.find('/') != std::string::npos || std::ranges::count(fed, n.name) > 0;
+    if (is_input(n) && own && counted.insert(n.name).second) numbers += n.type.count();
+  }
+  for (const Output& o : g.outputs())
+    if (!o.update) numbers += g.node(o.id).type.count();
+  return numbers * static_cast<int64_t>(sizeof(double) + 2 * sizeof(float));
+}
+
+class ReferenceExecutor final : public SlotExecutor {
+ public:
+  explicit ReferenceExecutor(const ReferenceOptions& options)
+      : shared_(std::make_shared<Shared>(options)) {}
+
+  std::unique_ptr<Session> open(SessionSpec spec) override {
+    return std::make_unique<ReferenceSession>(std::move(spec), shared_);
+  }
+  std::unique_ptr<Slots> open_slots(SessionSpec spec, int slots) override {
+    return std::make_unique<ReferenceSlots>(std::move(spec), slots, shared_);
+  }
+  std::string numerics() const override { return "reference"; }
+  int most_slots(const SessionSpec&) const override { return shared_->options.most_slots; }
+  int64_t bytes_per_model(const SessionSpec& spec) const override {
+    int64_t bytes = 0;
+    std::set<std::string> counted;  // sets are shared by programs
+    for (const ProgramSpec& p : spec.programs) {
+      bytes += bytes_of(*p.graph, p.fed, counted);
+      bytes += p.samples * static_cast<int64_t>(sizeof(int32_t));  // their order
+    }
+    return bytes;
+  }
+
+ private:
+  std::shared_ptr<Shared> shared_;
 };
 
 }  // namespace
 
-std::unique_ptr<Executor> make_reference_executor() {
-  return std::make_unique<ReferenceExecutor>();
+std::unique_ptr<SlotExecutor> make_reference_executor(const ReferenceOptions& options) {
+  return std::make_unique<ReferenceExecutor>(options);
 }
 
 }  // namespace omni
