@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <functional>
+#include <list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "engine/testing.h"
 #include "executors/cpu/session.h"
 #include "executors/reference.h"
+#include "executors/rendezvous.h"
 #include "ops/elementwise.h"
 #include "ops/gather.h"
 #include "ops/matmul.h"
@@ -27,12 +29,24 @@ struct SomeExecutor {
 };
 inline std::ostream& operator<<(std::ostream& out, const SomeExecutor& e) { return out << e.name; }
 
-// CPUs' in every precision, and the reference.
+// One who is alone at a rendezvous, which stays for sessions that outlive their executor.
+inline std::unique_ptr<Executor> alone_at_a_rendezvous() {
+  struct Place {
+    std::unique_ptr<SlotExecutor> executor = make_reference_executor();
+    Rendezvous rendezvous{*executor, {}};
+    std::unique_ptr<Rendezvous::Member> member = rendezvous.join();
+  };
+  static std::list<Place> places;
+  return places.emplace_back().member->executor();
+}
+
+// CPUs' in every precision, the reference, and the reference at a rendezvous.
 inline std::vector<SomeExecutor> every_executor() {
   std::vector<SomeExecutor> all;
   for (const ProgramOptions& o : every_precision())
     all.push_back({"cpu" + std::to_string(all.size()), [o] { return make_cpu_executor(o); }});
   all.push_back({"reference", [] { return make_reference_executor(); }});
+  all.push_back({"rendezvous", alone_at_a_rendezvous});
   return all;
 }
 
