@@ -512,6 +512,7 @@ class ReferenceExecutor final : public SlotExecutor {
   }
   std::string numerics() const override { return "reference"; }
   int most_slots(const SessionSpec&) const override { return shared_->options.most_slots; }
+  int models_at_once() const override { return shared_->team.size(); }
   int64_t bytes_per_model(const SessionSpec& spec) const override {
     int64_t bytes = 0;
     std::set<std::string> counted;  // sets are shared by programs

@@ -51,6 +51,7 @@ struct Rendezvous::Call {
   bool is_rounds = false;             // to be made by the model that is there:
   std::vector<Turn> turns = {};       // of runs: one
   int64_t left = 0;                   // runs or rounds
+  bool is_whole = false;              // not to be cut: what is fed is gone after a call
 
   bool done = false;
   std::exception_ptr error = nullptr;
@@ -153,16 +154,20 @@ class Rendezvous::SessionHere final : public Session {
 
   // What is wrong with this model alone is found before others run with it.
   void post(bool is_rounds, std::vector<Turn> turns, int64_t count) {
+    const SessionSpec& spec = place_.front().open->spec;
     check(started_, "the session was not started with what it was given");
     for (const Turn& t : turns)
-      check(t.program >= 0 && t.program < std::ssize(place_.front().open->spec.programs),
-            "there is no program {}", t.program);
+      check(t.program >= 0 && t.program < std::ssize(spec.programs), "there is no program {}",
+            t.program);
     if (count <= 0) return;
+    const bool is_fed =
+        !is_rounds && !spec.programs[static_cast<size_t>(turns[0].program)].fed.empty();
     Call call{.member = member_,
               .place = place_.front(),
               .is_rounds = is_rounds,
               .turns = std::move(turns),
-              .left = count};
+              .left = count,
+              .is_whole = is_fed};
     member_.r.post(call);
   }
 
@@ -309,6 +314,9 @@ void Rendezvous::run(const std::vector<Call*>& calls) {
   Open& o = *calls[0]->place.open;
   Meeting meeting{calls[0]->is_rounds ? -1 : calls[0]->turns[0].program, calls[0]->left, {}};
   for (const Call* c : calls) meeting.count = std::min(meeting.count, c->left);
+  // Members look at whether to stop or to save between calls, so these last no longer than alone.
+  const int64_t times = (std::ssize(calls) - 1) / executor_.models_at_once() + 1;
+  if (!calls[0]->is_whole) meeting.count = std::max<int64_t>(1, meeting.count / times);
   try {
     if (o.broken) std::rethrow_exception(o.broken);
     std::vector<Session*> models;

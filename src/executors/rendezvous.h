@@ -32,9 +32,10 @@ struct Meeting {
 };
 
 // Members post calls and wait. When all wait, the one that came last makes them: first all that
-// open a session, then the group of the call that has waited longest, cut to the shortest of them.
-// Who waits equally long goes by number. So nothing depends on which thread was faster, and nobody
-// waits for a member that has left. No lock is held while a call runs, or a thread of its own.
+// open a session, then the group of the call that has waited longest, cut to the shortest of them
+// and to about what each would take alone; the rest of the others waits again. Who waits equally
+// long goes by number. So nothing depends on which thread was faster, and nobody waits for a member
+// that has left. No lock is held while a call runs, or a member's own code.
 //
 // A session is opened into slots that models of equal programs have, if one of these is free.
 // What throws in a call is thrown to all that made it, and to whoever else has a model in those

@@ -99,8 +99,15 @@ TEST(Rendezvous, MeetsInGroups) {
   EXPECT_EQ(largest(together(5, {}, train)), 5u);
   EXPECT_EQ(largest(together(5, {at_most(3)}, train)), 3u);
   EXPECT_EQ(largest(together(5, {all_together(), 2}, train)), 2u);  // slots
-  // 26 rounds are the most that a member makes by itself, and 3 looks.
-  EXPECT_LT(together(5, {}, train).meetings.size(), 60u);
+}
+
+// So that nobody looks later at whether to stop, or to save.
+TEST(Rendezvous, ACallTakesAboutAsLongAsAlone) {
+  for (const int threads : {1, 2, 5})
+    for (const Meeting& m : together(5, {all_together(), 8, threads}, train).meetings) {
+      const int64_t longest = 2 + 4, turns = (std::ssize(m.members) - 1) / threads + 1;
+      EXPECT_TRUE(m.count == 1 || m.count * turns <= longest) << m.count << " x " << turns;
+    }
 }
 
 TEST(Rendezvous, ASeedReplaysEveryGroup) {
@@ -200,6 +207,30 @@ TEST(Rendezvous, ACallThatBreaksEndsAllThatHaveModelsThereAndNobodyElse) {
     for (size_t i = 0; i < 3; ++i) EXPECT_EQ(all[i].end, "a bug in a kernel") << i;
     for (size_t i = 3; i < 5; ++i) EXPECT_EQ(all[i], alone[i]) << i;
   }
+}
+
+// Which all runs of a call read, however many others run with it, and no later one.
+TEST(Rendezvous, WhatIsFedIsEachModelsOwnForAWholeCall) {
+  auto g = std::make_shared<Graph>();
+  const Value sum = parameter(*g, "model/sum", {});
+  g->update(sum, sum + f32(*g, "x", {}));
+  const Train add = [&](int number, Executor& executor, Seen& seen) {
+    const auto s = executor.open({{{"add", g, nullptr, 0, 1, "", {}, {"x"}}}});
+    s->zero("model/sum", 1);
+    s->start({});
+    for (int i = 1; i <= 4; ++i) {
+      s->feed<float>(0, "x")[0] = static_cast<float>(number + i);
+      s->run(0, 2 + number % 2);
+      s->end_round();
+      seen.losses.push_back(s->read("model/sum")[0]);
+    }
+    s->run(0, 1);
+    EXPECT_TRUE(std::isnan(s->read("model/sum")[0]));
+  };
+  const Together all = together(5, {}, add);
+  EXPECT_EQ(all.outcomes, each_alone(5, add));
+  EXPECT_EQ(all.outcomes[1].seen.losses, (Floats{6, 15, 27, 42}));
+  EXPECT_EQ(all.meetings.front().members, (std::vector<int64_t>{0, 2, 4}));
 }
 
 TEST(Rendezvous, SoManyComputeAtATimeAsShall) {

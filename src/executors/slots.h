@@ -36,6 +36,8 @@ class SlotExecutor : public Executor {
   // Compiles what it has not compiled yet. UserError for a graph that it cannot run.
   virtual std::unique_ptr<Slots> open_slots(SessionSpec spec, int slots) = 0;
   virtual int most_slots(const SessionSpec& spec) const = 0;
+  // Models that it steps at the same time; a call of more takes as much longer.
+  virtual int models_at_once() const = 0;
   // That each model takes in its slot.
   virtual int64_t bytes_per_model(const SessionSpec& spec) const = 0;
 };
