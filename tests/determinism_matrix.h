@@ -29,6 +29,7 @@ struct Way {
   bool interrupted = false;  // stopped half-way and resumed
   bool forked = false;       // every phase left at its third step and continued from a copy
   ExecutorKind executor = ExecutorKind::cpu;
+  Grouping grouping = all_together();  // where it steps models of many seeds
 };
 
 inline std::ostream& operator<<(std::ostream& out, const Way& w) {
@@ -129,6 +130,7 @@ inline std::map<int64_t, Outcome> train(const Way& w, const std::vector<int64_t>
   RunRequest r = smoke_request(folder.path() / "run", data);
   r.seeds = seeds;
   r.executor = w.executor;
+  r.grouping = w.grouping;
   r.precision = w.precision;
   r.threads = w.threads;
   r.fork_at = w.forked ? 3 : 0;

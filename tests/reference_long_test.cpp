@@ -1,5 +1,5 @@
 // Whole smoke presets on the reference executor: they end, record what they record on CPUs, and
-// leaving and going on changes no bit.
+// neither who meets nor leaving and going on changes a bit.
 #include "determinism_matrix.h"
 
 namespace omni::testing {
@@ -11,14 +11,25 @@ TEST_P(WholeReference, RecordsWhatCpusDoAndKeepsItsBits) {
   Way way{GetParam()};
   const Outcome cpu = train(way, {0}).at(0);
   way.executor = ExecutorKind::reference;
-  const Outcome reference = train(way, {0}).at(0);
+  way.threads = 2;
+  const std::vector<int64_t> seeds = {0, 1, 2, 3};
+  way.grouping = at_most(1);
+  const std::map<int64_t, Outcome> each = train(way, seeds);
+  const Outcome& reference = each.at(0);
   ASSERT_EQ(cpu.size(), reference.size());
   for (size_t i = 0; i < cpu.size(); ++i) {
     EXPECT_EQ(std::get<0>(cpu[i]), std::get<0>(reference[i]));  // the arm
     EXPECT_EQ(std::get<3>(cpu[i]), std::get<3>(reference[i]));  // the step
   }
+  const auto expect_same = [&] {
+    const std::map<int64_t, Outcome> all = train(way, seeds);
+    for (const int64_t seed : seeds) EXPECT_EQ(difference(all.at(seed), each.at(seed)), "") << seed;
+  };
+  way.grouping = all_together();
+  expect_same();
+  way.grouping = at_most(3);
   way.forked = way.interrupted = true;
-  EXPECT_EQ(difference(train(way, {0, 1}).at(0), reference), "");
+  expect_same();
 }
 
 std::vector<std::string> experiments() {

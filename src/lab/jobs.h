@@ -20,6 +20,7 @@ namespace omni {
 struct Job {
   int64_t seed = 0;
   std::optional<std::string> part = {};
+  int64_t number = 0;  // in the order in which they are taken
 };
 
 // A seed's jobs and the arms that each of them records.
@@ -49,7 +50,10 @@ std::deque<Job> unfinished_jobs(const Results& results, const Resolved& r, const
 class Jobs {
  public:
   explicit Jobs(std::deque<Job> jobs) : jobs_(std::move(jobs)) {
-    for (const Job& j : jobs_) ++left_[j.seed];
+    for (int64_t number = 0; Job & j : jobs_) {
+      j.number = number++;
+      ++left_[j.seed];
+    }
   }
   std::optional<Job> take() {
     const std::lock_guard lock(mutex_);

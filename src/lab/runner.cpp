@@ -16,6 +16,7 @@
 #include "lab/declarations.h"
 #include "lab/jobs.h"
 #include "lab/judging.h"
+#include "lab/under_way.h"
 #include "store/files.h"
 
 namespace omni {
@@ -193,7 +194,17 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
     return o.part.empty() ? std::nullopt : std::optional(o.part);
   };
   for (const Origin& o : repeated) pending += load_of(dry, part_of(o)).matmul_flops;
-  const int workers = std::max(1, std::min(threads, static_cast<int>(todo.size())));
+  // On CPUs each worker has an executor, and a job at a time. Where one executor steps models of
+  // many jobs, a worker is little more than a job's memory.
+  int workers = std::max(1, std::min(threads, static_cast<int>(todo.size())));
+  const std::unique_ptr<SlotExecutor> shared = make_shared_executor(request.executor, threads);
+  if (shared && todo.size() > 1) {
+    const UnderWay fit =
+        most_under_way(dry, division, *shared, todo.size(), request.most_bytes_under_way);
+    workers = fit.jobs;
+    watcher.note(fmt::format("{} of {} seeds or parts are under way at once, each in at most {} MB",
+                             workers, todo.size(), (fit.bytes_each >> 20) + 1));
+  }
   const auto origin_of = [&](const Job& job) {
     const std::string part = job.part.value_or("");
     return Origin{job.seed, part, program,
@@ -210,6 +221,9 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
                      .reads = recorded_reads(r, e, data, recording)};
   Pace pace;
   std::mutex mutex;  // of the watcher and of the folder
+  std::optional<Rendezvous> rendezvous;
+  if (shared)
+    rendezvous.emplace(*shared, Rendezvous::Options{threads, request.grouping, request.met});
   const auto options_for = [&](int workers_beside) {
     WorkerOptions options;
     options.data = &data;
@@ -250,13 +264,15 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
     std::error_code ignored;
     std::filesystem::remove_all(options.checkpoints, ignored);
   };
-  const auto work = [&] {
+  const auto work = [&](std::unique_ptr<Rendezvous::Member> member) {
     try {
-      const WorkerOptions options = options_for(workers);
+      WorkerOptions options = options_for(workers);
+      if (member) options.make_executor = [&] { return member->executor(); };
       Worker worker(options);
       double unplanned = outcome.count.graphs;
       while (const auto job = jobs.take()) {
         if (stop) throw Interrupted{};
+        if (member) member->begin(job->number);
         SeedRecord record;
         const auto job_begin = Clock::now();
         try {
@@ -298,12 +314,18 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
   } catch (...) {
     jobs.fail(std::current_exception());
   }
+  std::vector<std::unique_ptr<Rendezvous::Member>> members(static_cast<size_t>(workers));
+  if (rendezvous)
+    for (auto& member : members) member = rendezvous->join();
   try {
-    for (int i = 1; i < workers; ++i) threads_running.emplace_back(work);
+    for (int i = 1; i < workers; ++i)
+      threads_running.emplace_back(work, std::move(members[static_cast<size_t>(i)]));
   } catch (const std::system_error&) {
     // The system gives no more threads: those that there are do it all.
   }
-  work();
+  std::unique_ptr<Rendezvous::Member> own = std::move(members.front());
+  members.clear();  // who has no thread leaves
+  work(std::move(own));
   for (std::thread& t : threads_running) t.join();
 
   outcome.busy_s = seconds_since(begin);

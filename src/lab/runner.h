@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include "data/catalogue.h"
 #include "engine/precision.h"
 #include "executors/kinds.h"
+#include "executors/rendezvous.h"
 #include "lab/cost.h"
 #include "lab/experiment.h"
 #include "store/run_folder.h"
@@ -36,6 +38,11 @@ struct RunRequest {
   DataOptions data;
   double checkpoint_every_s = 20;             // as in WorkerOptions
   int64_t fork_at = 0, steps_per_call = 0;    // the same; for tests
+  // Where the executor steps models of many seeds together: those under way take no more memory
+  // than this, or are one; and for tests, which of them meet, and who is told of it.
+  int64_t most_bytes_under_way = int64_t{1} << 30;
+  Grouping grouping = all_together();
+  std::function<void(const Meeting&)> met = {};
   bool keep_models = false;                   // final weights as models/seed-N/ARM.safetensors
   bool anew = false;                          // a run that `out` holds is set aside
   bool mixed_builds = false;                  // goes on where another build gave other results

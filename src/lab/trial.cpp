@@ -46,7 +46,13 @@ const Dataset& Trial::data() const {
   check(worker_.options().data != nullptr, "this experiment has no data set");
   return *worker_.options().data;
 }
+void Trial::made(int64_t bytes) {
+  const std::string part = in_part_.value_or("");
+  int64_t& most = record_.made_bytes[part];
+  most = std::max(most, made_bytes_[part] += bytes);
+}
 void Trial::put_table(const std::string& name, Table table) {
+  if (dry()) made(table.type.bytes());
   tables_[name] = std::move(table);
 }
 void Trial::add_tables(const DataTable& tables) {
@@ -73,6 +79,7 @@ Ensemble Trial::init(std::vector<ParameterSpec> parameters, Key key) {
     e.initialise(0, key);
     return e;
   }
+  made(e.bytes());
   see(record_, in_part_, key.bits);
   e.zero(0);
   for (size_t i = 0; i < e.specs().size(); ++i) {
@@ -90,6 +97,12 @@ Ensemble Trial::init(const std::function<void(Net&)>& define, Key key) {
   return init(net.parameters(), key);
 }
 
+int64_t Trained::bytes() const {
+  int64_t bytes = model.bytes();
+  for (const Snapshot& s : kept)
+    bytes += s.model.bytes() + (s.optimizer ? s.optimizer->bytes() : 0);
+  return bytes;
+}
 Trained Trained::clone() const {
   Trained out{model.clone(), diverged_at, steps, probed, {}};
   for (const Snapshot& k : kept) {
@@ -141,7 +154,9 @@ Trained Trial::train(const Training& p) {
     record_.model_epochs += run.epochs();
     see(record_, in_part_, run.form());
     run.count(record_.work[in_part_.value_or("")]);
-    return run.untrained();
+    Trained out = run.untrained();
+    made(out.bytes());
+    return out;
   }
   if (std::optional<Trained> known = run.find()) {
     if (options.advanced) options.advanced(run.amount());

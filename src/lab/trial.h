@@ -129,6 +129,7 @@ struct Trained {
 
   operator ModelView() const { return model[0]; }  // NOLINT: a trained model is one
   Trained clone() const;
+  int64_t bytes() const;                    // of its models
   const Snapshot& at(int64_t step) const;   // UserError unless it was kept
   // What was probed last; NaN, which counts as missing, once it has diverged. UserError for what
   // its probe does not give.
@@ -221,6 +222,7 @@ class Trial {
 
  private:
   void put_table(const std::string& name, Table table);
+  void made(int64_t bytes);  // in a dry run, of models and tables
   std::string arm_name(const std::string& arm) const;
   void put_value(const std::string& arm, const std::string& metric, int64_t step, double value);
   Measured run(const StepBuilder& build, const std::string& subset, int64_t rows,
@@ -234,6 +236,7 @@ class Trial {
   DataTable tables_;
   std::optional<std::string> in_part_;
   std::set<std::string> parts_;  // met so far
+  std::map<std::string, int64_t> made_bytes_;  // by part
 };
 
 }  // namespace omni

@@ -18,13 +18,6 @@ constexpr double kWritingShare = 0.01;
 // when that one turns out to be damaged.
 constexpr int kGenerations = 2;
 
-int64_t bytes_of(const Trained& t) {
-  int64_t bytes = t.model.bytes();
-  for (const Snapshot& s : t.kept)
-    bytes += s.model.bytes() + (s.optimizer ? s.optimizer->bytes() : 0);
-  return bytes;
-}
-
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
@@ -102,7 +95,7 @@ void Worker::write_finished(uint64_t hash, const Trained& t) {
 
 // Keeps a copy, and lets go of what was not asked for the longest to make room for it.
 void Worker::hold(uint64_t hash, const Trained& t, bool written) {
-  const int64_t bytes = bytes_of(t), most = options_.most_held_bytes;
+  const int64_t bytes = t.bytes(), most = options_.most_held_bytes;
   if (keeps_checkpoints() && bytes > most) {
     if (!written) write_finished(hash, t);
     return;
@@ -111,7 +104,7 @@ void Worker::hold(uint64_t hash, const Trained& t, bool written) {
     const auto oldest =
         std::ranges::min_element(phases_, {}, [](const auto& held) { return held.second.used; });
     if (!oldest->second.written) write_finished(oldest->first, oldest->second.phase);
-    held_bytes_ -= bytes_of(oldest->second.phase);
+    held_bytes_ -= oldest->second.phase.bytes();
     phases_.erase(oldest);
   }
   if (phases_.try_emplace(hash, Held{t.clone(), written, ++uses_}).second) held_bytes_ += bytes;

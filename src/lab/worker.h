@@ -77,6 +77,9 @@ struct SeedRecord {
   std::vector<RecordedText> texts = {};
   double model_epochs = 0;                          // counted by dry runs, as is
   std::map<std::string, Work> work = {};            // by part
+  // By part, of a dry run: the bytes of all models and tables that are made, of the variant that
+  // makes most.
+  std::map<std::string, int64_t> made_bytes = {};
   std::vector<std::string> parts = {};              // in the order they were met; none: undivided
   std::map<std::string, std::string> part_of = {};  // arm -> the part that recorded it
   // By part, of a dry run: all that its results depend on and that can be seen without training.

@@ -1,0 +1,26 @@
+// Seeds under way at once on an executor that steps many models together: how many there are room
+// for.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "executors/kinds.h"
+#include "executors/slots.h"
+#include "lab/jobs.h"
+
+namespace omni {
+
+// Null where each worker has an executor of its own, which steps one model at a time.
+std::unique_ptr<SlotExecutor> make_shared_executor(ExecutorKind kind, int threads);
+
+struct UnderWay {
+  int jobs = 1;  // seeds, or parts of them
+  int64_t bytes_each =
+      0;  // that one takes at most, all that it trains counted as if kept to its end
+};
+// Of so many that are left to do; at least one, whatever it takes.
+UnderWay most_under_way(const SeedRecord& dry, const Division& division,
+                        const SlotExecutor& executor, size_t jobs, int64_t most_bytes);
+
+}  // namespace omni
