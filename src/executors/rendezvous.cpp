@@ -67,6 +67,7 @@ struct Rendezvous::Call {
     };
     return !spec && !other.spec && place.open == other.place.open && is_rounds == other.is_rounds &&
            std::ranges::equal(turns, other.turns, same) &&
+           (!is_whole || left == other.left) &&
            stand_alike(place.open->spec, place.model->standing(), other.place.model->standing(),
                        turns);
   }
