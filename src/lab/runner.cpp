@@ -197,7 +197,7 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
   // On CPUs each worker has an executor, and a job at a time. Where one executor steps models of
   // many jobs, a worker is little more than a job's memory.
   int workers = std::max(1, std::min(threads, static_cast<int>(todo.size())));
-  const std::unique_ptr<SlotExecutor> shared = make_shared_executor(request.executor, threads);
+  const std::unique_ptr<SlotExecutor> shared = make_slot_executor(request.executor, threads);
   if (shared && todo.size() > 1) {
     const UnderWay fit =
         most_under_way(dry, division, *shared, todo.size(), request.most_bytes_under_way);

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "executors/reference.h"
-
 namespace omni {
 namespace {
 
@@ -35,11 +33,6 @@ int64_t job_bytes(const SeedRecord& dry, const std::optional<std::string>& part,
 }
 
 }  // namespace
-
-std::unique_ptr<SlotExecutor> make_shared_executor(ExecutorKind kind, int threads) {
-  if (kind != ExecutorKind::reference) return nullptr;
-  return make_reference_executor({.threads = threads});
-}
 
 UnderWay most_under_way(const SeedRecord& dry, const Division& division,
                         const SlotExecutor& executor, size_t jobs, int64_t most_bytes) {

@@ -2,17 +2,13 @@
 // for.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <memory>
 
-#include "executors/kinds.h"
 #include "executors/slots.h"
 #include "lab/jobs.h"
 
 namespace omni {
-
-// Null where each worker has an executor of its own, which steps one model at a time.
-std::unique_ptr<SlotExecutor> make_shared_executor(ExecutorKind kind, int threads);
 
 struct UnderWay {
   int jobs = 1;  // seeds, or parts of them

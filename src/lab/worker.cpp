@@ -24,13 +24,19 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
 
 }  // namespace
 
+std::unique_ptr<SlotExecutor> make_slot_executor(ExecutorKind kind, int threads) {
+  std::unique_ptr<SlotExecutor> made;
+  if (kind == ExecutorKind::reference) made = make_reference_executor({.threads = threads});
+  return made;
+}
+
 Worker::Worker(WorkerOptions options) : options_(std::move(options)) { forget_programs(); }
 
 void Worker::forget_programs() {
   if (options_.make_executor)
     executor_ = options_.make_executor();
-  else if (options_.executor == ExecutorKind::reference)
-    executor_ = make_reference_executor();
+  else if (auto one = make_slot_executor(options_.executor, 1))
+    executor_ = std::move(one);
   else
     executor_ = make_cpu_executor({options_.precision, options_.passes_off, options_.threads});
 }

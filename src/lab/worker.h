@@ -16,6 +16,7 @@
 #include "engine/precision.h"
 #include "executors/executor.h"
 #include "executors/kinds.h"
+#include "executors/slots.h"
 #include "lab/checkpoint.h"
 #include "lab/cost.h"
 #include "lab/trial.h"
@@ -35,7 +36,8 @@ struct WorkerOptions {
   std::optional<std::string> part = {};      // of an experiment that has parts: only this one
   const std::atomic<bool>* stop = nullptr;
   std::function<void(const Amount&)> advanced;  // what was done since the last call
-  std::function<std::unique_ptr<Executor>()> make_executor;  // another one than these; for tests
+  // Makes another one than these: a rendezvous, what a test looks at.
+  std::function<std::unique_ptr<Executor>()> make_executor;
   // Of every training phase.
   std::function<void(const Training&, const Graph&, const DataTable&)> saw_graph;
   std::filesystem::path checkpoints;         // empty: nothing is kept on disk
@@ -55,6 +57,9 @@ struct WorkerOptions {
   uint64_t identity =
       0;  // of the library and of all that the run reads: part of every phase's hash
 };
+
+// Null where it steps one model at a time: each worker has one of its own then.
+std::unique_ptr<SlotExecutor> make_slot_executor(ExecutorKind kind, int threads);
 
 struct RecordedImage {
   std::string figure;
