@@ -124,6 +124,19 @@ foreach(folder IN LISTS folders)
   endif()
 endforeach()
 
+# An author's slips that the compiler tells.
+set(refused ${PROJECT_SOURCE_DIR}/tests/refused.cpp)
+file(STRINGS ${refused} slips REGEX "^// [A-Z_0-9]+: ")
+foreach(slip IN ITEMS "// : " LISTS slips)
+  string(REGEX MATCH "^// ([A-Z_0-9]*): (.*)$" slip "${slip}")
+  set(name ${CMAKE_MATCH_1})
+  add_test(NAME refused.${name} COMMAND ${CMAKE_COMMAND} -D SLIP=${name} -D SAYS=${CMAKE_MATCH_2}
+    -D SOURCE=${refused} -D COMPILER=${CMAKE_CXX_COMPILER}
+    -D "INCLUDES=$<TARGET_PROPERTY:omni_test_headers,INCLUDE_DIRECTORIES>"
+    -P ${PROJECT_SOURCE_DIR}/cmake/test_refused.cmake)
+  set_tests_properties(refused.${name} PROPERTIES LABELS short TIMEOUT 3000)
+endforeach()
+
 if(NOT OMNI_SANITIZE)
   # Experiments outside the tree: install, configure, build, run.
   foreach(name my_idea routed_classifier planted_facts)

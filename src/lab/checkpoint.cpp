@@ -34,7 +34,7 @@ using Owners = std::vector<std::pair<std::string, SetView>>;
 Owners owners_of(const Underway& u) {
   Owners owners = {{"model", u.model}};
   if (!u.optimizer.specs.empty()) owners.emplace_back("optimizer", u.optimizer);
-  const std::vector<Snapshot>& kept = u.reached.kept;
+  const Reached<Snapshot>& kept = u.reached.kept;
   for (size_t i = 0; i < kept.size(); ++i) {
     owners.emplace_back(owner_of_kept(i, "model"), view(kept[i].model[0]));
     if (kept[i].optimizer)
@@ -106,8 +106,7 @@ Progress progress_of(const safetensors::File& file, const json& state, Recipes r
   if (state.contains("diverged_at")) t.diverged_at = state.at("diverged_at").get<int64_t>();
   for (const json& seen : state.at("probed")) {
     Probed& probed = t.probed.emplace_back(Probed{seen.at(0).get<int64_t>(), {}});
-    for (const auto& [name, value] : seen.at(1).items())
-      probed.values[name] = number(value);
+    for (const auto& [name, value] : seen.at(1).items()) probed.values[name] = number(value);
   }
   for (size_t i = 0; i < state.at("kept").size(); ++i) {
     const json& kept = state["kept"][i];

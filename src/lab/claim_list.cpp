@@ -48,16 +48,6 @@ Nearest nearest_of(const Experiment& e, OptionList& now, const std::vector<std::
   return std::move(*best);
 }
 
-std::string steps_text(const std::set<std::pair<std::string, int64_t>>& metrics,
-                       const std::string& metric) {
-  std::string text;
-  for (const auto& [name, step] : metrics)
-    if (name == metric)
-      text += (text.empty() ? "" : ", ") +
-              (step == kFinalStep ? "at the end" : fmt::format("after {}", step));
-  return text;
-}
-
 // What a read finds missing: "no arm 'setting-2'"; empty if it is recorded.
 std::string missing(const MetricRead& r, const RecordedMetrics& recorded, const std::string& base,
                     bool with_nearest) {
@@ -72,10 +62,12 @@ std::string missing(const MetricRead& r, const RecordedMetrics& recorded, const 
   }
   const std::string called = r.arm + (r.variant.empty() ? "" : end);
   if (it->second.contains({r.metric, r.step})) return "";
-  const std::string steps = steps_text(it->second, r.metric);
+  std::set<int64_t> steps;
+  for (const auto& [name, step] : it->second)
+    if (name == r.metric) steps.insert(step);
   if (!steps.empty())
-    return fmt::format("'{}' of '{}' {} and not {}", r.metric, called, steps,
-                       r.step == kFinalStep ? "at the end" : fmt::format("after {}", r.step));
+    return fmt::format("'{}' of '{}' {} and not {}", r.metric, called, steps_text(steps, r.step),
+                       steps_text({r.step}, r.step));
   for (const auto& [name, step] : it->second)
     if (std::ranges::count(known, name) == 0) known.push_back(name);
   return fmt::format("no metric '{}' of '{}'{}", r.metric, called,

@@ -1,7 +1,5 @@
 #include "lab/declarations.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -51,14 +49,28 @@ class Recorded {
       fail_user("{} speaks of the metric '{}' for '{}' {}, where it is not recorded; it is {}", who,
                 metric, arm,
                 step == kFinalStep ? "at the end" : fmt::format("after {} steps", step),
-                text_of(steps));
+                steps_text(steps, step));
+  }
+
+  // Some arm must have it at the end: the table shows nothing else.
+  void require_in_table(const Experiment& e) const {
+    require_metric(fmt::format("{}: the table of arms (.metric)", e.name), "", e.metric);
+    std::set<int64_t> steps;
+    for (const auto& [name, recorded] : steps_)
+      if (name.second == e.metric) steps.insert(recorded.begin(), recorded.end());
+    require(
+        steps.contains(kFinalStep),
+        "{}: the table of arms (.metric) shows the metric '{}' at the end, where no arm has it; it "
+        "is recorded {}: give record() its final value",
+        e.name, e.metric, steps_text(steps, kFinalStep));
   }
 
   // A name must be there; "forget*" may speak of what only other settings record.
   void require_ranged(const MetricRange& r) const {
     require(std::isfinite(r.low) && std::isfinite(r.high) && r.low < r.high,
             "the range of '{}' from {} to {} is empty or has but one end; declare none where a "
-            "metric has but one", r.metric, r.low, r.high);
+            "metric has but one",
+            r.metric, r.low, r.high);
     if (!r.metric.ends_with('*') && !all_.contains(r.metric))
       fail_user("a range is declared for the metric '{}', which is never recorded{}", r.metric,
                 suggest(r.metric, std::vector(all_.begin(), all_.end())));
@@ -71,14 +83,7 @@ class Recorded {
   }
 
  private:
-  static std::string text_of(const std::set<int64_t>& steps) {
-    std::vector<std::string> texts;
-    for (const int64_t step : steps)
-      texts.push_back(step == kFinalStep ? "at the end" : fmt::format("after {}", step));
-    return fmt::format("{}", fmt::join(texts, ", "));
-  }
-
-  std::map<std::string, std::set<std::string>> metrics_;  // by arm
+  std::map<std::string, std::set<std::string>> metrics_;                    // by arm
   std::map<std::pair<std::string, std::string>, std::set<int64_t>> steps_;  // by arm and metric
   std::set<std::string> all_;
 };
@@ -105,21 +110,24 @@ void check_figure(const FigureRow& f, const Recorded& recorded) {
       wants(s.arm, metric);
       for (const Group& g : spec.groups) wants(s.arm, or_else(g.metric, metric));
     }
-    for (const Series::Point& p : s.points)
-      wants(or_else(p.arm, s.arm), or_else(p.metric, metric));
+    for (const Series::Point& p : s.points) wants(or_else(p.arm, s.arm), or_else(p.metric, metric));
   }
 }
 
 // As the default settings state claims: others may leave some out.
 void check_primary(const Experiment& e, const Dataset& data) {
   if (e.primary.empty()) return;
-  require(e.primary.size() <= 3, "{} has {} primary claims; choose one to three, for they alone are "
-          "judged whatever becomes of the others", e.name, e.primary.size());
+  require(e.primary.size() <= 3,
+          "{} has {} primary claims; choose one to three, for they alone are "
+          "judged whatever becomes of the others",
+          e.name, e.primary.size());
   std::vector<std::string> ids;
   for (const ClaimSpec& c : claims_of(e, *e.settings(), data)) ids.push_back(c.id);
   for (const std::string& id : e.primary)
-    require(std::ranges::count(ids, id) > 0, "{} names the primary claim '{}', which it does not "
-            "state{}", e.name, id, suggest(id, ids));
+    require(std::ranges::count(ids, id) > 0,
+            "{} names the primary claim '{}', which it does not "
+            "state{}",
+            e.name, id, suggest(id, ids));
 }
 
 // What a page says nothing of it is asked for here, so that no run says it too late.
@@ -185,6 +193,7 @@ void check_declarations(const Resolved& r, const Experiment& e, const Dataset& d
     require(std::ranges::any_of(dry.part_of, [&](const auto& p) { return p.second == part; }),
             "{}: the part '{}' records no arm: join it with one that does", e.name, part);
   require(!dry.models.empty(), "{} records no arm: its run() calls record() for none", e.name);
+  if (!e.metric.empty()) recorded.require_in_table(e);
   check_primary(e, data);
   for (const MetricRange& range : e.ranges) recorded.require_ranged(range);
 
@@ -193,7 +202,8 @@ void check_declarations(const Resolved& r, const Experiment& e, const Dataset& d
     claims.push_back(c.id);
     const std::string who = fmt::format("claim {}", c.id);
     require(is_fact(c.claim.kind) || c.claim.kind == ClaimKind::band ||
-                std::isfinite(c.claim.threshold), "{} needs a threshold", who);
+                std::isfinite(c.claim.threshold),
+            "{} needs a threshold", who);
     if (!c.why_not_judged.empty()) continue;
     c.value(SeedValues(
         [&](const std::string& arm, const std::string& metric, int64_t step) {

@@ -38,7 +38,9 @@ struct Slips {
     if (is("nobody")) return;
     const auto record = [&] {
       t.record(is("arm") ? "mien" : "mine", m, {{"loss", 0.5}});
-      if (!is("read's end")) return;
+      if (is("read's many steps"))
+        for (int64_t step = 10; step <= 200; step += 10) t.curve("mine", "loss", step, 0.5);
+      if (!is("read's end") && !is("table's end")) return;
       for (const int64_t step : {0, 5}) t.curve("mine", "curve", step, 0.5);
     };
     if (!is("outside")) t.part("one", record);
@@ -70,6 +72,7 @@ struct Slips {
     if (is("read's arm")) c.push_back(stated("8", "", of("mein", "loss") > 0));
     if (is("read's metric")) c.push_back(stated("8", "", of("mine", "los") > 0));
     if (is("read's step")) c.push_back(stated("8", "", of("mine", "loss").after(3) > 0));
+    if (is("read's many steps")) c.push_back(stated("8", "", of("mine", "loss").after(102) > 0));
     if (is("read's end")) c.push_back(stated("8", "", of("mine", "curve") > 0));
     if (is("unsaid")) c.push_back(stated("8", "", of("mine", "loss") == 1));
     if (is("numbers")) c.push_back(stated("8", "", Term(2) > 1));
@@ -93,7 +96,7 @@ struct Slips {
 std::string said(const std::string& wrong) {
   Experiment e;
   e.name = "slips";
-  e.metric = "loss";
+  e.metric = wrong == "table" ? "lsos" : wrong == "table's end" ? "curve" : "loss";
   e.presets = {{"quick", "", {}, 2}};
   e.settings = settings_of<Slips>();
   e.primary = {wrong == "primary" ? "77" : "7"};
@@ -158,6 +161,18 @@ TEST(Declarations, SlipsAreNamedBeforeARun) {
        "claim 8 speaks of the metric 'curve' for 'mine' at the end, where it is not recorded; it "
        "is "
        "after 0, after 5"},
+      {"read's many steps",
+       "claim 8 speaks of the metric 'loss' for 'mine' after 102 steps, where it is not recorded; "
+       "it "
+       "is after 90, after 100, after 110 and at 18 other steps"},
+      {"table",
+       "slips: the table of arms (.metric) speaks of the metric 'lsos', which is never recorded; "
+       "did "
+       "you mean \"loss\""},
+      {"table's end",
+       "slips: the table of arms (.metric) shows the metric 'curve' at the end, where no arm has "
+       "it; "
+       "it is recorded after 0, after 5: give record() its final value"},
       {"unsaid", "claim 8: 'loss of mine = 1' is a fact of a seed; say always("},
       {"numbers", "claim 8: '2 > 1' speaks of no metric"},
       {"figure's arm", "figure 'fig' speaks of the arm 'min', which is never recorded"},

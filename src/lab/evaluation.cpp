@@ -8,11 +8,10 @@
 namespace omni {
 
 Measured evaluate(const Evaluation& e, const DataTable& tables, const ProgramOptions& options) {
-  require(e.rows >= 1, "evaluate: there are no rows to evaluate");
+  require(e.rows >= 1, "evaluation: there are no rows to evaluate");
   const auto graph = std::make_shared<Graph>();
   Step step(*graph, e.rows, tables);
-  e.build(step);
-  step.check_hooks();
+  emit("evaluation", e.build, step);
   require_sound("evaluation", *graph, e.rows, e.sets, e.scalars, tables);
   return run_evaluation(e, graph, *make_cpu_executor(options), tables);
 }

@@ -114,12 +114,12 @@ struct Conduct {
 class Settings {
  public:
   virtual ~Settings() = default;
-  virtual OptionList options() = 0;                    // points into this object
+  virtual OptionList options() = 0;  // points into this object
   virtual const Conduct& conduct() const = 0;
   virtual std::unique_ptr<Settings> clone() const = 0;
-  virtual void check() const = 0;                      // what single options cannot tell; UserError
-  virtual std::string data() const = 0;                // data set's name, or "" for none
-  virtual std::vector<ArmInfo> arms() const = 0;       // none: what a dry run records
+  virtual void check() const = 0;                 // what single options cannot tell; UserError
+  virtual std::string data() const = 0;           // data set's name, or "" for none
+  virtual std::vector<ArmInfo> arms() const = 0;  // none: what a dry run records
   virtual void run(Trial& trial) const = 0;
   virtual std::vector<ClaimSpec> claims(const Dataset& data) const = 0;
   // The same where they are statements; false if they are not.
@@ -142,11 +142,18 @@ class Settings {
 // change is declared harmless.
 template <class S>
 class SettingsOf final : public Settings {
+  static constexpr bool kVisits = requires(S s, OptionList list) { s.visit(list); };
+  static constexpr bool kRuns = requires(const S s, Trial& t) { s.run(t); };
+  static_assert(kVisits,
+                "settings have a member `void visit(auto&& option)`, which says what each "
+                "option may be");
+  static_assert(kRuns, "settings have a member `void run(Trial& t) const`, which runs one seed");
+
  public:
   explicit SettingsOf(S s = {}) : s_(std::move(s)) {}
   OptionList options() override {
     OptionList list;
-    s_.visit(list);
+    if constexpr (kVisits) s_.visit(list);
     conduct_.visit(list);
     return list;
   }
@@ -167,7 +174,9 @@ class SettingsOf final : public Settings {
     else
       return {};
   }
-  void run(Trial& t) const override { s_.run(t); }
+  void run(Trial& t) const override {
+    if constexpr (kRuns) s_.run(t);
+  }
   std::vector<ClaimSpec> claims(const Dataset& d) const override {
     if constexpr (requires { s_.claims(d); }) {
       std::vector<ClaimSpec> list = s_.claims(d);
@@ -208,8 +217,10 @@ class SettingsOf final : public Settings {
       for (const S& at : s_.calibrated()) each.push_back(changes_of(s_, at));
       omni::check(!each.empty(), "calibrated() names no settings");
       return *std::ranges::min_element(each, {}, &std::vector<OptionChange>::size);
-    } else {
+    } else if constexpr (kVisits) {
       return changes_of(s_, S{});
+    } else {
+      return {};
     }
   }
 
@@ -227,19 +238,19 @@ struct Experiment {
   std::string name;  // "subliminal-learning", of subliminal_learning.md
   std::string title;
   ExperimentTexts texts;
-  std::string metric;                       // of the table of arms
-  std::string metric_label;                 // empty: the page's
-  std::vector<std::string> primary = {};    // ids of the one to three claims that it is about, judged
-                                            // first; without any all claims are judged as one family
-  std::vector<MetricRange> ranges = {};     // where metrics can lie; anywhere if not said
-  std::string seeds_needed = {};            // in words: seeds that decide the primary claims
+  std::string metric;                     // of the table of arms
+  std::string metric_label;               // empty: the page's
+  std::vector<std::string> primary = {};  // ids of the one to three claims that it is about, judged
+                                          // first; without any all claims are judged as one family
+  std::vector<MetricRange> ranges = {};   // where metrics can lie; anywhere if not said
+  std::string seeds_needed = {};          // in words: seeds that decide the primary claims
   // Of claims that are statements: the data set that thresholds were set on ("": any), and settings
   // that they were calibrated at, as changes of the defaults ("train=60000 epochs>=100").
   std::string judged_on = {};
   std::vector<std::string> calibrated = {""};
   std::vector<Preset> presets;
   std::function<std::unique_ptr<Settings>()> settings = {};
-  Words words = {};                         // of NAME.md; with_words() gives them
+  Words words = {};  // of NAME.md; with_words() gives them
 };
 
 // Each with the words of its page (lab/words.h), if there is one for its name with _ for -. Texts

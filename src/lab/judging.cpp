@@ -20,8 +20,7 @@ namespace {
 class Values {
  public:
   explicit Values(const Results& results) : results_(results) {}
-  double operator()(const std::string& arm, const std::string& metric, int64_t step,
-                    int64_t seed) {
+  double operator()(const std::string& arm, const std::string& metric, int64_t step, int64_t seed) {
     const auto [it, fresh] = known_.try_emplace({arm, metric, step});
     if (fresh)
       for (const SeedValue& v : results_.values(metric, arm, step)) it->second[v.seed] = v.value;
@@ -159,11 +158,10 @@ std::vector<ClaimRow> judge_claims(const Resolved& r, const Experiment& e, const
     c.claim.primary = std::ranges::count(primary, c.id) > 0;
     std::vector<double> sample;
     for (const int64_t seed : r.seeds) {
-      const Quantity q = c.value(SeedValues(
-          [&](const std::string& arm, const std::string& metric, int64_t step) {
-            return values(arm, metric, step, seed);
-          },
-          base, [&](const std::string& metric) { return results.range(metric); }));
+      const Quantity q = c.value(
+          SeedValues([&](const std::string& arm, const std::string& metric,
+                         int64_t step) { return values(arm, metric, step, seed); },
+                     base, [&](const std::string& metric) { return results.range(metric); }));
       c.claim.range = sample.empty() ? q.range : hull(c.claim.range, q.range);
       sample.push_back(q);
     }
@@ -179,6 +177,27 @@ std::vector<ClaimRow> judge_claims(const Resolved& r, const Experiment& e, const
     if (!why.empty()) rows[i].judgement.note = why;
   }
   return rows;
+}
+
+std::string steps_text(const std::set<int64_t>& steps, int64_t wanted) {
+  constexpr size_t kAll = 8, kNear = 3;
+  const auto distance = [&](int64_t step) {
+    const int64_t end = std::max<int64_t>(0, *steps.rbegin());
+    return std::abs((step == kFinalStep ? end : step) - (wanted == kFinalStep ? end : wanted));
+  };
+  std::vector<int64_t> shown(steps.begin(), steps.end());
+  if (shown.size() > kAll) {
+    std::ranges::stable_sort(shown, {}, distance);
+    shown.resize(kNear);
+    std::ranges::sort(shown);
+  }
+  std::vector<std::string> texts;
+  for (const int64_t step : shown)
+    texts.push_back(step == kFinalStep ? "at the end" : fmt::format("after {}", step));
+  const std::string text = fmt::format("{}", fmt::join(texts, ", "));
+  return shown.size() == steps.size()
+             ? text
+             : fmt::format("{} and at {} other steps", text, steps.size() - shown.size());
 }
 
 std::vector<ArmInfo> all_arms(const Resolved& r, const Experiment& e, const Recording& recording) {

@@ -21,6 +21,9 @@ struct Recording {
 };
 Recording recording_of(const SeedRecord& dry);
 
+// "after 10, at the end"; of many steps those that are near `wanted`, and how many more there are.
+std::string steps_text(const std::set<int64_t>& steps, int64_t wanted);
+
 // Arms of all variants, named "arm | variant" in a sweep.
 std::vector<ArmInfo> all_arms(const Resolved& r, const Experiment& e, const Recording& recording);
 

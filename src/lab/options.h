@@ -72,9 +72,9 @@ class Option {
   bool spares_claims_of(const Option& usual) const;
   // Takes several values with commas between; such an option cannot be swept.
   bool is_list() const;
-  std::string expects() const;         // "a whole number from 1 to 4096"
-  std::string text() const;            // the present value, as it would be typed
-  std::string toml() const;            // the same, as TOML
+  std::string expects() const;  // "a whole number from 1 to 4096"
+  std::string text() const;     // the present value, as it would be typed
+  std::string toml() const;     // the same, as TOML
   // Parses and checks; throws UserError that names `where` (an argument, a file with its line). A
   // list that is empty can be set to what it is, as config.toml does, but no other is made empty.
   void set(std::string_view text, std::string_view where);
@@ -109,7 +109,9 @@ class OptionList {
  public:
   template <class T, class... More>
   void operator()(std::string name, T& field, More... more) {
-    static_assert(OptionField<T>,
+    static_assert(!std::is_const_v<T>,
+                  "visit() must not be const: options are set through what it is given");
+    static_assert(OptionField<std::remove_const_t<T>>,
                   "an option is an int64_t, a double, a bool, a std::string, or a std::vector of "
                   "int64_t or of double");
     static_assert((OptionDetail<More> && ...),

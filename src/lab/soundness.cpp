@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/nearest.h"
@@ -91,16 +92,38 @@ void require_free_names(const std::string& who, const char* what, const Map& giv
             who, what, name, name == "lr" ? "learning rate" : name);
 }
 
-// Samples are looked up by their numbers in tables that have a row for each.
-void require_rows(const std::string& who, const Graph& g, int64_t samples) {
+bool is_index(const Node& n) { return is_input(n) && n.name == "index"; }
+
+// Rows are looked up by samples' numbers in arrays that have a row for each, and by what such
+// arrays hold in others: rows of a subset, a text's tokens. Numbers below 0 are no row: zeros are
+// read.
+void require_rows(const std::string& who, const Graph& g, int64_t samples,
+                  const DataTable& tables) {
   for (int id = 0; id < g.size(); ++id) {
     const Node& n = g.node(id);
     if (n.op != &ops::gather) continue;
-    const Node &table = g.node(n.in[0]), &index = g.node(n.in[1]);
-    if (!is_input(table) || !is_input(index) || index.name != "index") continue;
-    require(table.type.shape[0] >= samples,
-            "{}: it has {} samples, but the data array '{}' has {} rows", who, samples, table.name,
-            table.type.shape[0]);
+    const Node &array = g.node(n.in[0]), &index = g.node(n.in[1]);
+    const int64_t rows = array.type.shape[0];
+    if (is_index(index)) {
+      require(!is_input(array) || rows >= samples,
+              "{}: it has {} samples, but the data array '{}' has {} rows", who, samples,
+              array.name, rows);
+      continue;
+    }
+    if (index.op != &ops::gather || !is_index(g.node(index.in[1]))) continue;
+    const std::string& name = g.node(index.in[0]).name;
+    const auto table = is_input(g.node(index.in[0])) ? tables.find(name) : tables.end();
+    if (table == tables.end()) continue;
+    const Shape& shape = table->second.type.shape;
+    const int64_t width = shape.count() / shape[0];
+    const std::span numbers(static_cast<const int32_t*>(table->second.data),
+                            static_cast<size_t>(std::min(samples, shape[0]) * width));
+    const auto most = std::ranges::max_element(numbers);
+    require(most == numbers.end() || *most < rows,
+            "{}: row {} of the data array '{}' holds {}, and {} has the rows 0 to {}", who,
+            (most - numbers.begin()) / width, name, *most,
+            is_input(array) ? fmt::format("'{}'", array.name) : "what is looked up by it",
+            rows - 1);
   }
 }
 
@@ -166,13 +189,23 @@ void require_reached(const std::string& who, const Training& p, const TrainingGr
   const bool looks =
       !p.probe->at.empty() ||
       (p.probe->every > 0 && (graphs.steps / p.probe->every > graphs.first / p.probe->every ||
-                             (graphs.first > 0 && graphs.first % p.probe->every == 0)));
+                              (graphs.first > 0 && graphs.first % p.probe->every == 0)));
   require(looks || graphs.steps == graphs.first,
           "{}: its probe never looks: not at any step, and every {} steps of {}", who,
           p.probe->every, graphs.steps - graphs.first);
 }
 
 }  // namespace
+
+void emit(const std::string& who, const StepBuilder& build, Step& step) {
+  require(static_cast<bool>(build), "{}: it has no function that emits its graph (build)", who);
+  try {
+    build(step);
+    step.check_hooks();
+  } catch (const UserError& e) {
+    fail_user("{}: {}", who, e.what());
+  }
+}
 
 std::vector<ParameterSpec> states_of(const Graph& g, const std::string& set) {
   const std::string prefix = set + ".opt/";
@@ -207,11 +240,11 @@ void require_sound(const Training& p, const TrainingGraphs& graphs, const DataTa
     for (std::string& name : inputs_of(*g)) read.push_back(std::move(name));
   }
   for (const Graph* g : {&graphs.step, &graphs.last_step}) {
-    require_rows(who, *g, p.samples);
+    require_rows(who, *g, p.samples, tables);
     if (g->size() > 0) require_training(who, *g, p);
   }
   if (p.probe) {
-    require_rows(who + ", its probe", graphs.probe, p.probe->rows);
+    require_rows(who + ", its probe", graphs.probe, p.probe->rows, tables);
     require_no_updates(who + ", its probe", graphs.probe);
   }
   for (const auto& [name, x] : p.scalars)
@@ -238,7 +271,7 @@ void require_sound(const std::string& who, const Graph& g, int64_t rows,
   require_free_names(who, "a number", scalars);
   require_free_names(who, "a data array", tables);
   require_inputs(who, g, {sets, scalars, tables, rows});
-  require_rows(who, g, rows);
+  require_rows(who, g, rows, tables);
   const std::vector<std::string> read = inputs_of(g);
   require_read(who, "the set", models, read, true);
   require_read(who, "the number", scalars, read, false);

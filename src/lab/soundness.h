@@ -11,6 +11,11 @@
 
 namespace omni {
 
+// Emits what an author's function says. UserError, beginning with `who`, for what refuses it: a
+// name that is not there, shapes that do not fit, a hook on nothing; and where there is no
+// function.
+void emit(const std::string& who, const StepBuilder& build, Step& step);
+
 // The state of the set's optimiser that the graph reads: the set "<set>.opt".
 std::vector<ParameterSpec> states_of(const Graph& g, const std::string& set);
 
@@ -24,8 +29,9 @@ struct TrainingGraphs {
 // anything of another; a loss that does not depend on the trained set; a probe that updates, or
 // reads a state that the optimiser has not; inputs that nobody gives, or that are given with
 // another type or shape; numbers and tables called as what the library gives ("step"); tables with
-// fewer rows than there are samples; sets, numbers and learning rates that are given and never
-// read; snapshots and probes that are never reached.
+// fewer rows than there are samples, or than the row that a sample's number in another table says;
+// sets, numbers and learning rates that are given and never read; snapshots and probes that are
+// never reached.
 void require_sound(const Training& p, const TrainingGraphs& graphs, const DataTable& tables);
 
 // The same of what is run once over rows 0..rows-1, named by `who`: updates, inputs, rows, and what

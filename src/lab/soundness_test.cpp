@@ -10,6 +10,7 @@
 #include "lab/test_support.h"
 #include "ops/gather.h"
 #include "ops/reduce.h"
+#include "ops/route.h"
 
 namespace omni {
 namespace {
@@ -103,6 +104,33 @@ TEST(Soundness, RefusesPhasesWhosePartsWouldSilentlyDoNothingOrToOthers) {
            apply(Adam{}, net, loss, s.lr());
          };
        }},
+      {"the gradient of the loss reaches no parameter of 'model' that is trained",
+       [](Training& p, const Ensemble&) {
+         p.build = [](Step& s) {
+           Net net = s.net("model");
+           const Value loss = cross_entropy(toy_logits(net, s.rows("train.x")), s.rows("train.y"));
+           s.graph().result("loss", loss);
+           apply(Adam{}, net, stop_gradient(loss), s.lr());
+         };
+       }},
+      {"the gradient of the loss reaches no parameter of 'model' that is trained",
+       [](Training& p, const Ensemble&) {
+         p.build = [](Step& s) {
+           Net net = s.net("model");
+           const Value wrong = 1 - accuracy(toy_logits(net, s.rows("train.x")), s.rows("train.y"));
+           s.graph().result("loss", wrong);
+           apply(Adam{}, net, wrong, s.lr());
+         };
+       }},
+      {"phase toy: there is no data array 'trian.x'; did you mean \"train.x\"",
+       [](Training& p, const Ensemble&) { p.build = with(p, [](Step& s) { s.rows("trian.x"); }); }},
+      {"phase toy, its probe: there is no data array 'test.z'; did you mean",
+       [](Training& p, const Ensemble&) {
+         p.probe = toy_probe({3});
+         p.probe->build = [](Step& s) { s.rows("test.z"); };
+       }},
+      {"it has no function that emits its graph (build)",
+       [](Training& p, const Ensemble&) { p.build = {}; }},
       {"the set 'teacher' is given, and no graph reads it",
        [](Training& p, const Ensemble& e) { p.frozen["teacher"] = &e; }},
       {"the set 'model' is trained, and cannot be frozen as well",
@@ -218,6 +246,41 @@ TEST(Soundness, RefusesPhasesWhosePartsWouldSilentlyDoNothingOrToOthers) {
       EXPECT_TRUE(*c.text == 0 ? said.empty() : named)
           << "wanted: " << c.text << "\nsaid: " << said;
     }
+}
+
+// Rows of a subset, and tokens of texts.
+TEST(Soundness, RefusesRowsBeyondATableThatAnotherTableNames) {
+  for (const bool dry : {true, false}) {
+    WorkerOptions o;
+    o.dry = dry;
+    ToyBench b(o);
+    const Ensemble start = toy_model(*b.trial);
+    Training p = toy_training(*b.trial, start);
+    p.samples = 3;
+    p.build = [](Step& s) {
+      Net net = s.net("model");
+      const Value rows = s.rows("picked");
+      const Value loss = cross_entropy(toy_logits(net, gather(s.table("train.x"), rows)),
+                                       gather(s.table("train.y"), rows));
+      s.graph().result("loss", loss);
+      apply(Adam{}, net, loss, s.lr());
+    };
+    const auto said = [&](std::vector<int32_t> picked) -> std::string {
+      const auto count = static_cast<int64_t>(picked.size());
+      b.trial->add_table("picked", std::move(picked), Shape{count});
+      try {
+        b.trial->train(p);
+      } catch (const UserError& e) {
+        return e.what();
+      }
+      return "";
+    };
+    EXPECT_EQ(said({0, kToyTrain - 1, -1}), "");  // -1: a row of zeros
+    EXPECT_EQ(said({0, 1, 2, kToyTrain}), "") << "the phase does not get there";
+    EXPECT_EQ(said({0, kToyTrain, 2}),
+              "phase toy: row 1 of the data array 'picked' holds 100, and 'train.y' has the rows 0 "
+              "to 99");
+  }
 }
 
 TEST(Soundness, RefusesEvaluationsThatWouldChangeModelsOrLeaveOutWhatIsGiven) {

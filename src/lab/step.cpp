@@ -21,9 +21,8 @@ Type type_of(const Samples& x, const std::vector<int64_t>& sample) {
 
 }  // namespace
 
-template <class T>
+template <TableElement T>
 Table make_table(const std::string& name, std::vector<T> values, const Shape& shape) {
-  static_assert(std::is_same_v<T, int32_t> || std::is_same_v<T, float>);
   require(shape.count() == static_cast<int64_t>(values.size()),
           "table '{}': {} values do not fill {}", name, values.size(), shape);
   const auto owner = std::make_shared<std::vector<T>>(std::move(values));
@@ -45,9 +44,7 @@ DataTable tables_of(const Dataset& d) {
   return t;
 }
 
-Value Step::index() {
-  return input(graph_, "index", {DType::i32, Shape{batch_}, 0}, Role::data);
-}
+Value Step::index() { return input(graph_, "index", {DType::i32, Shape{batch_}, 0}, Role::data); }
 Value Step::key() { return input(graph_, "key", {DType::i32, Shape{2}}, Role::data); }
 Value Step::step() { return step_input(graph_); }
 Value Step::lr() { return scalar_input(graph_, "lr"); }

@@ -1,24 +1,28 @@
 // What a phase's graph is built from: its inputs by their standing names, and the data at hand.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "data/dataset.h"
 #include "executors/executor.h"
 #include "graph/graph.h"
+#include "lab/in_words.h"
 #include "nn/net.h"
 
 namespace omni {
 
-using DataTable = std::map<std::string, Table>;  // by name
+using DataTable = Named<Table>;
 
-// An array with these values as its own: int32_t becomes i32, float f32. UserError, naming it, unless
-// they fill the shape.
 template <class T>
+concept TableElement = std::is_same_v<T, int32_t> || std::is_same_v<T, float>;
+
+// An array with these values as its own: int32_t becomes i32, float f32. UserError, naming it,
+// unless they fill the shape.
+template <TableElement T>
 Table make_table(const std::string& name, std::vector<T> values, const Shape& shape);
 
 // The splits of a labelled data set: "train.x" [count, ...], "train.y" [count], "test.x", "test.y".
@@ -32,17 +36,17 @@ class Step {
       : graph_(g), batch_(batch), data_(data), subset_(std::move(subset)) {}
 
   Graph& graph() { return graph_; }
-  int64_t batch() const { return batch_; }      // rows of this graph; the last batch may be short
+  int64_t batch() const { return batch_; }  // rows of this graph; the last batch may be short
 
   // A model's parameters by set. The step must outlive the net.
   Net net(const std::string& set) { return Net(graph_, set, &unmet_hooks_); }
-  Value index();                                // i32 [batch*]: sample numbers of this batch
-  Value key();                                  // i32 [2]: the model's random key of this phase
-  Value step();                                 // f32: counted from 1
-  Value lr();                                   // f32: by the phase's schedule
-  Value scalar(const std::string& name);        // f32: a number given with the phase
-  Value table(const std::string& name);         // a whole array of the data table
-  Value rows(const std::string& name);          // its rows of this batch: gather(table, index)
+  Value index();                          // i32 [batch*]: sample numbers of this batch
+  Value key();                            // i32 [2]: the model's random key of this phase
+  Value step();                           // f32: counted from 1
+  Value lr();                             // f32: by the phase's schedule
+  Value scalar(const std::string& name);  // f32: a number given with the phase
+  Value table(const std::string& name);   // a whole array of the data table
+  Value rows(const std::string& name);    // its rows of this batch: gather(table, index)
   // The array `what` of this batch's samples: samples("x") are rows of "train.x" where the subset
   // is "few.train". UserError where there is no subset.
   Value samples(const std::string& what);

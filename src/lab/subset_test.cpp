@@ -161,9 +161,9 @@ TEST(Subset, AProbeLooksAtAScalarOverOne) {
   EXPECT_EQ(metrics.back().step, 20);
   EXPECT_EQ(metrics.back().value, m.last("score"));
   EXPECT_EQ(error_of([&] { m.last("scor"); }),
-            "there is no 'scor' among what was probed; did you mean \"score\"?");
+            "phase toy: there is no 'scor' among what was probed; did you mean \"score\"?");
   EXPECT_EQ(error_of([&] { b.start.last("score"); }),
-            "'score' was not probed: the phase has no probe");
+            "'score' was not probed: there is no probe, or no step");
   m.diverged_at = 3;
   EXPECT_TRUE(std::isnan(m.last("score")));
   how.probe->on = "tests";
@@ -210,11 +210,13 @@ TEST(Subset, WhatWouldBeLostIsRefused) {
             "phase toy: without a loss its keys are `order` and `random`");
   whole.draws.reset();
   whole.build = [](Step& s) { s.samples("x"); };
-  EXPECT_EQ(error_of([&] { b.trial->train(whole); }).find("samples(\"x\") are of a subset"), 0u);
+  EXPECT_EQ(
+      error_of([&] { b.trial->train(whole); }).find("phase toy: samples(\"x\") are of a subset"),
+      0u);
   EXPECT_EQ(error_of([&] {
               b.trial->measure(b.start, "all.test",
                                [](Step& s, Net& net) { return toy_logits(net, s.samples("x")); });
-            }).find("measure: what is measured over 'all.test' is"),
+            }).find("evaluation over 'all.test': what is measured is f32[40*, 3], and no scalar"),
             0u);
 }
 

@@ -59,7 +59,8 @@ TrainingRun::TrainingRun(Worker& worker, const Training& p, const DataTable& tab
     : worker_(worker), p_(p), tables_(tables), on_divergence_(on_divergence) {
   require(p.samples >= 1 && p.batch >= 1 && p.epochs >= 0 && p.steps >= 0,
           "phase {}: samples and batch must be at least 1, epochs and steps at least 0", p.name);
-  require(p.epochs == 0 || p.steps == 0, "phase {}: state either epochs or steps, not both", p.name);
+  require(p.epochs == 0 || p.steps == 0, "phase {}: state either epochs or steps, not both",
+          p.name);
   require(!p.key && !p.draws, "phase {}: without a loss its keys are `order` and `random`", p.name);
   require(p.start || p.from, "phase {}: state where it starts", p.name);
   batch_ = std::min(p.batch, p.samples);
@@ -71,13 +72,11 @@ TrainingRun::TrainingRun(Worker& worker, const Training& p, const DataTable& tab
           first(), steps_);
 
   Step step(*graph_, batch_, tables, p.on);
-  p.build(step);
-  step.check_hooks();
+  emit("phase " + p.name, p.build, step);
   require_loss(p.name, *graph_);
   if (rest_ > 0) {
     Step last(*last_graph_, rest_, tables, p.on);
-    p.build(last);
-    last.check_hooks();
+    emit("phase " + p.name, p.build, last);
     require_loss(p.name, *last_graph_);
   }
   require(p.probe || !p.stop, "phase {}: a stop rule needs a probe", p.name);
@@ -90,8 +89,7 @@ void TrainingRun::build_probe() {
   const Training& p = p_;
   require(p.probe->rows >= 1, "phase {}: its probe has no rows", p.name);
   Step probe(*probe_graph_, p.probe->rows, tables_, p.probe->on);
-  p.probe->build(probe);
-  probe.check_hooks();
+  emit(fmt::format("phase {}, its probe", p.name), p.probe->build, probe);
   for (const Output& o : probe_graph_->outputs()) {
     const Type& t = probe_graph_->node(o.id).type;
     require(o.update || (t.shape.count() == 1 && t.dtype == DType::f32),

@@ -1,5 +1,7 @@
 #include "lab/trial.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "base/nearest.h"
@@ -23,6 +25,11 @@ template <class... Facts>
 void see(SeedRecord& record, const std::optional<std::string>& part, const Facts&... facts) {
   Hash& form = record.form[part.value_or("")];
   (form.add(facts), ...);
+}
+
+// What a text begins with; nothing for what no phase gave.
+std::string in(const std::string& phase) {
+  return phase.empty() ? "" : fmt::format("phase {}: ", phase);
 }
 
 void require_free(const auto& recorded, const std::string& figure, int64_t place) {
@@ -104,7 +111,7 @@ int64_t Trained::bytes() const {
   return bytes;
 }
 Trained Trained::clone() const {
-  Trained out{model.clone(), diverged_at, steps, probed, {}};
+  Trained out{model.clone(), diverged_at, steps, probed, {}, phase};
   for (const Snapshot& k : kept) {
     out.kept.push_back({k.step, k.model.clone(), {}, k.rate});
     if (k.optimizer) out.kept.back().optimizer = k.optimizer->clone();
@@ -114,12 +121,14 @@ Trained Trained::clone() const {
 
 double Trained::last(const std::string& result) const {
   if (diverged_at) return kNaN;
-  require(!probed.empty(), "'{}' was not probed: the phase has no probe", result);
-  const std::map<std::string, double>& values = probed.back().values;
+  require(!probed.empty(), "{}'{}' was not probed: there is no probe, or no step", in(phase),
+          result);
+  const Named<double>& values = probed.back().values;
   if (const auto it = values.find(result); it != values.end()) return it->second;
   std::vector<std::string> known;
   for (const auto& [name, value] : values) known.push_back(name);
-  fail_user("there is no '{}' among what was probed{}", result, suggest(result, known));
+  fail_user("{}there is no '{}' among what was probed{}", in(phase), result,
+            suggest(result, known));
 }
 
 Probe look(const std::string& result, const std::string& on, const ScalarOf& what,
@@ -140,13 +149,32 @@ std::vector<int64_t> halvings(int64_t n) {
   return all;
 }
 
-const Snapshot& Trained::at(int64_t step) const {
+const Snapshot* Trained::reached(int64_t step) const& {
   const auto it = std::ranges::find(kept, step, &Snapshot::step);
-  require(it != kept.end(), "no snapshot was kept after step {}: list it in keep_at", step);
-  return *it;
+  if (it != kept.end()) return &*it;
+  if (steps < step) return nullptr;
+  std::vector<int64_t> known;
+  for (const Snapshot& s : kept) known.push_back(s.step);
+  fail_user("{}no snapshot was kept after step {}{}: list it in keep_at", in(phase), step,
+            known.empty() ? "" : fmt::format(", but after {}", fmt::join(known, ", ")));
+}
+
+const Snapshot& Trained::at(int64_t step) const& {
+  const Snapshot* found = reached(step);
+  require(found,
+          "{}there is no snapshot after step {}, as it {} after step {}; where that may be, ask "
+          "for reached({}), which is null then",
+          in(phase), step, diverged_at ? "diverged and ended" : "ended", steps, step);
+  return *found;
 }
 
 Trained Trial::train(const Training& p) {
+  Trained out = find_or_train(p);
+  out.phase = p.name;
+  return out;
+}
+
+Trained Trial::find_or_train(const Training& p) {
   TrainingRun run(worker_, p, tables_, on_divergence_);
   const WorkerOptions& options = worker_.options();
   if (dry()) {
@@ -232,8 +260,7 @@ double Trial::measure(const Trained& m, const std::string& on, const ScalarOf& w
   const StepBuilder build = [&](Step& s) {
     Net net = s.net("model");
     const Value value = what(s, net);
-    require(value.type().shape.count() == 1,
-            "measure: what is measured over '{}' is {}, and no scalar", on, value.type());
+    require(value.type().shape.count() == 1, "what is measured is {}, and no scalar", value.type());
     s.graph().result("value", value);
   };
   return run(build, on, rows_of(*this, on), {{"model", &m.model}}, {}).at("value")[0];
@@ -241,15 +268,16 @@ double Trial::measure(const Trained& m, const std::string& on, const ScalarOf& w
 
 Measured Trial::run(const StepBuilder& build, const std::string& subset, int64_t rows,
                     const FrozenSets& sets, const std::map<std::string, double>& scalars) {
-  require(rows >= 1, "evaluate: there are no rows to evaluate");
+  const std::string who =
+      subset.empty() ? "evaluation" : fmt::format("evaluation over '{}'", subset);
+  require(rows >= 1, "{}: there are no rows to evaluate", who);
   const auto owned = std::make_shared<Graph>();
   Graph& graph = *owned;
   Step step(graph, rows, tables_, subset);
-  build(step);
-  step.check_hooks();
+  emit(who, build, step);
   Evaluation e{build, rows, {}, scalars, key().fold("evaluate")};
   for (const auto& [name, ensemble] : sets) e.sets.emplace(name, (*ensemble)[0]);
-  require_sound("evaluation", graph, rows, e.sets, scalars, tables_);
+  require_sound(who, graph, rows, e.sets, scalars, tables_);
   if (dry()) {
     Measured zeros;
     for (const Output& o : graph.outputs()) zeros[o.name].assign(graph.node(o.id).type.count(), 0);

@@ -54,6 +54,7 @@ class Rate {
 
 // Where a training stands after some steps: what a fork continues from.
 struct Snapshot {
+  static constexpr const char* kCalled = "snapshot";
   int64_t step = 0;
   Ensemble model;
   std::optional<Ensemble> optimizer = {};  // its state; nothing if it has none
@@ -86,8 +87,8 @@ struct StopRule {
 // A phase that trains one set of parameters. Where Trial::train() is given a loss it makes name,
 // start, frozen, build, samples, order and random itself.
 struct Training {
-  std::string name;               // "teacher"; appears in progress and errors
-  std::string set = "model";      // the set that is trained
+  std::string name;           // "teacher"; appears in progress and errors
+  std::string set = "model";  // the set that is trained
   const Ensemble* start = nullptr;
   FrozenSets frozen;
   StepBuilder build;    // must emit updates of `set` and a scalar result "loss" made of it
@@ -114,30 +115,37 @@ struct Training {
 };
 
 struct Probed {
+  static constexpr const char* kCalled = "probe";
   int64_t step = 0;
-  std::map<std::string, double> values;
+  Named<double> values;
 };
 
 struct Trained {
-  Ensemble model;                       // one model; its last state when it diverged
+  Ensemble model;  // one model; its last state when it diverged
   // The step at which the loss was not finite or had exploded (a million times the first step's, or
   // 1e6 where that was below 1); the last step if only the final weights are not finite.
   std::optional<int64_t> diverged_at = {};
-  int64_t steps = 0;                    // taken, a fork's trunk included
-  std::vector<Probed> probed = {};      // by step
-  std::vector<Snapshot> kept = {};      // by step; those that were reached
+  int64_t steps = 0;            // taken, a fork's trunk included
+  Reached<Probed> probed = {};  // those probes and
+  Reached<Snapshot> kept = {};  // snapshots that were reached
+  std::string phase = {};       // its name
 
   operator ModelView() const { return model[0]; }  // NOLINT: a trained model is one
   Trained clone() const;
   int64_t bytes() const;                    // of its models
-  const Snapshot& at(int64_t step) const;   // UserError unless it was kept
+  // What was kept after that step, UserError unless it was; where the phase may have ended before
+  // it, diverged perhaps, ask for reached(), which is null then. Of what stays, for it is no copy.
+  const Snapshot& at(int64_t step) const&;
+  const Snapshot* reached(int64_t step) const&;
+  const Snapshot& at(int64_t step) && = delete;
+  const Snapshot* reached(int64_t step) && = delete;
   // What was probed last; NaN, which counts as missing, once it has diverged. UserError for what
   // its probe does not give.
   double last(const std::string& result) const;
 };
 
-// Scalar and per-row results of an evaluation by name.
-using Measured = std::map<std::string, std::vector<float>>;
+// Scalar and per-row results of an evaluation.
+using Measured = Named<std::vector<float>>;
 
 // What happens when a model's loss is not finite any more, or explodes. The model is recorded as
 // diverged at that step in any case, and its neighbours never notice.
@@ -162,9 +170,9 @@ class Trial {
   // Adds or replaces an array: int32_t becomes i32, float f32. UserError unless the shape fits.
   template <class T>
   void add_table(const std::string& name, std::vector<T> values, const Shape& shape) {
-    constexpr bool fits = std::is_same_v<T, int32_t> || std::is_same_v<T, float>;
-    static_assert(fits, "a table holds int32_t or float: make a std::vector of these first");
-    if constexpr (fits) put_table(name, make_table(name, std::move(values), shape));
+    static_assert(TableElement<T>,
+                  "a table holds int32_t or float: make a std::vector of these first");
+    if constexpr (TableElement<T>) put_table(name, make_table(name, std::move(values), shape));
   }
   void add_tables(const DataTable& tables);
   // Makes a subset of these rows of the split that its name ends in: "few.train". UserError if
@@ -175,13 +183,14 @@ class Trial {
   Ensemble init(std::vector<ParameterSpec> parameters, Key key);
   Ensemble init(const std::function<void(Net&)>& define, Key key);
 
-  // Runs a training phase, or finds it again, or continues it from its last checkpoint.
+  // Runs a training phase, or finds it again, or continues it from its last checkpoint. What it is
+  // given is read, and its functions called, until it returns and not after.
   Trained train(const Training& phase);
   // The phase in which `start` minimises `loss` on the set "model" by Adam, over the subset
   // `how.on`, with the sets of `reads` beside it: {{"teacher", &teacher}}. Its order and random
-  // values are of key().fold(name), but for `how.key` and `how.draws`. Where `start` or one of `reads` has
-  // diverged, the result counts as diverged. UserError if `how` says itself what this makes. `loss`
-  // is not called after this has returned.
+  // values are of key().fold(name), but for `how.key` and `how.draws`. Where `start` or one of
+  // `reads` has diverged, the result counts as diverged. UserError if `how` says itself what this
+  // makes.
   Trained train(const std::string& name, const Trained& start, const Training& how,
                 const ScalarOf& loss, const Reads& reads = {});
 
@@ -223,6 +232,7 @@ class Trial {
  private:
   void put_table(const std::string& name, Table table);
   void made(int64_t bytes);  // in a dry run, of models and tables
+  Trained find_or_train(const Training& phase);
   std::string arm_name(const std::string& arm) const;
   void put_value(const std::string& arm, const std::string& metric, int64_t step, double value);
   Measured run(const StepBuilder& build, const std::string& subset, int64_t rows,

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <cmath>
+#include <functional>
 #include <set>
 
 #include "base/statistics.h"
@@ -50,7 +52,8 @@ TEST(Trial, RunsEqualPhasesOnce) {
            [](Training& t) { t.lr = [](int64_t s, int64_t) { return s == 7 ? 0.02 : 0.01; }; },
            [](Training& t) { t.scalars["factor"] = 1; }, [](Training& t) { t.keep_at = {3}; },
            [](Training& t) { t.epochs = 0, t.steps = 19; },
-           [](Training& t) { t.probe = toy_probe({3}); }, [&](Training& t) { t.start = &other_start; },
+           [](Training& t) { t.probe = toy_probe({3}); },
+           [&](Training& t) { t.start = &other_start; },
            [&](Training& t) { t.frozen["teacher"] = &other_start; },
            [](Training& t) {
              t.build = [plain = t.build](Step& s) {
@@ -86,6 +89,99 @@ TEST(Trial, RecordsDivergenceAndLeavesNeighboursAlone) {
   EXPECT_EQ(b.record.models.at("tame").status, ModelStatus::ok);
   EXPECT_EQ(b.record.models.at("tame").weights_hash, fmt::format("{:016x}", wanted));
   EXPECT_EQ(b.train(1e30).diverged_at, wild.diverged_at);  // found again as what it was
+}
+
+std::string refused(const std::function<void()>& ask) {
+  try {
+    ask();
+  } catch (const UserError& e) {
+    return e.what();
+  }
+  return "";
+}
+
+TEST(Trial, WhatAPhaseDidNotReachIsSaidInWords) {
+  ToyBench b;
+  const Ensemble start = toy_model(*b.trial);
+  Training p = toy_training(*b.trial, start, 1e30);
+  p.keep_at = {0, 20};
+  p.probe = toy_probe({20});
+  const Trained wild = b.trial->train(p);
+  ASSERT_TRUE(wild.diverged_at);
+  ASSERT_LT(wild.steps, 20);
+  EXPECT_TRUE(std::isnan(wild.last("accuracy")));
+  EXPECT_EQ(wild.reached(20), nullptr);
+  EXPECT_EQ(wild.reached(0)->step, 0);
+  EXPECT_EQ(
+      refused([&] { wild.at(20); }),
+      fmt::format("phase toy: there is no snapshot after step 20, as it diverged and ended after "
+                  "step {}; where that may be, ask for reached(20), which is null then",
+                  wild.steps));
+  EXPECT_EQ(
+      refused([&] { wild.probed.back(); }),
+      "the last probe is asked for, and there is none: the phase has none, or diverged before "
+      "it; look at diverged_at first, or ask last(), which is NaN then");
+  EXPECT_EQ(refused([&] { wild.kept[1]; }),
+            "snapshot 1 is asked for, counted from 0, and there are 1: a phase that diverged has "
+            "those alone that it reached");
+  EXPECT_EQ(wild.kept.back().step, 0);
+
+  p.lr = 0.01;
+  const Trained tame = b.trial->train(p);
+  EXPECT_EQ(refused([&] { tame.last("acuracy"); }),
+            "phase toy: there is no 'acuracy' among what was probed; did you mean \"accuracy\"?");
+  EXPECT_EQ(refused([&] { tame.probed.back().values.at("acuracy"); }),
+            "there is no 'acuracy' here; did you mean \"accuracy\"?");
+  for (const auto ask :
+       {+[](const Trained& t) { t.at(7); }, +[](const Trained& t) { t.reached(7); }})
+    EXPECT_EQ(refused([&] { ask(tame); }),
+              "phase toy: no snapshot was kept after step 7, but after 0, 20: list it in keep_at");
+  p.probe.reset();
+  EXPECT_EQ(refused([&] { b.trial->train(p).last("accuracy"); }),
+            "phase toy: 'accuracy' was not probed: there is no probe, or no step");
+}
+
+// What a lambda refers to must live until the call returns, and need not live on.
+TEST(Trial, KeepsNoFunctionThatItWasGivenPastReturn) {
+  const auto token = std::make_shared<int>(1);
+  const auto logits = [token](Step& s, Net& net) {
+    net.hook("layers.0.hook_pre", [token](Value h) { return h * *token; });
+    return toy_logits(net, s.samples("x"));
+  };
+  const long own = token.use_count();  // NOLINT: as it is there
+  const TestFolder folder;
+  for (const bool dry : {true, false}) {
+    WorkerOptions o;
+    o.dry = dry;
+    o.checkpoints = folder.path();
+    ToyBench b(o);
+    Trial& t = *b.trial;
+    const Trained start{t.init(
+        [token](Net& net) {
+          toy_logits(net, input(net.graph(), "x", {DType::f32, {1, kToyFeatures}, 0}, Role::data));
+        },
+        t.key())};
+    Training how{.on = "train", .batch = 32, .epochs = 1};
+    how.lr = [token](int64_t, int64_t) { return 0.01; };
+    how.apply.trainable = [token](const std::string&) { return true; };
+    how.probe =
+        look("right", "test",
+             [logits](Step& s, Net& net) { return accuracy(logits(s, net), s.samples("y")); }, {1});
+    const ScalarOf loss = [logits](Step& s, Net& net) {
+      return cross_entropy(logits(s, net), s.samples("y"));
+    };
+    std::optional<Trained> m;
+    t.part("one", [&, token] { m = t.train("toy", start, how, loss); });
+    t.measure(*m, "test", loss);
+    t.evaluate("test", {{"model", &*m}}, [logits](Step& s) {
+      Net net = s.net("model");
+      s.graph().result("z", logits(s, net));
+    });
+    how = {};
+    b.worker.save();
+    EXPECT_EQ(token.use_count(), own + 1) << "beside the one of `loss`";
+  }
+  EXPECT_EQ(token.use_count(), own);
 }
 
 // The reported loss is `factor` times as large from step 7 on.

@@ -2,11 +2,13 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/nearest.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
+#include "ops/leaf.h"
 #include "ops/reduce.h"
 
 namespace omni {
@@ -104,6 +106,13 @@ std::vector<ParameterSpec> trained_parameters(const Net& net, const ApplyOptions
   return trained;
 }
 
+// Whether a gradient is the zeros of what a loss does not reach.
+bool is_nothing(Value gradient) {
+  const Node* n = &gradient.graph->node(gradient.id);
+  while (n->op == &ops::broadcast_to) n = &gradient.graph->node(n->in[0]);
+  return constant_value(*n) == 0.0;
+}
+
 }  // namespace
 
 Value OptimizerState::read(const char* kind, const ParameterSpec& of) {
@@ -134,7 +143,14 @@ Applied apply(const Optimizer& optimizer, const Net& net, Value loss, const Scal
   std::vector<Value> trained;
   for (const ParameterSpec& spec : trained_parameters(net, options))
     trained.push_back(net.raw_parameter(spec.name));
-  return apply(optimizer, net, gradients(loss, trained), learning_rate, options);
+  const std::vector<Value> found = gradients(loss, trained);
+  require(
+      !std::ranges::all_of(found, is_nothing),
+      "the gradient of the loss reaches no parameter of '{}' that is trained: the loss is made of "
+      "none, or by way of stop_gradient(), comparisons or whole numbers alone, which pass no "
+      "gradient on",
+      net.set());
+  return apply(optimizer, net, found, learning_rate, options);
 }
 
 Applied apply(const Optimizer& optimizer, const Net& net, std::span<const Value> gradients,

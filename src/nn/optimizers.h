@@ -117,8 +117,9 @@ struct Applied {
 
 // Emits the updates that lessen `loss`, a scalar. The first form differentiates; the second takes
 // gradients made by other means, in the order of the trainable ones among net.parameters().
-// UserError for unknown names in masks and when nothing is trainable. Groups of parameters with
-// settings of their own are several calls with filters.
+// UserError for unknown names in masks, when nothing is trainable and when the loss's gradient
+// reaches nothing that is. Groups of parameters with settings of their own are several calls with
+// filters.
 Applied apply(const Optimizer& optimizer, const Net& net, Value loss, const Scalar& learning_rate,
               const ApplyOptions& options = {});
 Applied apply(const Optimizer& optimizer, const Net& net, std::span<const Value> gradients,
