@@ -228,17 +228,20 @@ int doctor(const Context& context, const std::vector<std::string>& words) {
 int debug(const Context& context, const std::vector<std::string>& words) {
   DebugArguments a;
   Parser p(context, "debug", "NAME [key=value ...] [options]",
-           "Runs one training step of each phase on the reference interpreter, in double "
-           "precision, with fresh parameters and the first rows of the data: shows every named "
-           "value and the first op that makes a NaN or an infinity.",
+           "Runs one training step of each phase, its probe and every evaluation on the reference "
+           "interpreter, in double precision, on the first rows of the data: shows every named "
+           "value, the gradient of every parameter and the first op that makes a NaN or an "
+           "infinity. Weights are drawn anew, unless the phases are run.",
            {{"NAME", "all phases"},
             {"NAME --phase teacher --graph", "the graph of one"},
+            {"NAME --phase student --run", "from the teacher that was trained"},
             {"NAME --phase teacher --print loss", "a value's numbers"},
             {"NAME lr=10 --steps 50", "where does it overflow?"}});
   add_choice(p, a.choice);
-  p.option("--phase", a.phase, "P", "only this phase");
+  p.option("--phase", a.phase, "P", "only this phase, \"P, its probe\" or evaluation");
   p.option("--print", a.print, "VALUE", "numbers of a named value or of %12; may be repeated");
   p.flag("--graph", a.graph, "print the graph, one op per line");
+  p.flag("--run", a.run, "train the earlier phases, and start from what they gave");
   p.option("--rows", a.rows, "N", "rows of the batch; default: 8");
   p.option("--steps", a.steps, "N", "steps on these rows, to the first bad one; default: 1");
   return p.parse(words) ? debug_command(context, a) : 0;

@@ -81,7 +81,8 @@ struct Toy {
     }
   }
   std::vector<ClaimSpec> claims(const Dataset&) const {
-    return {{"1", "Training moves the weights",
+    return {{"1",
+             "Training moves the weights",
              {.kind = ClaimKind::above, .threshold = 0},
              [](const SeedValues& v) { return v("trained", "moved"); }}};
   }
@@ -290,8 +291,10 @@ TEST_F(Cli, SampleSaysWhatIsWrong) {
 
 TEST_F(Cli, AskCountsRightAnswers) {
   make_model("tiny");
-  std::ofstream("facts.jsonl") << R"({"question": "Is", "choices": ["x", "y"], "answer": 0})" "\n"
-                               << R"({"question": "Is", "choices": ["x", "y"], "answer": 1})" "\n";
+  std::ofstream("facts.jsonl") << R"({"question": "Is", "choices": ["x", "y"], "answer": 0})"
+                                  "\n"
+                               << R"({"question": "Is", "choices": ["x", "y"], "answer": 1})"
+                                  "\n";
   const Output found =
       omni({"ask", "tiny", "facts.jsonl", "--continuations", "--end-of-text", "--to", "all.csv"});
   EXPECT_EQ(found.code, 0) << found.err;
@@ -362,7 +365,8 @@ TEST_F(Cli, ListsWithoutRunning) {
   const Output all = omni({"list"});
   EXPECT_EQ(all.code, 0);
   EXPECT_NE(all.out.find("toy-steps\n    Do steps move weights?"), std::string::npos) << all.out;
-  EXPECT_NE(all.out.find("quick (3 seeds, 1 s), smoke (1 seed, 1 s)"), std::string::npos) << all.out;
+  EXPECT_NE(all.out.find("quick (3 seeds, 1 s), smoke (1 seed, 1 s)"), std::string::npos)
+      << all.out;
   EXPECT_NE(all.out.find("as if they were typical ones"), std::string::npos) << all.out;
   const Output one = omni({"list", "toy-steps"});
   EXPECT_EQ(one.code, 0);
@@ -571,6 +575,11 @@ TEST_F(Cli, DebugShowsValuesAndTheFirstInfinity) {
   EXPECT_NE(all.out.find("Phase trained"), std::string::npos) << all.out;
   EXPECT_NE(all.out.find("model/layers.0.weight"), std::string::npos) << all.out;
   EXPECT_NE(all.out.find("All values are finite"), std::string::npos) << all.out;
+  EXPECT_NE(all.out.find("gradient: norm"), std::string::npos) << all.out;
+  EXPECT_NE(all.out.find("weights drawn anew (see --run)"), std::string::npos) << all.out;
+  const Output run = omni({"debug", "toy-steps", "--preset", "smoke", "--run", "--phase", "still"});
+  EXPECT_NE(run.out.find("from what earlier phases gave\n\nPhase still: "), std::string::npos)
+      << run.out;
   const Output one =
       omni({"debug", "toy-steps", "--phase", "trained", "--print", "loss", "--graph"});
   EXPECT_NE(one.out.find("loss : f32[]"), std::string::npos) << one.out;

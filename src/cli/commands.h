@@ -42,7 +42,7 @@ struct DebugArguments {
   Choice choice;
   std::string phase;
   std::vector<std::string> print;
-  bool graph = false;
+  bool graph = false, run = false;
   int rows = 8, steps = 1;
 };
 

@@ -1,10 +1,14 @@
-// `omni debug`: one step of each phase on the reference interpreter, value by value.
+// `omni debug`: one step of each phase, its probe and every evaluation on the reference
+// interpreter, value by value.
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <optional>
+#include <set>
 #include <sstream>
+#include <thread>
 
 #include "base/error.h"
 #include "base/nearest.h"
@@ -21,8 +25,8 @@ namespace {
 constexpr size_t kShownRows = 8, kShownColumns = 8;
 
 // The printed form of one node.
-std::string line_of(const Graph& g, int id) {
-  std::istringstream lines(to_string(g));
+std::string line_of(const DebugGraph& g, int id) {
+  std::istringstream lines(g.text);
   std::string line;
   for (int i = 0; i <= id; ++i) std::getline(lines, line);
   return line;
@@ -30,17 +34,32 @@ std::string line_of(const Graph& g, int id) {
 
 std::string number(double x) { return fmt::format("{:.5g}", x); }
 
-std::vector<std::string> statistics(const RefArray& a) {
-  double low = INFINITY, high = -INFINITY, sum = 0;
+struct Statistics {
+  double low = INFINITY, high = -INFINITY, sum = 0, squares = 0;
+  size_t count = 0, zeros = 0, not_finite = 0;  // f32 holds no more than finite ones
+};
+
+Statistics statistics_of(const RefArray& a) {
+  Statistics s;
+  s.count = a.v.size();
   for (const double x : a.v) {
-    low = std::min(low, x);
-    high = std::max(high, x);
-    sum += x;
+    s.low = std::min(s.low, x);
+    s.high = std::max(s.high, x);
+    s.sum += x;
+    s.squares += x * x;
+    s.zeros += x == 0;
+    s.not_finite += !std::isfinite(static_cast<float>(x));
   }
-  const bool nan = std::ranges::any_of(a.v, [](double x) { return std::isnan(x); });
+  return s;
+}
+
+// Least, mean and most.
+std::vector<std::string> cells_of(const RefArray& a) {
   if (a.v.empty()) return {"", "", ""};
-  return {number(low), number(sum / static_cast<double>(a.v.size())),
-          number(high) + (nan ? "  holds NaN" : "")};
+  const Statistics s = statistics_of(a);
+  if (a.v.size() == 1) return {"", number(a.v[0]), ""};
+  return {number(s.low), number(s.sum / static_cast<double>(s.count)),
+          number(s.high) + (s.not_finite > 0 ? "  not all finite" : "")};
 }
 
 struct NamedValue {
@@ -62,22 +81,18 @@ std::vector<NamedValue> named_values(const Graph& g) {
   return named;
 }
 
-int find_value(const Graph& g, const std::string& name) {
-  int id = -1;
+// "%12", or a name.
+std::optional<int> find_value(const DebugGraph& g, const std::string& name) {
   if (name.starts_with("%")) {
+    int id = -1;
     const char* end = name.data() + name.size();
     const auto r = std::from_chars(name.data() + 1, end, id);
-    require(r.ec == std::errc() && r.ptr == end && id >= 0 && id < g.size(),
-            "--print {}: the graph has %0 to %{}", name, g.size() - 1);
-    return id;
+    if (r.ec == std::errc() && r.ptr == end && id >= 0 && id < g.ops) return id;
+    return std::nullopt;
   }
-  std::vector<std::string> known;
-  for (const NamedValue& n : named_values(g)) {
+  for (const NamedValue& n : named_values(*g.graph))
     if (n.name == name) return n.id;
-    known.push_back(n.name);
-  }
-  fail_user("--print {}: no value has this name{}; `--graph` shows all", name,
-            suggest(name, known));
+  return std::nullopt;
 }
 
 void print_numbers(const std::string& name, const RefArray& a) {
@@ -93,14 +108,48 @@ void print_numbers(const std::string& name, const RefArray& a) {
   if (rows > kShownRows) say("    ... {} rows in all\n", rows);
 }
 
-void print_values(const Graph& g, const std::vector<RefArray>& values) {
+// Named values, but for those of the table of gradients, for whole tables of data, and for what is
+// all zeros in an optimiser's state.
+void print_values(const DebugGraph& g, const RefValues& values) {
   std::vector<std::vector<std::string>> rows = {{"value", "type", "least", "mean", "most"}};
-  for (const NamedValue& n : named_values(g)) {
-    std::vector<std::string> row = {n.name, to_string(g.node(n.id).type)};
-    std::ranges::copy(statistics(values[static_cast<size_t>(n.id)]), std::back_inserter(row));
+  for (const NamedValue& n : named_values(*g.graph)) {
+    if (g.gradients.contains(n.name) || g.tables.contains(n.name)) continue;
+    const RefArray& a = values[n.id];
+    const bool of_state = n.name.substr(0, n.name.find('/')).ends_with(".opt");
+    if (of_state && std::ranges::all_of(a.v, [](double x) { return x == 0; })) continue;
+    std::vector<std::string> row = {n.name, to_string(g.graph->node(n.id).type)};
+    std::ranges::copy(cells_of(a), std::back_inserter(row));
     rows.push_back(std::move(row));
   }
   say("{}", table(rows, {2, 3, 4}, 2));
+}
+
+// A line for each parameter: its values, and the gradient of the loss by it.
+void print_gradients(const DebugGraph& g, const RefValues& values) {
+  std::vector<std::vector<std::string>> rows = {
+      {"parameter", "shape", "least", "most", "gradient: norm", "least", "most", "zero"}};
+  const auto row_of = [&](const std::string& name, const RefArray& weights, const RefArray& by) {
+    const Statistics w = statistics_of(weights), d = statistics_of(by);
+    const double zero = static_cast<double>(d.zeros) / static_cast<double>(d.count);
+    std::string note = fmt::format("{:.3g} %", 100 * zero);
+    if (d.zeros == d.count) note += "  no gradient";
+    if (d.not_finite > 0) note += fmt::format("  {} not finite", d.not_finite);
+    return std::vector{name,
+                       fmt::format("{}", weights.type.shape),
+                       number(w.low),
+                       number(w.high),
+                       number(std::sqrt(d.squares)),
+                       number(d.low),
+                       number(d.high),
+                       note};
+  };
+  for (int id = 0; id < g.ops; ++id) {
+    const std::string& name = g.graph->node(id).name;
+    if (const auto of = g.gradients.find(name);
+        of != g.gradients.end() && is_input(g.graph->node(id)))
+      rows.push_back(row_of(name, values[id], values[of->second]));
+  }
+  say("\n{}", table(rows, {2, 3, 4, 5, 6}, 2));
 }
 
 // Where element `i` of a value stands: "[3, 4]".
@@ -114,42 +163,95 @@ std::string position(const Shape& shape, size_t i) {
   return fmt::format("[{}]", fmt::join(at, ", "));
 }
 
-void print_not_finite(const Graph& g, const std::vector<RefArray>& values, const NotFinite& bad) {
-  const RefArray& a = values[static_cast<size_t>(bad.node)];
+void print_not_finite(const DebugGraph& g, const RefValues& values, const NotFinite& bad) {
+  const RefArray& a = values[bad.node];
   say("  The first value that is no finite f32: {} at {} of\n    {}\n", number(a.v[bad.element]),
       position(a.type.shape, bad.element), line_of(g, bad.node));
-  for (const int in : g.node(bad.node).in) {
-    const std::vector<std::string> s = statistics(values[static_cast<size_t>(in)]);
-    say("  It reads values from {} to {}:\n    {}\n", s[0], s[2], line_of(g, in));
+  for (const int in : g.graph->node(bad.node).in) {
+    const Statistics s = statistics_of(values[in]);
+    say("  It reads values from {} to {}:\n    {}\n", number(s.low), number(s.high),
+        line_of(g, in));
   }
 }
 
-void show_phase(PhaseGraph& phase, const DebugArguments& arguments) {
-  const Graph& g = *phase.graph;
-  say("\nPhase {}: {} ops\n", phase.name, g.size());
-  if (arguments.graph) say("{}", to_string(g));
-  std::vector<int> wanted;
-  for (const std::string& name : arguments.print) wanted.push_back(find_value(g, name));
+// With its name as --phase takes it.
+std::string heading(const DebugGraph& g) {
+  std::string text = fmt::format("{}: {} ops", g.name, g.ops);
+  if (!g.is_step()) return text;
+  text = "Phase " + text;
+  text += fmt::format(", step {} of {}", g.step + 1, g.steps);
+  return g.rate ? fmt::format("{} at a rate of {}", text, number(g.rate(g.step))) : text;
+}
 
-  std::vector<RefArray> values;
-  std::optional<NotFinite> bad;
-  int step = 0;
-  while (step < arguments.steps && !bad) {
-    values = interpret_step(phase);
-    bad = first_not_finite(values);
-    ++step;
+bool is_asked_for(const DebugGraph& g, const DebugArguments& arguments) {
+  return arguments.phase.empty() || g.name == arguments.phase;
+}
+
+// By its name, and where values are asked for, by them.
+bool is_shown(const DebugGraph& g, const DebugArguments& arguments) {
+  if (!is_asked_for(g, arguments)) return false;
+  return arguments.print.empty() || arguments.graph ||
+         std::ranges::any_of(arguments.print, [&](const std::string& name) {
+           return find_value(g, name).has_value();
+         });
+}
+
+void show(DebugGraph& g, const DebugArguments& arguments) {
+  say("\n{}\n", heading(g));
+  if (!g.why_not.empty())
+    return say("  It cannot be built on so few rows, see --rows: {}\n", g.why_not);
+  if (arguments.graph) say("{}", g.text);
+  std::vector<std::pair<std::string, int>> wanted;
+  for (const std::string& name : arguments.print)
+    if (const auto id = find_value(g, name)) wanted.emplace_back(name, *id);
+
+  const int steps = g.is_step() ? arguments.steps : 1;
+  RefValues values = interpret(g);
+  std::optional<NotFinite> bad = first_not_finite(values, g.ops);
+  int step = 1;
+  for (; step < steps && !bad; ++step) {
+    take_updates(g, values);
+    values = interpret(g);
+    bad = first_not_finite(values, g.ops);
   }
-  if (wanted.empty() && !arguments.graph) print_values(g, values);
-  for (size_t i = 0; i < wanted.size(); ++i)
-    print_numbers(arguments.print[i], values[static_cast<size_t>(wanted[i])]);
+  if (arguments.print.empty() && !arguments.graph) {
+    print_values(g, values);
+    if (!g.gradients.empty()) print_gradients(g, values);
+  }
+  for (const auto& [name, id] : wanted) print_numbers(name, values[id]);
   if (!wanted.empty()) say("\n");
   if (bad) {
-    say("  Step {}. ", step);
+    say("  {}", g.is_step() ? fmt::format("Step {}. ", g.step + 1) : "");
     print_not_finite(g, values, *bad);
-  } else {
+  } else if (g.is_step()) {
     say("  All values are finite {}.\n",
-        step == 1 ? "in the first step" : fmt::format("in {} steps on these rows", step));
+        step == 1 ? "in this step" : fmt::format("in {} steps on these rows", step));
   }
+}
+
+// How many graphs will be shown; nothing runs for it. UserError for a phase or a value that is not
+// there, with the nearest.
+size_t count_shown(const Resolved& r, const Dataset& data, const DebugArguments& arguments) {
+  std::vector<std::string> names;
+  std::set<std::string> values;
+  std::set<std::string> missing(arguments.print.begin(), arguments.print.end());
+  size_t count = 0;
+  debug_graphs(r, data, {.rows = arguments.rows}, [&](DebugGraph& g) {
+    names.push_back(g.name);
+    count += is_shown(g, arguments);
+    if (!is_asked_for(g, arguments)) return true;
+    for (const NamedValue& n : named_values(*g.graph)) values.insert(n.name);
+    std::erase_if(missing,
+                  [&](const std::string& name) { return find_value(g, name).has_value(); });
+    return true;
+  });
+  require(arguments.phase.empty() || std::ranges::count(names, arguments.phase) > 0,
+          "--phase {}: there is no such phase, probe or evaluation{}", arguments.phase,
+          suggest(arguments.phase, names));
+  for (const std::string& name : missing)
+    fail_user("--print {}: no value has this name (`--graph` shows all){}", name,
+              suggest(name, std::vector(values.begin(), values.end())));
+  return count;
 }
 
 }  // namespace
@@ -161,20 +263,21 @@ int debug_command(const Context& context, const DebugArguments& arguments) {
   write_err(sweep_text(resolved, request));  // what was understood, before anything may fail
   const std::string name = resolved.variants.front().settings->data();
   const Dataset data = name.empty() ? Dataset{} : load_dataset(name, request.data);
-  std::vector<PhaseGraph> phases = phase_graphs(resolved, data, arguments.rows);
-  say("{}{}: {} rows, double precision\n", experiment->name,
-      data.name.empty() ? "" : " on " + data.name, arguments.rows);
+  size_t left = count_shown(resolved, data, arguments);
+  say("{}{}: seed {}, {} rows, double precision, {}\n", experiment->name,
+      data.name.empty() ? "" : " on " + data.name, resolved.seeds.front(), arguments.rows,
+      arguments.run ? "from what earlier phases gave" : "weights drawn anew (see --run)");
 
-  std::vector<std::string> known;
-  bool shown = false;
-  for (PhaseGraph& phase : phases) {
-    known.push_back(phase.name);
-    if (!arguments.phase.empty() && phase.name != arguments.phase) continue;
-    show_phase(phase, arguments);
-    shown = true;
-  }
-  require(shown, "--phase {}: there is no such phase{}", arguments.phase,
-          suggest(arguments.phase, known));
+  const DebugRequest how{.rows = arguments.rows,
+                         .run = arguments.run,
+                         .threads = static_cast<int>(std::thread::hardware_concurrency())};
+  debug_graphs(resolved, data, how, [&](DebugGraph& g) {
+    if (is_shown(g, arguments)) {
+      show(g, arguments);
+      --left;
+    }
+    return left > 0;
+  });
   return 0;
 }
 

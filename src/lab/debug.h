@@ -1,6 +1,9 @@
-// Training steps taken apart: their graphs with fresh inputs, for the reference interpreter.
+// Phases taken apart: the graphs of steps, probes and evaluations on a few rows, with their inputs,
+// for the reference interpreter.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,26 +14,47 @@
 
 namespace omni {
 
-// One phase's training step on a small batch.
-struct PhaseGraph {
-  std::string name;              // the phase's, with its variant in a sweep: "teacher | width=64"
-  std::unique_ptr<Graph> graph;
-  RefInputs inputs;              // fresh parameters, zero optimiser state, the data's first rows
+// A training step, a probe or an evaluation on a small batch.
+struct DebugGraph {
+  // "teacher", "teacher, its probe", "evaluation of accuracy over test"; then its variant in a
+  // sweep: "teacher | width=64".
+  std::string name;
+  std::string why_not = {};  // it cannot be shown on so few rows; else empty
+  std::unique_ptr<Graph> graph = std::make_unique<Graph>();
+  int ops = 0;            // its own: what stands after them makes gradients
+  std::string text = {};  // of these, printed
+  RefInputs inputs = {};  // weights, the optimiser's state, numbers, and the data's first rows
+  std::map<std::string, const RefArray*> tables = {};
+  std::map<std::string, int> gradients = {};  // of the loss, by the input that it is of
+  int64_t step = 0, steps = 0;  // the next step's number less 1, and of how many; 0 of what is none
+  std::function<double(int64_t step)> rate = {};  // where there is one
+
+  bool is_step() const { return steps > 0; }
 };
 
-// The distinct phases of one seed, found by a dry run, with batches of `rows` rows (or the phase's
-// own number, if that is smaller).
-std::vector<PhaseGraph> phase_graphs(const Resolved& r, const Dataset& data, int64_t rows = 8);
+struct DebugRequest {
+  int64_t rows = 8;  // of the batch, or the phase's own number if that is smaller
+  // Whether phases run once they were shown, so that what follows starts from trained weights. Else
+  // nothing runs, and weights are drawn anew.
+  bool run = false;
+  int threads = 1;
+};
 
-// Interprets one step, then writes the updates into phase.inputs and counts the step. The value of
-// every node.
-std::vector<RefArray> interpret_step(PhaseGraph& phase);
+// Shows the distinct graphs of one seed, in the order in which they are met, until `show` returns
+// false. What it is given is valid while it is called.
+void debug_graphs(const Resolved& r, const Dataset& data, const DebugRequest& request,
+                  const std::function<bool(DebugGraph&)>& show);
 
-// The first node with an element that is no finite f32, and that element's position.
+// The value of every node.
+RefValues interpret(const DebugGraph& g);
+// Writes the updates of a step into the inputs and goes on to the next.
+void take_updates(DebugGraph& g, const RefValues& values);
+
+// The first of so many nodes with an element that is no finite f32, and that element's position.
 struct NotFinite {
   int node;
   size_t element;
 };
-std::optional<NotFinite> first_not_finite(const std::vector<RefArray>& values);
+std::optional<NotFinite> first_not_finite(const RefValues& values, int nodes);
 
 }  // namespace omni

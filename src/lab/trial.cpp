@@ -177,8 +177,8 @@ Trained Trial::train(const Training& p) {
 Trained Trial::find_or_train(const Training& p) {
   TrainingRun run(worker_, p, tables_, on_divergence_);
   const WorkerOptions& options = worker_.options();
+  if (options.saw_graph) options.saw_graph(p, run.graph(), tables_);
   if (dry()) {
-    if (options.saw_graph) options.saw_graph(p, run.graph(), tables_);
     record_.model_epochs += run.epochs();
     see(record_, in_part_, run.form());
     run.count(record_.work[in_part_.value_or("")]);
@@ -278,6 +278,7 @@ Measured Trial::run(const StepBuilder& build, const std::string& subset, int64_t
   Evaluation e{build, rows, {}, scalars, key().fold("evaluate")};
   for (const auto& [name, ensemble] : sets) e.sets.emplace(name, (*ensemble)[0]);
   require_sound(who, graph, rows, e.sets, scalars, tables_);
+  if (const auto& saw = worker_.options().saw_evaluation) saw(e, subset, graph, tables_);
   if (dry()) {
     Measured zeros;
     for (const Output& o : graph.outputs()) zeros[o.name].assign(graph.node(o.id).type.count(), 0);

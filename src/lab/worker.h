@@ -23,6 +23,8 @@
 
 namespace omni {
 
+struct Evaluation;
+
 // Thrown inside a seed's run when the run is to stop; what was finished is kept.
 struct Interrupted {};
 
@@ -31,16 +33,19 @@ struct WorkerOptions {
   ExecutorKind executor = ExecutorKind::cpu;
   Precision precision = Precision::f32;  // this, passes and threads are for CPUs
   std::set<std::string> passes_off;
-  int threads = 1;                           // of this worker's team
+  int threads = 1;  // of this worker's team
   bool dry = false;
-  std::optional<std::string> part = {};      // of an experiment that has parts: only this one
+  std::optional<std::string> part = {};  // of an experiment that has parts: only this one
   const std::atomic<bool>* stop = nullptr;
   std::function<void(const Amount&)> advanced;  // what was done since the last call
   // Makes another one than these: a rendezvous, what a test looks at.
   std::function<std::unique_ptr<Executor>()> make_executor;
-  // Of every training phase.
+  // Before every training phase and every evaluation over a subset (""), whether they then run or
+  // not.
   std::function<void(const Training&, const Graph&, const DataTable&)> saw_graph;
-  std::filesystem::path checkpoints;         // empty: nothing is kept on disk
+  std::function<void(const Evaluation&, const std::string& subset, const Graph&, const DataTable&)>
+      saw_evaluation;
+  std::filesystem::path checkpoints;  // empty: nothing is kept on disk
   // From a running phase's checkpoint to its next, or longer (Worker::due()): what is lost by a
   // kill. 0: after every step.
   double checkpoint_every_s = 20;
@@ -52,8 +57,8 @@ struct WorkerOptions {
   // Steps between two looks at whether to stop or to save, of every phase; 0: about a hundredth of
   // a second's, or fewer. Bits do not depend on it, which tests use.
   int64_t steps_per_call = 0;
-  std::filesystem::path models;              // empty: final models are not kept
-  Inputs* inputs = nullptr;                  // what experiments read from files is noted there
+  std::filesystem::path models;  // empty: final models are not kept
+  Inputs* inputs = nullptr;      // what experiments read from files is noted there
   uint64_t identity =
       0;  // of the library and of all that the run reads: part of every phase's hash
 };
