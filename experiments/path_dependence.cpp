@@ -183,12 +183,6 @@ struct PathDependence : ImageTask {
     return std::span(t.data().test.y).first(rows_of(t, "all.test"));
   }
 
-  // Nothing if the trunk diverged before.
-  const Snapshot* snapshot(const Trial& t, const Trained& trunk, double share) const {
-    const auto it = std::ranges::find(trunk.kept, step_of(t, share), &Snapshot::step);
-    return it == trunk.kept.end() ? nullptr : &*it;
-  }
-
   // --- One seed ---
 
   void run(Trial& t) const {
@@ -227,7 +221,7 @@ struct PathDependence : ImageTask {
   void record_fork(Trial& t, const std::vector<Run>& cells, double ceiling, const Trained& trunk,
                    double share, const std::string& rate) const {
     const std::string arm = arm_at(rate == schedule ? "fork" : "constant", share);
-    const Snapshot* from = snapshot(t, trunk, share);
+    const Snapshot* from = trunk.reached(step_of(t, share));
     if (!from) return t.record(arm, trunk, {});
     std::vector<Run> runs;
     for (int64_t c = 0; c < children; ++c) {
@@ -253,7 +247,7 @@ struct PathDependence : ImageTask {
 
   // The last fork again, with its trunk's own keys.
   void record_placebo(Trial& t, const Run& trunk) const {
-    const Snapshot* from = snapshot(t, trunk, forks.back());
+    const Snapshot* from = trunk.reached(step_of(t, forks.back()));
     if (!from) return t.record("same-keys", trunk, {});
     Training p = how(t, "same-keys", 0, schedule);
     p.from = from;
@@ -298,13 +292,13 @@ struct PathDependence : ImageTask {
       margin.column += of_x.column;
       margin.rest += of_x.rest;
     }
-    for (const auto& [part, of] : {std::pair{"start", &TwoWayVariance::row},
-                                   {"order", &TwoWayVariance::column},
-                                   {"rest", &TwoWayVariance::rest}}) {
-      // In percentage points, squared.
-      found[fmt::format("error_variance_{}", part)] = 1e4 * errors.*of;
-      found[fmt::format("margin_share_{}", part)] = margin.*of / margin.total();
-    }
+    const auto add = [&](const std::string& part, double of_errors, double of_margin) {
+      found["error_variance_" + part] = 1e4 * of_errors;  // in percentage points, squared
+      found["margin_share_" + part] = of_margin / margin.total();
+    };
+    add("start", errors.row, margin.row);
+    add("order", errors.column, margin.column);
+    add("rest", errors.rest, margin.rest);
     record(t, "independent", cells, independent);
     return ceiling;
   }
@@ -314,6 +308,7 @@ struct PathDependence : ImageTask {
   Comparison compare(Trial& t, const Run& a, const Run& b) const {
     const std::vector<double> lambdas = even_lambdas(points);
     const std::vector<double> errors = along_line(a, b, lambdas, [&](const Ensemble& m) {
+      // Subtracted in f32: in double every barrier would end in other bits than it ever had.
       return 1 - static_cast<float>(accuracy_on(t, m, "all.test"));
     });
     const Barrier found = barrier(lambdas, errors);
