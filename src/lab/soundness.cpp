@@ -113,8 +113,9 @@ void require_rows(const std::string& who, const Graph& g, int64_t samples,
     if (index.op != &ops::gather || !is_index(g.node(index.in[1]))) continue;
     const std::string& name = g.node(index.in[0]).name;
     const auto table = is_input(g.node(index.in[0])) ? tables.find(name) : tables.end();
-    if (table == tables.end()) continue;
+    if (table == tables.end() || !table->second.data) continue;  // null: not made in dry runs
     const Shape& shape = table->second.type.shape;
+    if (shape.count() == 0) continue;
     const int64_t width = shape.count() / shape[0];
     const std::span numbers(static_cast<const int32_t*>(table->second.data),
                             static_cast<size_t>(std::min(samples, shape[0]) * width));
