@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 #include "base/nearest.h"
+#include "data/catalogue.h"
+#include "lab/jobs.h"
 #include "lab/judging.h"
 
 namespace omni {
@@ -50,6 +52,12 @@ class Recorded {
                 metric, arm,
                 step == kFinalStep ? "at the end" : fmt::format("after {} steps", step),
                 steps_text(steps, step));
+  }
+
+  bool has_at_end(const std::string& metric) const {
+    return std::ranges::any_of(steps_, [&](const auto& recorded) {
+      return recorded.first.second == metric && recorded.second.contains(kFinalStep);
+    });
   }
 
   // Some arm must have it at the end: the table shows nothing else.
@@ -154,6 +162,21 @@ void check_places(const std::string& what, const auto& recorded, const std::stri
                 what, r.figure, kind, suggest(r.figure, ids));
 }
 
+// Settings may leave out what the table shows; those of the preset may not.
+void check_table(const Recorded& recorded, const Resolved& r, const Experiment& e) {
+  if (e.metric.empty() || recorded.has_at_end(e.metric)) return;
+  RunRequest plain;
+  plain.preset = r.preset;
+  try {
+    const Resolved preset = resolve(e, plain);
+    const Dataset blank = blank_dataset(preset.variants.front().settings->data());
+    if (Recorded(dry_run(preset, blank)).has_at_end(e.metric)) return;
+  } catch (const UserError&) {
+    return;  // it is not complete without others
+  }
+  recorded.require_in_table(e);
+}
+
 }  // namespace
 
 void require_recorded(const SeedRecord& record) {
@@ -193,7 +216,7 @@ void check_declarations(const Resolved& r, const Experiment& e, const Dataset& d
     require(std::ranges::any_of(dry.part_of, [&](const auto& p) { return p.second == part; }),
             "{}: the part '{}' records no arm: join it with one that does", e.name, part);
   require(!dry.models.empty(), "{} records no arm: its run() calls record() for none", e.name);
-  if (!e.metric.empty()) recorded.require_in_table(e);
+  check_table(recorded, r, e);
   check_primary(e, data);
   for (const MetricRange& range : e.ranges) recorded.require_ranged(range);
 
