@@ -102,8 +102,8 @@ HWY_INLINE float load_one(const uint16_t* p) {
   return std::bit_cast<float>(static_cast<uint32_t>(*p) << 16);
 }
 
-template <Fold kFold>
-HWY_INLINE V fold(V a, V x) {
+template <Fold kFold, class Vector>
+HWY_INLINE Vector fold(Vector a, Vector x) {
   if constexpr (kFold == Fold::sum) return hn::Add(a, x);
   const auto nan = hn::IsNaN(x);
   const auto better = kFold == Fold::max ? hn::Gt(x, a) : hn::Lt(x, a);
@@ -120,27 +120,48 @@ constexpr float empty() {
   return kFold == Fold::sum ? 0.f : kFold == Fold::max ? -kInfinity : kInfinity;
 }
 
-// total[j] = fold(total[j], all of column j) for kVectors vectors of columns, one chunk of rows
-// after another in registers.
+// total[j] = fold(total[j], partial[j]), for j < count, a multiple of a vector's lanes.
+template <Fold kFold>
+HWY_INLINE void fold_exactly(const float* partial, int64_t count, double* total) {
+  const HWY_CAPPED(double, 8) dd;
+  const hn::Rebind<float, decltype(dd)> narrow;
+  for (int64_t j = 0; j < count; j += hn::Lanes(dd)) {
+    const auto x = hn::PromoteTo(dd, hn::LoadU(narrow, partial + j));
+    hn::StoreU(fold<kFold>(hn::LoadU(dd, total + j), x), dd, total + j);
+  }
+}
+
+// total[j] = fold(total[j], all of column j) for kVectors vectors of columns and kChunks chunks of
+// `length` rows, one after another; chunks are folded side by side in registers.
+template <Fold kFold, int kVectors, int kChunks, class T>
+HWY_INLINE void fold_chunks(const T* x, int64_t length, int64_t stride, double* total) {
+  const int64_t lanes = hn::Lanes(d);
+  HWY_ALIGN float partial[kTile * kMaxLanes];
+  V a[kTile];
+  OMNI_UNROLL
+  for (int i = 0; i < kTile; ++i) a[i] = hn::Set(d, empty<kFold>());
+  for (int64_t r = 0; r < length; ++r) {
+    OMNI_UNROLL
+    for (int i = 0; i < kVectors * kChunks; ++i)
+      a[i] =
+          fold<kFold>(a[i], load(x + (i / kVectors * length + r) * stride + i % kVectors * lanes));
+  }
+  OMNI_UNROLL
+  for (int i = 0; i < kVectors * kChunks; ++i) hn::Store(a[i], d, partial + i * lanes);
+  for (int c = 0; c < kChunks; ++c)
+    fold_exactly<kFold>(partial + c * kVectors * lanes, kVectors * lanes, total);
+}
+
+// The same of `rows` rows. Few columns take several chunks at once, lest each addition wait for the
+// last one.
 template <Fold kFold, int kVectors, class T>
 HWY_INLINE void fold_columns(const T* x, int64_t rows, int64_t stride, double* total) {
-  const int64_t lanes = hn::Lanes(d);
-  HWY_ALIGN float partial[kVectors * kMaxLanes];
-  for (int64_t begin = 0; begin < rows; begin += kChunk) {
-    V a[kVectors];
-    OMNI_UNROLL
-    for (int v = 0; v < kVectors; ++v) a[v] = hn::Set(d, empty<kFold>());
-    const int64_t end = std::min(begin + kChunk, rows);
-    for (int64_t r = begin; r < end; ++r) {
-      OMNI_UNROLL
-      for (int v = 0; v < kVectors; ++v)
-        a[v] = fold<kFold>(a[v], load(x + r * stride + v * lanes));
-    }
-    OMNI_UNROLL
-    for (int v = 0; v < kVectors; ++v) hn::Store(a[v], d, partial + v * lanes);
-    for (int64_t j = 0; j < kVectors * lanes; ++j)
-      total[j] = fold_one<kFold>(total[j], static_cast<double>(partial[j]));
-  }
+  constexpr int kChunks = kTile / kVectors;
+  int64_t r = 0;
+  for (; rows - r >= kChunks * kChunk; r += kChunks * kChunk)
+    fold_chunks<kFold, kVectors, kChunks>(x + r * stride, kChunk, stride, total);
+  for (; r < rows; r += kChunk)
+    fold_chunks<kFold, kVectors, 1>(x + r * stride, std::min(kChunk, rows - r), stride, total);
 }
 
 // Rows shorter than a vector: as many rows as a vector has lanes are read as one long row, whose
@@ -227,6 +248,7 @@ void fold_groups(const T* x, float* out, const Groups& g) {
       int64_t c = 0;
       for (; c + kTile * lanes <= g.inner; c += kTile * lanes)
         fold_tile<kFold, kTile>(x + kept, g, c, out);
+      for (; c + 2 * lanes <= g.inner; c += 2 * lanes) fold_tile<kFold, 2>(x + kept, g, c, out);
       for (; c + lanes <= g.inner; c += lanes) fold_tile<kFold, 1>(x + kept, g, c, out);
       // The last columns again with some before them: the same sums in the same order.
       if (c < g.inner) fold_tile<kFold, 1>(x + kept, g, g.inner - lanes, out);
