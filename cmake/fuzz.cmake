@@ -4,7 +4,7 @@
 # rest: all of the library under clang and its sanitizers would take some ten times as long.
 set(fuzz_targets configuration arguments seeds idx safetensors ensemble checkpoint manifest
   figure_spec metric_ranges bpe words pages text choices hub_config tokenizer_folder hub_index counts
-  seen_runs)
+  seen_runs host_state)
 set(fuzz_choosing configuration arguments)  # these resolve settings of the catalogue
 
 function(add_fuzz_program program name)

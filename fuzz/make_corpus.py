@@ -152,30 +152,66 @@ def checkpoint(state, arrays):
     text = json.dumps(state)
     header, data, sha = {}, b"", hashlib.sha256(text.encode())
     for name, values in sorted(arrays.items()):
-        content = struct.pack(f"<{len(values)}f", *values)
-        header[name] = array("F32", [len(values)], len(data), len(data) + len(content))
+        of_bytes = isinstance(values, bytes)
+        content = values if of_bytes else struct.pack(f"<{len(values)}f", *values)
+        header[name] = array("U8" if of_bytes else "F32", [len(values)], len(data),
+                             len(data) + len(content))
         data += content
         sha.update(f"\n{name} {len(content)}\n".encode() + content)
     return safetensors({"__metadata__": {"state": text, "check": sha.hexdigest()}} | header, data)
 
 
-STATE = {"steps": 3, "first_loss": 2.5, "probed": [[1, {"loss": 0.5, "norm": None}]], "kept": [],
-         "parameters": {"model": ["w", "b"]}}
-WEIGHTS = {"model/w": [1.0, -2.0], "model/b": [0.5]}
-KEPT = STATE | {"kept": [[2, 0.5]], "diverged_at": 3, "parameters": {
-    "model": ["w", "b"], "optimizer": ["w.m"], "kept/0/model": ["w", "b"]}}
-KEPT_ARRAYS = WEIGHTS | {"optimizer/w.m": [0.0, 0.0], "kept/0/model/w": [0.0, 1.0],
-                         "kept/0/model/b": [1.0]}
+STATE = {"format": 2, "rounds": 3, "programs": {"step": [3, 2.5], "act": [9, None]},
+         "probed": [[1, {"loss": 0.5, "norm": None}]], "kept": [], "named": {}, "logs": {},
+         "sets": {"now": {"model": ["w", "b"]}}}
+WEIGHTS = {"now/set/model/w": [1.0, -2.0], "now/set/model/b": [0.5]}
+KEPT = STATE | {
+    "kept": [[2, {"step": [2, 0.5]}]], "named": {"best": [1, {}]}, "logs": {"step": ["loss"]},
+    "diverged_at": 3, "sets": {
+        "now": {"model": ["w", "b"], "model.opt": ["m/w"]}, "kept/0": {"model": ["w", "b"]},
+        "named/best": {"model.opt": ["m/w"]}}}
+KEPT_ARRAYS = WEIGHTS | {
+    "now/set/model.opt/m/w": [0.0, 0.0], "now/host": b"worlds", "kept/0/set/model/w": [0.0, 1.0],
+    "kept/0/set/model/b": [1.0], "named/best/set/model.opt/m/w": [3.0, 4.0],
+    "named/best/host": b"then", "log/step/loss": [2.5, 2.0, 1.5]}
 put_all("checkpoint", "good", {"whole": checkpoint(STATE, WEIGHTS),
                                "kept": checkpoint(KEPT, KEPT_ARRAYS)})
 put_all("checkpoint", "bad", {
     "empty": b"", "cut": checkpoint(STATE, WEIGHTS)[:-1], "no-state": safetensors({"w": FLOATS}, EIGHT),
     "altered": checkpoint(STATE, WEIGHTS)[:-1] + b"\x7f",
-    "missing": checkpoint(STATE, {"model/w": [1.0]}),
-    "no-model": checkpoint(STATE | {"parameters": {}}, WEIGHTS),
-    "steps": checkpoint(STATE | {"steps": "three"}, WEIGHTS),
+    "missing": checkpoint(STATE, {"now/set/model/w": [1.0, -2.0]}),
+    "shape": checkpoint(STATE, WEIGHTS | {"now/set/model/w": [1.0]}),
+    "no-sets": checkpoint(STATE | {"sets": {}}, WEIGHTS),
+    "set": checkpoint(STATE | {"sets": {"now": {"critic": ["w", "b"]}}}, WEIGHTS),
+    "log": checkpoint(STATE | {"logs": {"step": ["loss"]}}, WEIGHTS),
+    "format": checkpoint(STATE | {"format": 1}, WEIGHTS),
+    "steps": checkpoint(STATE | {"rounds": "three"}, WEIGHTS),
     "probed": checkpoint(STATE | {"probed": [[1, "x"]]}, WEIGHTS),
-    "list": checkpoint([], WEIGHTS)})
+    "list": checkpoint([], WEIGHTS),
+    # As it was written of one set.
+    "older": checkpoint({"steps": 3, "first_loss": 2.5, "probed": [], "kept": [],
+                         "parameters": {"model": ["w", "b"]}},
+                        {"model/w": [1.0, -2.0], "model/b": [0.5]})})
+
+
+def counted(items):
+    return struct.pack("<Q", len(items)) + b"".join(items)
+
+
+# As fuzz/host_state.cpp has it: worlds, replay, solved, rows, key.
+WORLD = struct.pack("<ihhQd", 1, 2, -3, 1, 0.5)
+NO_BEST = struct.pack("<ihhQ", 0, 2, 3, 0)
+SOLVED = struct.pack("<Q", 1) + b"a" + struct.pack("<qB", 7, 1)
+HOST = [counted([WORLD, NO_BEST]), counted([struct.pack("<f", x) for x in (1.0, -2.0)]),
+        counted([SOLVED]), counted([counted([b"\1", b"\2"]), counted([])]), struct.pack("<Q", 5)]
+NOTHING = b"\0" * 40
+put_all("host_state", "good", {"whole": b"".join(HOST), "nothing": NOTHING})
+put_all("host_state", "bad", {
+    "empty": b"", "cut": b"".join(HOST)[:-1], "longer": b"".join(HOST) + b"\0",
+    "many": struct.pack("<Q", 1 << 60) + NOTHING, "optional": counted([struct.pack(
+        "<ihhQd", 1, 2, -3, 2, 0.5)]) + NOTHING[8:],
+    "truth": b"".join(HOST[:2] + [counted([SOLVED[:-1] + b"\2"])] + HOST[3:]),
+    "twice": b"".join(HOST[:2] + [counted([SOLVED, SOLVED])] + HOST[3:])})
 
 MANIFEST = {"format": 1, "experiment": "undo", "program_version": "0.1.0", "commit": "abc",
             "machine": "a processor", "config_hash": "0123456789abcdef",

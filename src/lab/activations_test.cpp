@@ -188,13 +188,16 @@ TEST(Activations, OfAnyModelOfAnEnsembleAndOfACheckpoint) {
     const int64_t only[] = {i};
     const Ensemble alone = e.select(only);
     save_ensemble(folder.path() / "model.safetensors", alone);
-    Trained done{alone.clone()};
-    done.kept.push_back({3, alone.clone(), {}});
+    PhaseResult done;
+    done.sets.emplace("model", alone.clone());
+    done.kept.push_back(PhaseSnapshot{.round = 3});
+    done.kept.back().sets.emplace("model", alone.clone());
     write_checkpoint(folder.path() / "phase.safetensors", done);
     const Ensemble saved = load_ensemble(folder.path() / "model.safetensors");
-    const auto progress = read_checkpoint(folder.path() / "phase.safetensors", e.specs());
+    const auto progress =
+        read_checkpoint(folder.path() / "phase.safetensors", {{"model", e.specs()}});
     ASSERT_TRUE(progress);
-    for (const Ensemble* copy : {&alone, &saved, &progress->reached.at(3).model})
+    for (const Ensemble* copy : {&alone, &saved, &progress->reached.at(3).sets.at("model")})
       for (const auto& [name, a] : read_activations(reading(kNames), (*copy)[0], texts()))
         EXPECT_TRUE(equal_bits(a, of_model.back().at(name))) << name << " of model " << i;
   }

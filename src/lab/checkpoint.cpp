@@ -15,47 +15,72 @@ namespace {
 
 using nlohmann::json;
 
+constexpr int kFormat = 2;                  // 1: of one set
 constexpr const char* kStateKey = "state";  // JSON: everything but the arrays
 constexpr const char* kCheckKey = "check";  // SHA-256 of state and arrays
 
-// Arrays are called "<owner>/<parameter>", and the owners "model", "optimizer", and for each kept
-// snapshot "kept/<its place>/model" and "kept/<its place>/optimizer".
-std::string owner_of_kept(size_t place, const char* what) {
-  return fmt::format("kept/{}/{}", place, what);
+// Arrays are called
+//   "<owner>/set/<set>/<parameter>"     of each owner: "now", "kept/<its place>", "named/<its
+//   name>"
+//   "<owner>/host"                      bytes
+//   "log/<program>/<result>"            [runs]
+// and the state names an owner's sets with their parameters, in order.
+struct Owner {
+  std::string name;
+  std::map<std::string, SetView> sets;
+  std::span<const std::byte> host;
+};
+
+std::string array_name(const std::string& owner, const std::string& set,
+                       const std::string& parameter) {
+  return fmt::format("{}/set/{}/{}", owner, set, parameter);
+}
+std::string log_name(const std::string& program, const std::string& result) {
+  return fmt::format("log/{}/{}", program, result);
+}
+std::string kept_name(size_t place) { return fmt::format("kept/{}", place); }
+
+Owner owner_of(const std::string& name, const PhaseSnapshot& s) {
+  Owner o{name, {}, s.host};
+  for (const auto& [set, e] : s.sets) o.sets.emplace(set, view(e[0]));
+  return o;
 }
 
-std::string array_name(const std::string& owner, const std::string& parameter) {
-  return owner + "/" + parameter;
-}
-
-// Whose parameters the file holds, in their order.
-using Owners = std::vector<std::pair<std::string, SetView>>;
-
-Owners owners_of(const Underway& u) {
-  Owners owners = {{"model", u.model}};
-  if (!u.optimizer.specs.empty()) owners.emplace_back("optimizer", u.optimizer);
-  const Reached<Snapshot>& kept = u.reached.kept;
-  for (size_t i = 0; i < kept.size(); ++i) {
-    owners.emplace_back(owner_of_kept(i, "model"), view(kept[i].model[0]));
-    if (kept[i].optimizer)
-      owners.emplace_back(owner_of_kept(i, "optimizer"), view((*kept[i].optimizer)[0]));
-  }
+std::vector<Owner> owners_of(const Underway& u) {
+  std::vector<Owner> owners = {{"now", u.sets, u.host}};
+  for (size_t i = 0; i < u.reached.kept.size(); ++i)
+    owners.push_back(owner_of(kept_name(i), u.reached.kept[i]));
+  for (const auto& [name, s] : u.reached.named) owners.push_back(owner_of("named/" + name, s));
   return owners;
 }
 
+json to_json(const PhaseSnapshot& s) {
+  json programs = json::object();
+  for (const auto& [name, at] : s.programs) programs[name] = {at.runs, at.rate};
+  return {s.round, programs};
+}
+
 // A number that is not finite becomes null and comes back as NaN.
-std::string state_text(const Trained& t, double first_loss, const Owners& owners) {
-  json j = {{"steps", t.steps},
-            {"first_loss", first_loss},
-            {"probed", json::array()},
-            {"kept", json::array()},
-            {"parameters", json::object()}};
-  if (t.diverged_at) j["diverged_at"] = *t.diverged_at;
-  for (const Probed& p : t.probed) j["probed"].push_back({p.step, p.values});
-  for (const Snapshot& s : t.kept) j["kept"].push_back({s.step, s.rate});
-  for (const auto& [owner, set] : owners) {
-    json& names = j["parameters"][owner] = json::array();
-    for (const ParameterSpec& s : set.specs) names.push_back(s.name);
+std::string state_text(const Underway& u, const std::vector<Owner>& owners) {
+  const PhaseResult& r = u.reached;
+  json j = {{"format", kFormat},       {"rounds", r.rounds},    {"programs", json::object()},
+            {"probed", json::array()}, {"kept", json::array()}, {"named", json::object()},
+            {"logs", json::object()},  {"sets", json::object()}};
+  if (r.diverged_at) j["diverged_at"] = *r.diverged_at;
+  for (const auto& [name, at] : u.programs) j["programs"][name] = {at.runs, at.first_loss};
+  for (const Probed& p : r.probed) j["probed"].push_back({p.step, p.values});
+  for (const PhaseSnapshot& s : r.kept) j["kept"].push_back(to_json(s));
+  for (const auto& [name, s] : r.named) j["named"][name] = to_json(s);
+  for (const auto& [program, results] : r.logs) {
+    json& names = j["logs"][program] = json::array();
+    for (const auto& [name, values] : results) names.push_back(name);
+  }
+  for (const Owner& o : owners) {
+    json& sets = j["sets"][o.name] = json::object();
+    for (const auto& [set, of] : o.sets) {
+      json& names = sets[set] = json::array();
+      for (const ParameterSpec& s : of.specs) names.push_back(s.name);
+    }
   }
   return j.dump();
 }
@@ -72,77 +97,115 @@ std::string checksum(const std::string& state,
   return sha.hex();
 }
 
-using Recipes = std::span<const ParameterSpec>;
+double number(const json& v) { return v.is_null() ? kNaN : v.get<double>(); }
 
-// An optimiser's state has no recipes: it begins as zeros.
-Ensemble ensemble_of(const safetensors::File& file, const json& state, const std::string& owner,
-                     Recipes recipes) {
-  std::vector<ParameterSpec> specs;
-  for (const json& name : state.at("parameters").at(owner)) {
-    const auto found = file.arrays.find(array_name(owner, name.get<std::string>()));
-    require(found != file.arrays.end(), "a parameter is missing");
-    specs.push_back({name.get<std::string>(), Shape(found->second.shape), init::zeros()});
-    if (owner.ends_with("optimizer")) continue;
-    require(specs.size() <= recipes.size(), "there are too many parameters");
-    const ParameterSpec& recipe = recipes[specs.size() - 1];
-    require(recipe.name == specs.back().name && recipe.shape == specs.back().shape,
-            "parameter '{}' is another one", recipe.name);
-    specs.back() = recipe;
-  }
-  Ensemble e(std::move(specs), 1);
-  for (size_t i = 0; i < e.specs().size(); ++i)
-    std::ranges::copy(file.arrays.at(array_name(owner, e.specs()[i].name)).floats(),
-                      e.array(i, 0).begin());
-  return e;
-}
+// What a file holds, read by the recipes.
+class Contents {
+ public:
+  Contents(const safetensors::File& file, const json& state, const Recipes& recipes)
+      : file_(file), state_(state), recipes_(recipes) {}
 
-Progress progress_of(const safetensors::File& file, const json& state, Recipes recipes) {
-  const auto has = [&](const std::string& owner) { return state.at("parameters").contains(owner); };
-  const auto number = [](const json& v) { return v.is_null() ? kNaN : v.get<double>(); };
-  Progress p{{ensemble_of(file, state, "model", recipes)}};
-  p.first_loss = number(state.at("first_loss"));
-  Trained& t = p.reached;
-  t.steps = state.at("steps");
-  if (state.contains("diverged_at")) t.diverged_at = state.at("diverged_at").get<int64_t>();
-  for (const json& seen : state.at("probed")) {
-    Probed& probed = t.probed.emplace_back(Probed{seen.at(0).get<int64_t>(), {}});
-    for (const auto& [name, value] : seen.at(1).items()) probed.values[name] = number(value);
+  PhaseProgress progress() const {
+    require(state_.at("format") == kFormat, "it has another format");
+    PhaseProgress p;
+    PhaseResult& r = p.reached;
+    r.rounds = state_.at("rounds");
+    r.sets = sets("now");
+    r.host = host("now");
+    if (state_.contains("diverged_at")) r.diverged_at = state_.at("diverged_at").get<int64_t>();
+    for (const auto& [name, at] : state_.at("programs").items())
+      p.programs[name] = {at.at(0).get<int64_t>(), static_cast<float>(number(at.at(1)))};
+    for (const json& seen : state_.at("probed")) {
+      Probed& probed = r.probed.emplace_back(Probed{seen.at(0).get<int64_t>(), {}});
+      for (const auto& [name, value] : seen.at(1).items()) probed.values[name] = number(value);
+    }
+    for (size_t i = 0; i < state_.at("kept").size(); ++i)
+      r.kept.push_back(snapshot(kept_name(i), state_.at("kept").at(i)));
+    for (const auto& [name, s] : state_.at("named").items())
+      r.named.emplace(name, snapshot("named/" + name, s));
+    for (const auto& [program, results] : state_.at("logs").items())
+      for (const json& name : results) {
+        const auto result = name.get<std::string>();
+        r.logs[program][result] = array(log_name(program, result)).floats();
+      }
+    return p;
   }
-  for (size_t i = 0; i < state.at("kept").size(); ++i) {
-    const json& kept = state["kept"][i];
-    t.kept.push_back({kept.at(0).get<int64_t>(),
-                      ensemble_of(file, state, owner_of_kept(i, "model"), recipes),
-                      {},
-                      number(kept.at(1))});
-    if (const std::string owner = owner_of_kept(i, "optimizer"); has(owner))
-      t.kept.back().optimizer = ensemble_of(file, state, owner, {});
+
+ private:
+  const safetensors::Array& array(const std::string& name) const {
+    const auto found = file_.arrays.find(name);
+    require(found != file_.arrays.end(), "an array is missing");
+    return found->second;
   }
-  if (has("optimizer")) p.optimizer = ensemble_of(file, state, "optimizer", {});
-  return p;
-}
+
+  std::map<std::string, Ensemble> sets(const std::string& owner) const {
+    std::map<std::string, Ensemble> all;
+    for (const auto& [set, names] : state_.at("sets").at(owner).items()) {
+      const auto recipe = recipes_.find(set);
+      require(recipe != recipes_.end() && recipe->second.size() == names.size(),
+              "set '{}' is another one", set);
+      Ensemble e(recipe->second, 1);
+      for (size_t i = 0; i < e.specs().size(); ++i) {
+        const ParameterSpec& spec = e.specs()[i];
+        const safetensors::Array& values = array(array_name(owner, set, spec.name));
+        require(names.at(i) == spec.name && Shape(values.shape) == spec.shape,
+                "parameter '{}' is another one", spec.name);
+        std::ranges::copy(values.floats(), e.array(i, 0).begin());
+      }
+      all.emplace(set, std::move(e));
+    }
+    return all;
+  }
+
+  Bytes host(const std::string& owner) const {
+    const auto found = file_.arrays.find(owner + "/host");
+    return found == file_.arrays.end() ? Bytes{} : found->second.bytes;
+  }
+
+  PhaseSnapshot snapshot(const std::string& owner, const json& s) const {
+    PhaseSnapshot out{s.at(0).get<int64_t>(), sets(owner), {}, host(owner)};
+    for (const auto& [name, at] : s.at(1).items())
+      out.programs[name] = {at.at(0).get<int64_t>(), number(at.at(1))};
+    return out;
+  }
+
+  const safetensors::File& file_;
+  const json& state_;
+  const Recipes& recipes_;
+};
 
 }  // namespace
 
 void write_checkpoint(const std::filesystem::path& path, const Underway& u) {
-  const Owners owners = owners_of(u);
+  const std::vector<Owner> owners = owners_of(u);
   std::map<std::string, safetensors::View> views;
+  const auto add = [&](const std::string& name, std::span<const float> values, const Shape& shape) {
+    views[name] = {safetensors::Dtype::f32, shape.dims(), std::as_bytes(values)};
+  };
+  for (const Owner& o : owners) {
+    for (const auto& [set, of] : o.sets)
+      for (size_t i = 0; i < of.specs.size(); ++i)
+        add(array_name(o.name, set, of.specs[i].name), of.arrays[i], of.specs[i].shape);
+    if (!o.host.empty())
+      views[o.name + "/host"] = {safetensors::Dtype::u8, {std::ssize(o.host)}, o.host};
+  }
+  for (const auto& [program, results] : u.reached.logs)
+    for (const auto& [name, values] : results)
+      add(log_name(program, name), values, Shape{std::ssize(values)});
   std::map<std::string, std::span<const std::byte>> bytes;
-  for (const auto& [owner, set] : owners)
-    for (size_t i = 0; i < set.specs.size(); ++i) {
-      const std::string name = array_name(owner, set.specs[i].name);
-      bytes[name] = std::as_bytes(set.arrays[i]);
-      views[name] = {safetensors::Dtype::f32, set.specs[i].shape.dims(), bytes[name]};
-    }
-  const std::string state = state_text(u.reached, u.first_loss, owners);
+  for (const auto& [name, v] : views) bytes[name] = v.bytes;
+  const std::string state = state_text(u, owners);
   safetensors::write(path, views, {{kStateKey, state}, {kCheckKey, checksum(state, bytes)}});
 }
 
-void write_checkpoint(const std::filesystem::path& path, const Trained& finished) {
-  write_checkpoint(path, {finished, 0, view(finished.model[0]), {}});
+void write_checkpoint(const std::filesystem::path& path, const PhaseResult& finished) {
+  Underway u{finished, {}, {}, finished.host};
+  for (const auto& [set, e] : finished.sets) u.sets.emplace(set, view(e[0]));
+  write_checkpoint(path, u);
 }
 
-std::optional<Progress> read_checkpoint(const std::filesystem::path& path,
-                                        std::span<const ParameterSpec> recipes) {
+std::optional<PhaseProgress> read_checkpoint(const std::filesystem::path& path,
+                                             const Recipes& recipes) {
   const ReadsInputs none(nullptr);
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return std::nullopt;
@@ -153,7 +216,8 @@ std::optional<Progress> read_checkpoint(const std::filesystem::path& path,
     std::map<std::string, std::span<const std::byte>> bytes;
     for (const auto& [name, array] : file.arrays) bytes[name] = array.bytes;
     if (check->second != checksum(state->second, bytes)) return std::nullopt;
-    return progress_of(file, parse_json(state->second, "a checkpoint"), recipes);
+    const json parsed = parse_json(state->second, "a checkpoint");
+    return Contents(file, parsed, recipes).progress();
   } catch (const UserError&) {
   } catch (const json::exception&) {
   }

@@ -2,68 +2,115 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <span>
+
+#include "base/sha256.h"
 #include "base/statistics.h"
 #include "base/test_folder.h"
 #include "store/files.h"
+#include "store/safetensors.h"
 
 namespace omni {
 namespace {
 
-std::vector<ParameterSpec> specs() {
-  return {{"w", {3, 2}, init::normal(0, 1)}, {"b", {3}, init::uniform(-1, 1)}};
+Recipes recipes() {
+  return {{"critic", {{"w", {3, 2}, init::normal(0, 1)}, {"b", {3}, init::uniform(-1, 1)}}},
+          {"critic.opt", {{"m/w", {3, 2}, init::zeros()}}},
+          {"generator", {{"w", {2}, init::normal(0, 1)}}}};
 }
 
-Ensemble filled(uint64_t seed) {
-  Ensemble e(specs(), 1);
-  e.initialise(0, Key::of(seed));
+Ensemble filled(const std::string& set, uint64_t seed) {
+  Ensemble e(recipes().at(set), 1);
+  for (size_t i = 0; i < e.specs().size(); ++i) {
+    Stream draw(Key::of(seed).fold(e.specs()[i].name));
+    for (float& x : e.array(i, 0)) x = static_cast<float>(draw.normal());
+  }
   return e;
 }
 
+std::map<std::string, Ensemble> all_sets(uint64_t seed) {
+  std::map<std::string, Ensemble> sets;
+  for (const auto& [set, specs] : recipes()) sets.emplace(set, filled(set, seed));
+  return sets;
+}
+
+Bytes bytes(const char* text) {
+  const auto all = std::as_bytes(std::span(text, std::char_traits<char>::length(text)));
+  return {all.begin(), all.end()};
+}
+
 // Everything that a phase can have come to.
-Progress progress() {
-  Progress p{{filled(1)}};
-  p.optimizer = filled(2);
-  p.first_loss = 2.5;
-  Trained& t = p.reached;
-  t.steps = 7;
-  t.diverged_at = 5;
-  t.probed = {{0, {{"accuracy", 0.25}, {"loss", kNaN}}}, {4, {{"accuracy", 0.5}, {"loss", 1e-9}}}};
-  t.kept.push_back({3, filled(3), filled(4), 0.125});
-  t.kept.push_back({6, filled(5), {}});
+PhaseProgress progress() {
+  PhaseProgress p;
+  p.programs = {{"critic", {21, 2.5f, 0}}, {"act", {9, NAN, 0}}};
+  PhaseResult& r = p.reached;
+  r.sets = all_sets(1);
+  r.rounds = 7;
+  r.diverged_at = 5;
+  r.host = bytes("worlds");
+  r.probed = {{0, {{"accuracy", 0.25}, {"loss", kNaN}}}, {4, {{"accuracy", 0.5}, {"loss", 1e-9}}}};
+  r.kept.push_back({3, all_sets(3), {{"critic", {9, 0.125}}, {"act", {}}}, bytes("of then")});
+  r.kept.push_back({6, {}, {}, {}});
+  r.kept.back().sets.emplace("generator", filled("generator", 5));
+  r.named.emplace("best", PhaseSnapshot{2, all_sets(6), {{"critic", {6, 0.5}}}, bytes("best")});
+  r.logs["critic"] = {{"loss", {2.5f, 0.5f, -1e-30f}}, {"norm", {}}};
   return p;
 }
 
-void write(const std::filesystem::path& path, const Progress& p) {
-  write_checkpoint(path,
-                   {p.reached, p.first_loss, view(p.reached.model[0]), view((*p.optimizer)[0])});
+void write(const std::filesystem::path& path, const PhaseProgress& p) {
+  Underway u{p.reached, p.programs, {}, p.reached.host};
+  for (const auto& [set, e] : p.reached.sets) u.sets.emplace(set, view(e[0]));
+  write_checkpoint(path, u);
+}
+
+void expect_same(const std::map<std::string, Ensemble>& a,
+                 const std::map<std::string, Ensemble>& b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (const auto& [set, e] : a) {
+    EXPECT_EQ(weights_hash(e[0]), weights_hash(b.at(set)[0])) << set;
+    EXPECT_EQ(e.specs(), b.at(set).specs()) << set;  // recipes, too
+  }
+}
+
+void expect_same(const PhaseSnapshot& a, const PhaseSnapshot& b) {
+  EXPECT_EQ(a.round, b.round);
+  EXPECT_EQ(a.host, b.host);
+  expect_same(a.sets, b.sets);
+  ASSERT_EQ(a.programs.size(), b.programs.size());
+  for (const auto& [name, at] : a.programs) {
+    EXPECT_EQ(at.runs, b.programs.at(name).runs);
+    EXPECT_EQ(at.rate, b.programs.at(name).rate);
+  }
 }
 
 TEST(Checkpoint, HoldsAllThatAPhaseNeeds) {
   const TestFolder folder;
   const auto path = folder.path() / "c.safetensors";
-  write(path, progress());
-  const std::optional<Progress> found = read_checkpoint(path, specs());
+  const PhaseProgress p = progress();
+  write(path, p);
+  const std::optional<PhaseProgress> found = read_checkpoint(path, recipes());
   ASSERT_TRUE(found);
-  EXPECT_EQ(weights_hash(found->reached.model[0]), weights_hash(filled(1)[0]));
-  ASSERT_TRUE(found->optimizer);
-  EXPECT_EQ(weights_hash((*found->optimizer)[0]), weights_hash(filled(2)[0]));
-  EXPECT_EQ(found->first_loss, 2.5);
-  EXPECT_EQ(found->reached.steps, 7);
-  EXPECT_EQ(found->reached.diverged_at, 5);
-  ASSERT_EQ(found->reached.probed.size(), 2u);
-  EXPECT_EQ(found->reached.probed[0].step, 0);
-  EXPECT_EQ(found->reached.probed[0].values.at("accuracy"), 0.25);
-  EXPECT_TRUE(std::isnan(found->reached.probed[0].values.at("loss")));
-  EXPECT_EQ(found->reached.probed[1].step, 4);
-  EXPECT_EQ(found->reached.probed[1].values.at("loss"), 1e-9);
-  ASSERT_EQ(found->reached.kept.size(), 2u);
-  EXPECT_EQ(found->reached.kept[0].step, 3);
-  EXPECT_EQ(found->reached.kept[0].rate, 0.125);
-  EXPECT_EQ(weights_hash(found->reached.kept[0].model[0]), weights_hash(filled(3)[0]));
-  EXPECT_EQ(weights_hash((*found->reached.kept[0].optimizer)[0]), weights_hash(filled(4)[0]));
-  EXPECT_EQ(found->reached.kept[1].step, 6);
-  EXPECT_EQ(weights_hash(found->reached.kept[1].model[0]), weights_hash(filled(5)[0]));
-  EXPECT_FALSE(found->reached.kept[1].optimizer);
+  const PhaseResult &r = found->reached, &wanted = p.reached;
+  expect_same(r.sets, wanted.sets);
+  EXPECT_EQ(found->programs.at("critic").runs, 21);
+  EXPECT_EQ(found->programs.at("critic").first_loss, 2.5f);
+  EXPECT_EQ(found->programs.at("act").runs, 9);
+  EXPECT_TRUE(std::isnan(found->programs.at("act").first_loss));
+  EXPECT_EQ(r.rounds, 7);
+  EXPECT_EQ(r.diverged_at, 5);
+  EXPECT_EQ(r.host, wanted.host);
+  ASSERT_EQ(r.probed.size(), 2u);
+  EXPECT_EQ(r.probed[0].step, 0);
+  EXPECT_EQ(r.probed[0].values.at("accuracy"), 0.25);
+  EXPECT_TRUE(std::isnan(r.probed[0].values.at("loss")));
+  EXPECT_EQ(r.probed[1].step, 4);
+  EXPECT_EQ(r.probed[1].values, wanted.probed[1].values);
+  ASSERT_EQ(r.kept.size(), 2u);
+  for (size_t i : {0u, 1u}) expect_same(r.kept[i], wanted.kept[i]);
+  ASSERT_EQ(r.named.size(), 1u);
+  expect_same(r.named.at("best"), wanted.named.at("best"));
+  EXPECT_EQ(r.logs, wanted.logs);
 }
 
 // Damage that leaves a well-formed file: one bit of a number, or of a step.
@@ -72,30 +119,60 @@ TEST(Checkpoint, AChangedBitIsNoticed) {
   const auto path = folder.path() / "c.safetensors";
   write(path, progress());
   const std::string sound = read_file(path);
-  const size_t steps = sound.find("steps\\\":7");
-  ASSERT_NE(steps, std::string::npos);
-  for (const size_t at : {steps + 8, sound.size() - 1, sound.size() - 100}) {
+  const size_t rounds = sound.find("rounds\\\":7");
+  ASSERT_NE(rounds, std::string::npos);
+  for (const size_t at : {rounds + 9, sound.size() - 1, sound.size() - 100}) {
     std::string damaged = sound;
     damaged[at] = static_cast<char>(damaged[at] ^ 1);
     atomic_write(path, damaged);
-    EXPECT_FALSE(read_checkpoint(path, specs())) << "byte " << at << " of " << sound.size();
+    EXPECT_FALSE(read_checkpoint(path, recipes())) << "byte " << at << " of " << sound.size();
   }
   atomic_write(path, sound);
-  EXPECT_TRUE(read_checkpoint(path, specs()));
+  EXPECT_TRUE(read_checkpoint(path, recipes()));
 }
 
 TEST(Checkpoint, OfAnotherNetworkIsNotTaken) {
   const TestFolder folder;
   const auto path = folder.path() / "c.safetensors";
-  EXPECT_FALSE(read_checkpoint(path, specs()));
+  EXPECT_FALSE(read_checkpoint(path, recipes()));
   write(path, progress());
-  std::vector<ParameterSpec> other = specs();
-  other[1].shape = Shape{4};
+  Recipes other = recipes();
+  other["critic"][1].shape = Shape{4};
   EXPECT_FALSE(read_checkpoint(path, other));
-  other = specs();
-  other[0].name = "v";
+  other = recipes();
+  other["critic"][0].name = "v";
   EXPECT_FALSE(read_checkpoint(path, other));
-  EXPECT_FALSE(read_checkpoint(path, std::vector{specs()[0]}));
+  other = recipes();
+  other["critic"].pop_back();
+  EXPECT_FALSE(read_checkpoint(path, other));
+  other = recipes();
+  other.erase("generator");
+  EXPECT_FALSE(read_checkpoint(path, other));
+}
+
+// As phases of one set were written before: trained again.
+TEST(Checkpoint, OfAnotherFormatIsNotTaken) {
+  const TestFolder folder;
+  const auto path = folder.path() / "c.safetensors";
+  write(path, progress());
+  const auto file = safetensors::read(path);
+  std::map<std::string, std::string> metadata = file.metadata;
+  std::string& state = metadata.at("state");
+  const size_t at = state.find("\"format\":2");
+  ASSERT_NE(at, std::string::npos);
+  std::map<std::string, safetensors::View> views;
+  Sha256 sha;
+  const auto add = [&](std::string_view text) { sha.add(std::as_bytes(std::span(text))); };
+  state.replace(at, 10, "\"format\":1");
+  add(state);
+  for (const auto& [name, array] : file.arrays) {
+    views[name] = {array.dtype, array.shape, array.bytes};
+    add(fmt::format("\n{} {}\n", name, array.bytes.size()));
+    sha.add(array.bytes);
+  }
+  metadata.at("check") = sha.hex();
+  safetensors::write(path, views, metadata);
+  EXPECT_FALSE(read_checkpoint(path, recipes()));
 }
 
 }  // namespace

@@ -102,11 +102,12 @@ TEST(Inputs, ModelsOfTheHub) {
 TEST(Inputs, WhatTheProgramKeepsForItselfIsNone) {
   const TestFolder folder;
   testing::ToyBench bench;
-  const Trained trained = bench.train();
-  write_checkpoint(folder.path() / "c", trained);
-  EXPECT_TRUE(inputs_of([&] {
-                EXPECT_TRUE(read_checkpoint(folder.path() / "c", trained.model.specs()));
-              }).empty());
+  PhaseResult done;
+  done.sets.emplace("model", bench.train().model.clone());
+  write_checkpoint(folder.path() / "c", done);
+  const Recipes recipes = {{"model", done.set("model").specs()}};
+  EXPECT_TRUE(
+      inputs_of([&] { EXPECT_TRUE(read_checkpoint(folder.path() / "c", recipes)); }).empty());
 }
 
 TEST(Inputs, OtherContentIsRefusedAndPipesAreNamed) {

@@ -8,6 +8,7 @@
 #include "base/statistics.h"
 #include "base/test_folder.h"
 #include "lab/checkpoint.h"
+#include "lab/phase_graphs.h"
 #include "lab/test_support.h"
 #include "lab/trial.h"
 #include "ops/elementwise.h"
@@ -224,10 +225,14 @@ TEST(Resume, TheCheckpointBeforeTheLastServesWhereTheLastIsDamaged) {
   EXPECT_THROW(i.run(0, 9), Interrupted);
   ASSERT_EQ(i.files(), 2);
   ToyBench b;
-  const std::vector<ParameterSpec> recipes = toy_model(*b.trial).specs();
+  const Ensemble start = toy_model(*b.trial);
+  const Recipes recipes =
+      PhaseGraphs(phase_of(toy_training(*b.trial, start)), b.trial->tables(), OnDivergence::keep)
+          .recipes();
   std::map<int64_t, std::filesystem::path> by_steps;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(i.folder.path()))
-    if (const auto p = read_checkpoint(entry.path(), recipes)) by_steps[p->reached.steps] = entry.path();
+    if (const auto p = read_checkpoint(entry.path(), recipes))
+      by_steps[p->reached.rounds] = entry.path();
   ASSERT_EQ(by_steps.size(), 2u);
   EXPECT_EQ(by_steps.begin()->first, 8);
   EXPECT_EQ(by_steps.rbegin()->first, 9);

@@ -1,7 +1,10 @@
 #include "lab/soundness.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -40,6 +43,7 @@ struct Given {
   const std::map<std::string, double>& scalars;
   const DataTable& tables;
   int64_t rows;
+  const std::set<std::string>& fed = {};  // by the host
 
   // Of an input that is of no set.
   std::optional<Type> type_of(const std::string& input) const {
@@ -50,12 +54,24 @@ struct Given {
       return Type{it->second.type.dtype, it->second.type.shape};
     return std::nullopt;
   }
+
+  // Of an input that nobody gives: what may have been meant.
+  std::string hint(const std::string& input) const {
+    const bool of_set = input.find('/') != input.npos;
+    std::vector<std::string> known;
+    if (of_set)
+      for (const auto& [name, specs] : sets) known.push_back(name);
+    else
+      for (const auto& [name, x] : scalars) known.push_back(name);
+    const std::string name = of_set ? set_of(input) : input;
+    return nearest(name, known).empty() ? "" : suggest(name, known);
+  }
 };
 
 void require_inputs(const std::string& who, const Graph& g, const Given& given) {
   for (int id = 0; id < g.size(); ++id) {
     const Node& n = g.node(id);
-    if (!is_input(n)) continue;
+    if (!is_input(n) || given.fed.contains(n.name)) continue;
     const Type read = {n.type.dtype, n.type.shape};
     if (const std::optional<Type> type = given.type_of(n.name)) {
       require(*type == read, "{}: its graph reads '{}' as {}, and it is {}", who, n.name, read,
@@ -63,8 +79,8 @@ void require_inputs(const std::string& who, const Graph& g, const Given& given) 
       continue;
     }
     const auto set = given.sets.find(set_of(n.name));
-    require(set != given.sets.end() && n.name.find('/') != n.name.npos,
-            "{}: its graph reads '{}', which nobody gives", who, n.name);
+    if (set == given.sets.end() || n.name.find('/') == n.name.npos)
+      fail_user("{}: its graph reads '{}', which nobody gives{}", who, n.name, given.hint(n.name));
     const std::string name = n.name.substr(set->first.size() + 1);
     const auto spec = std::ranges::find(*set->second, name, &ParameterSpec::name);
     if (spec == set->second->end()) {
@@ -149,54 +165,202 @@ void require_read(const std::string& who, const char* what, const Map& given,
             name);
 }
 
-bool loss_depends_on(const Graph& g, const std::string& set) {
+// What a round of the phase is called: of a training phase, a step.
+const char* unit_of(const Phase& p) {
+  const bool is_step = p.turns.size() == 1 && p.turns[0].runs == 1 && p.turns[0].every == 1;
+  return is_step ? "step" : "round";
+}
+
+template <class Map>
+std::vector<std::string> names_of(const Map& map) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : map) names.push_back(name);
+  return names;
+}
+
+// Whether the result "loss" depends on a parameter of one of these sets.
+bool loss_depends_on(const Graph& g, const std::set<std::string>& sets) {
   std::vector<bool> depends(g.size());
   for (int id = 0; id < g.size(); ++id) {
     const Node& n = g.node(id);
-    depends[id] = is_input(n) ? is_of(n.name, set)
+    depends[id] = is_input(n) ? n.name != set_of(n.name) && sets.contains(set_of(n.name))
                               : std::ranges::any_of(n.in, [&](int i) { return depends[i]; });
   }
   return std::ranges::any_of(
       g.outputs(), [&](const Output& o) { return !o.update && o.name == "loss" && depends[o.id]; });
 }
 
-void require_training(const std::string& who, const Graph& g, const Training& p) {
-  bool trains = false;
-  for (const Output& o : g.outputs()) {
-    if (!o.update) continue;
-    trains |= is_of(o.name, p.set);
-    require(is_of(o.name, p.set) || is_of(o.name, p.set + ".opt"),
-            "{}: its graph updates '{}', and only the set '{}' is trained here: '{}' is read by "
-            "others, and frozen",
-            who, o.name, p.set, set_of(o.name));
-  }
-  require(trains,
-          "{}: it trains nothing, as its graph updates no parameter of '{}': does its step call "
-          "apply(optimizer, net, loss, s.lr())?",
-          who, p.set);
-  require(loss_depends_on(g, p.set),
-          "{}: its loss depends on no parameter of '{}', which it is to train", who, p.set);
+const Type* result_type(const Graph& g, const std::string& name) {
+  for (const Output& o : g.outputs())
+    if (!o.update && o.name == name) return &g.node(o.id).type;
+  return nullptr;
 }
 
-void require_reached(const std::string& who, const Training& p, const TrainingGraphs& graphs) {
-  const auto within = [&](const char* what, int64_t step) {
-    require(step >= graphs.first && step <= graphs.steps,
-            "{}: {} after step {}, which it never reaches: it takes the steps {} to {}", who, what,
-            step, graphs.first, graphs.steps);
+bool is_scalar(const Type& t) { return t.dtype == DType::f32 && t.shape.count() == 1; }
+
+void require_updates(const std::string& who, const Graph& g, const Phase& p,
+                     const WrittenSets& written) {
+  std::set<std::string> updated;
+  const auto list = names_of(written.trained);
+  for (const Output& o : g.outputs()) {
+    if (!o.update) continue;
+    const std::string set = set_of(o.name);
+    const bool is_trained = written.trained.contains(set);
+    if (is_trained) updated.insert(set);
+    if (is_trained || set.ends_with(".opt")) continue;  // a state's inputs are looked at below
+    fail_user("{}: its graph updates '{}', and only the set{} '{}' {} trained here: '{}' is {}",
+              who, o.name, list.size() == 1 ? "" : "s", fmt::join(list, "', '"),
+              list.size() == 1 ? "is" : "are", set,
+              p.frozen.contains(set) ? "read by others, and frozen"
+                                     : "no set of `start`" + suggest(set, list));
+  }
+  const Type* loss = result_type(g, "loss");
+  if (!loss || updated.empty()) return;
+  require(loss_depends_on(g, updated),
+          "{}: its loss depends on no parameter of '{}', which it is to train", who,
+          fmt::join(updated, "' or '"));
+}
+
+void require_trained(const Phase& p, const SessionSpec& spec, const WrittenSets& written) {
+  std::set<std::string> updated;
+  for (const ProgramSpec& s : spec.programs)
+    for (const Graph* g : {s.graph.get(), s.last.get()})
+      if (g)
+        for (const Output& o : g->outputs())
+          if (o.update) updated.insert(o.name);
+  for (const auto& [set, specs] : written.trained) {
+    const bool trains = std::ranges::any_of(
+        updated, [&, set = set](const std::string& name) { return is_of(name, set); });
+    require(trains || p.programs.size() > 1,
+            "phase {}: it trains nothing, as its graph updates no parameter of '{}': does its step "
+            "call apply(optimizer, net, loss, s.lr())?",
+            p.name, set);
+    require(
+        trains,
+        "phase {}: none of its programs updates a parameter of '{}', a set of `start`: does one "
+        "call apply() for it? What is only read goes into `frozen`",
+        p.name, set);
+  }
+  for (const auto& [set, specs] : written.states)
+    for (const ParameterSpec& s : specs) {
+      const std::string name = set + "/" + s.name;
+      require(updated.contains(name) || (p.from && p.from->sets.contains(set)),
+              "phase {}: a program reads '{}', an optimiser's state that no program updates: it "
+              "would stay zero",
+              p.name, name);
+    }
+}
+
+void require_results(const std::string& who, const ProgramSpec& s, bool is_probe) {
+  for (const Graph* g : {s.graph.get(), s.last.get()}) {
+    if (!g) continue;
+    if (const Type* loss = result_type(*g, "loss"); !s.watched.empty()) {
+      require(loss, "{}: its graph has no result called 'loss'", who);
+      require(is_scalar(*loss), "{}: its loss is {}, and not a scalar f32", who, *loss);
+    }
+    std::vector<std::string> scalars;
+    for (const Output& o : g->outputs())
+      if (!o.update && is_scalar(g->node(o.id).type)) scalars.push_back(o.name);
+    for (const std::string& name : s.logged)
+      if (std::ranges::count(scalars, name) == 0)
+        fail_user("{}: it logs '{}', and its graph gives no such scalar f32{}", who, name,
+                  suggest(name, scalars));
+    if (!is_probe) continue;
+    for (const Output& o : g->outputs())
+      require(o.update || is_scalar(g->node(o.id).type), "{} gives '{}', which is not a scalar f32",
+              who, o.name);
+  }
+}
+
+void require_fed(const std::string& who, const Phase& p, const ProgramSpec& s, bool is_probe) {
+  for (const std::string& input : s.fed) {
+    require(p.host_round && !is_probe,
+            "{}: it is fed '{}', and nobody fills it: only the programs of a host's loop are "
+            "(phase.host(state, round))",
+            who, input);
+    require(!p.scalars.contains(input),
+            "{}: what the host feeds is called '{}', and so is a number: give one another name",
+            who, input);
+    if (!s.last) continue;
+    const auto type = [&](const Graph& g) -> std::optional<Type> {
+      for (int id = 0; id < g.size(); ++id)
+        if (is_input(g.node(id)) && g.node(id).name == input) return g.node(id).type;
+      return std::nullopt;
+    };
+    require(type(*s.graph) == type(*s.last),
+            "{}: '{}' is fed as another type to the short last batch: feed it whole, and pick its "
+            "rows by s.index()",
+            who, input);
+  }
+}
+
+void require_rates(const Phase& p, const SessionSpec& spec) {
+  int with_rates = 0;
+  for (const auto& [name, program] : p.programs) {
+    const auto s = std::ranges::find(spec.programs, name, &ProgramSpec::name);
+    const std::string who = who_of(p, name);
+    const std::vector<std::string> of_step = inputs_of(*s->graph);
+    const bool reads_rate = std::ranges::count(of_step, "lr") > 0;
+    require(program.lr || !reads_rate,
+            "{}: its graph reads the learning rate, and the phase gives none (lr): it would be 0",
+            who);
+    require(!program.lr || reads_rate,
+            "{}: it gives learning rates (lr), and its graph does not read them; use s.lr()", who);
+    with_rates += reads_rate;
+  }
+  if (!p.probe || with_rates == 1) return;
+  const std::vector<std::string> of_probe = inputs_of(*spec.programs.back().graph);
+  require(std::ranges::count(of_probe, "lr") == 0,
+          "phase {}, its probe: it reads the learning rate, and {} programs have one", p.name,
+          with_rates == 0 ? "no" : "several");
+}
+
+void require_reached(const Phase& p) {
+  const int64_t first = p.from ? p.from->round : 0;
+  const char* unit = unit_of(p);
+  const auto within = [&](const char* what, int64_t round) {
+    require(round >= first && round <= p.rounds,
+            "phase {}: {} after {} {}, which it never reaches: it takes the {}s {} to {}", p.name,
+            what, unit, round, unit, first, p.rounds);
   };
-  for (const int64_t step : p.keep_at) within("a snapshot is to be kept", step);
+  for (const int64_t round : p.keep_at) within("a snapshot is to be kept", round);
   if (!p.probe) return;
-  for (const int64_t step : p.probe->at) within("its probe is to look", step);
-  const bool looks =
-      !p.probe->at.empty() ||
-      (p.probe->every > 0 && (graphs.steps / p.probe->every > graphs.first / p.probe->every ||
-                              (graphs.first > 0 && graphs.first % p.probe->every == 0)));
-  require(looks || graphs.steps == graphs.first,
-          "{}: its probe never looks: not at any step, and every {} steps of {}", who,
-          p.probe->every, graphs.steps - graphs.first);
+  for (const int64_t round : p.probe->at) within("its probe is to look", round);
+  const bool looks = !p.probe->at.empty() ||
+                     (p.probe->every > 0 && (p.rounds / p.probe->every > first / p.probe->every ||
+                                             (first > 0 && first % p.probe->every == 0)));
+  require(looks || p.rounds == first,
+          "phase {}: its probe never looks: not at any {}, and every {} {}s of {}", p.name, unit,
+          p.probe->every, unit, p.rounds - first);
+}
+
+void require_turns(const Phase& p) {
+  const int64_t first = p.from ? p.from->round : 0;
+  std::set<std::string> run;
+  for (const PhaseTurn& t : p.turns) {
+    if (!p.programs.contains(t.program))
+      fail_user("phase {}: a turn is of program '{}', which it has not{}", p.name, t.program,
+                suggest(t.program, names_of(p.programs)));
+    require(t.runs >= 1 && t.every >= 1,
+            "phase {}: the turn of '{}' is of {} runs in every {}-th round: at least 1 of each",
+            p.name, t.program, t.runs, t.every);
+    require(p.rounds == first || p.rounds / t.every > first / t.every,
+            "phase {}: the turn of '{}' comes in every {}-th round, and never within {}", p.name,
+            t.program, t.every, p.rounds - first);
+    run.insert(t.program);
+  }
+  for (const auto& [name, program] : p.programs)
+    require(run.contains(name), "phase {}: program '{}' has no turn, and would never run", p.name,
+            name);
 }
 
 }  // namespace
+
+std::string who_of(const Phase& p, const std::string& program) {
+  if (program == "probe") return fmt::format("phase {}, its probe", p.name);
+  if (p.programs.size() == 1) return fmt::format("phase {}", p.name);
+  return fmt::format("phase {}, program '{}'", p.name, program);
+}
 
 void emit(const std::string& who, const StepBuilder& build, Step& step) {
   require(static_cast<bool>(build), "{}: it has no function that emits its graph (build)", who);
@@ -208,59 +372,79 @@ void emit(const std::string& who, const StepBuilder& build, Step& step) {
   }
 }
 
-std::vector<ParameterSpec> states_of(const Graph& g, const std::string& set) {
-  const std::string prefix = set + ".opt/";
-  std::vector<ParameterSpec> specs;
-  for (int id = 0; id < g.size(); ++id) {
-    const Node& n = g.node(id);
-    if (is_input(n) && n.name.starts_with(prefix))
-      specs.push_back({n.name.substr(prefix.size()), n.type.shape, init::zeros()});
+void require_form(const Phase& p) {
+  require(!p.programs.empty(), "phase {}: it has no programs", p.name);
+  require(!p.programs.contains("probe"),
+          "phase {}: a program is called 'probe', as what looks at the phase is: give it another "
+          "name, or make it Phase::probe",
+          p.name);
+  require(!p.start.empty(), "phase {}: state the sets that it trains (start)", p.name);
+  for (const auto& [set, e] : p.start) require(e, "phase {}: state where it starts", p.name);
+  for (const auto& [set, e] : p.frozen)
+    require(!p.start.contains(set),
+            "phase {}: the set '{}' is trained, and cannot be frozen as well", p.name, set);
+  for (const auto& [name, program] : p.programs)
+    require(program.batch >= 1 && program.samples >= 0,
+            "phase {}: program '{}' needs a batch of at least 1", p.name, name);
+  const int64_t first = p.from ? p.from->round : 0;
+  require(first <= p.rounds, "phase {}: it continues from {} {}, after its last {} {}", p.name,
+          unit_of(p), first, unit_of(p), p.rounds);
+  require(p.turns.empty() == static_cast<bool>(p.host_round),
+          "phase {}: state what a round is: either turns, or a host's function", p.name);
+  if (!p.host_round) require_turns(p);
+  require(p.see_every >= 1, "phase {}: see_every is {}", p.name, p.see_every);
+  require(p.probe || !p.stop, "phase {}: a stop rule needs a probe", p.name);
+  if (p.probe) require(p.probe->rows >= 1, "phase {}: its probe has no rows", p.name);
+  if (!p.from) return;
+  for (const auto& [set, e] : p.from->sets) {
+    const std::string of = set.ends_with(".opt") ? set.substr(0, set.size() - 4) : set;
+    if (!p.start.contains(set) && !p.start.contains(of))
+      fail_user(
+          "phase {}: the snapshot that it continues from has the set '{}', which it does not "
+          "train{}",
+          p.name, set, suggest(of, names_of(p.start)));
   }
-  return specs;
 }
 
-void require_sound(const Training& p, const TrainingGraphs& graphs, const DataTable& tables) {
-  const std::string who = fmt::format("phase {}", p.name);
-  require_free_names(who, "a number", p.scalars);
-  require_free_names(who, "a data array", tables);
-  Specs sets = {{p.set, p.from ? &p.from->model.specs() : &p.start->specs()}};
-  for (const auto& [name, model] : p.frozen) {
-    require(name != p.set, "{}: the set '{}' is trained, and cannot be frozen as well", who, name);
-    sets[name] = &model->specs();
-  }
-  const std::vector<ParameterSpec> made = states_of(graphs.step, p.set);
-  if (p.from && p.from->optimizer)
-    sets[p.set + ".opt"] = &p.from->optimizer->specs();
-  else if (!made.empty())
-    sets[p.set + ".opt"] = &made;
+void require_sound(const Phase& p, const SessionSpec& spec, const WrittenSets& written,
+                   const DataTable& tables) {
+  const std::string phase = fmt::format("phase {}", p.name);
+  require_free_names(phase, "a number", p.scalars);
+  require_free_names(phase, "a data array", tables);
+  Specs sets;
+  for (const auto* some : {&written.trained, &written.states})
+    for (const auto& [name, specs] : *some) sets[name] = &specs;
+  for (const auto& [name, model] : p.frozen) sets[name] = &model->specs();
   std::vector<std::string> read;
-  const int64_t batch = std::min(p.batch, p.samples), rest = p.samples % batch;
-  for (const auto& [g, rows] : {std::pair{&graphs.step, batch}, std::pair{&graphs.last_step, rest},
-                                std::pair{&graphs.probe, p.probe ? p.probe->rows : 0}}) {
-    require_inputs(who, *g, {sets, p.scalars, tables, rows});
-    for (std::string& name : inputs_of(*g)) read.push_back(std::move(name));
+  for (const ProgramSpec& s : spec.programs) {
+    const bool is_probe = s.name == "probe";
+    const std::string who = who_of(p, s.name);
+    const std::set<std::string> fed(s.fed.begin(), s.fed.end());
+    require_fed(who, p, s, is_probe);
+    for (const auto& [g, rows] :
+         {std::pair{s.graph.get(), s.batch}, std::pair{s.last.get(), s.samples % s.batch}}) {
+      if (!g) continue;
+      is_probe ? require_no_updates(who, *g) : require_updates(who, *g, p, written);
+      require_inputs(who, *g, {sets, p.scalars, tables, rows, fed});
+      for (std::string& name : inputs_of(*g)) read.push_back(std::move(name));
+      require_rows(who, *g, s.samples > 0 ? s.samples : s.batch, tables);
+    }
+    require_results(who, s, is_probe);
   }
-  for (const Graph* g : {&graphs.step, &graphs.last_step}) {
-    require_rows(who, *g, p.samples, tables);
-    if (g->size() > 0) require_training(who, *g, p);
-  }
-  if (p.probe) {
-    require_rows(who + ", its probe", graphs.probe, p.probe->rows, tables);
-    require_no_updates(who + ", its probe", graphs.probe);
-  }
+  require_trained(p, spec, written);
   for (const auto& [name, x] : p.scalars)
-    require(!tables.contains(name), "{}: a number and a data array are both called '{}'", who,
+    require(!tables.contains(name), "{}: a number and a data array are both called '{}'", phase,
             name);
-  require_read(who, "the set", p.frozen, read, true);
-  require_read(who, "the number", p.scalars, read, false);
-  const std::vector<std::string> of_step = inputs_of(graphs.step);
-  const bool reads_rate = std::ranges::count(of_step, "lr") > 0;
-  require(p.lr || !reads_rate,
-          "{}: its graph reads the learning rate, and the phase gives none (lr): it would be 0",
-          who);
-  require(!p.lr || reads_rate,
-          "{}: it gives learning rates (lr), and its graph does not read them; use s.lr()", who);
-  require_reached(who, p, graphs);
+  require_read(phase, "the set", p.frozen, read, true);
+  require_read(phase, "the number", p.scalars, read, false);
+  require_rates(p, spec);
+  if (p.stop && !result_type(*spec.programs.back().graph, p.stop->result)) {
+    std::vector<std::string> known;
+    for (const Output& o : spec.programs.back().graph->outputs()) known.push_back(o.name);
+    fail_user("{}: its stop rule reads '{}', which the probe does not give{}", phase,
+              p.stop->result, suggest(p.stop->result, known));
+  }
+  require_reached(p);
 }
 
 void require_sound(const std::string& who, const Graph& g, int64_t rows,

@@ -6,33 +6,41 @@
 #include <string>
 #include <vector>
 
+#include "executors/executor.h"
 #include "graph/graph.h"
-#include "lab/trial.h"
+#include "lab/phase.h"
 
 namespace omni {
+
+// What messages call a program of the phase, "probe" its probe: "phase gan, program 'critic'".
+std::string who_of(const Phase& p, const std::string& program);
 
 // Emits what an author's function says. UserError, beginning with `who`, for what refuses it: a
 // name that is not there, shapes that do not fit, a hook on nothing; and where there is no
 // function.
 void emit(const std::string& who, const StepBuilder& build, Step& step);
 
-// The state of the set's optimiser that the graph reads: the set "<set>.opt".
-std::vector<ParameterSpec> states_of(const Graph& g, const std::string& set);
+// UserError, naming the phase, for what is missing or contradictory before any graph is built:
+// programs, batches, rounds, both or neither of turns and a host's loop, turns of unknown programs
+// or that never come, programs without a turn, a stop rule without a probe.
+void require_form(const Phase& p);
 
-// A training's graphs, and where it begins and ends. Graphs that it does not have are empty.
-struct TrainingGraphs {
-  const Graph &step, &last_step, &probe;
-  int64_t first = 0, steps = 0;  // it takes the steps first+1 .. steps
+// By name: those of Phase::start, and their optimisers' states.
+struct WrittenSets {
+  const std::map<std::string, std::vector<ParameterSpec>>&trained, &states;
 };
 
-// UserError, naming the phase, for a graph that updates no parameter of the trained set, or
-// anything of another; a loss that does not depend on the trained set; a probe that updates, or
-// reads a state that the optimiser has not; inputs that nobody gives, or that are given with
-// another type or shape; numbers and tables called as what the library gives ("step"); tables with
-// fewer rows than there are samples, or than the row that a sample's number in another table says;
-// sets, numbers and learning rates that are given and never read; snapshots and probes that are
-// never reached.
-void require_sound(const Training& p, const TrainingGraphs& graphs, const DataTable& tables);
+// UserError, naming the phase, the program where there are several, and the nearest name, for a set
+// of `start` that no program updates; updates of what is frozen; a loss that is no scalar, or that
+// depends on no parameter that its program trains; a state that is read and not updated; a probe
+// that updates, gives no scalars, or reads a state that no optimiser has; inputs that nobody gives,
+// or that are given with another type or shape; what a host would have to feed where there is none;
+// logged results that there are not; numbers and tables called as what the library gives ("step");
+// tables with fewer rows than there are samples, or than the row that a sample's number in another
+// table says; sets, numbers and learning rates that are given and never read; snapshots and probes
+// that are never reached.
+void require_sound(const Phase& p, const SessionSpec& spec, const WrittenSets& written,
+                   const DataTable& tables);
 
 // The same of what is run once over rows 0..rows-1, named by `who`: updates, inputs, rows, and what
 // is given and never read.

@@ -59,6 +59,13 @@ Value Step::table(const std::string& name) {
   }
   return input(graph_, name, it->second.type, Role::data);
 }
+Value Step::fed(const std::string& name, const Type& type) {
+  require(name.find('/') == name.npos && !is_sessions_own(name) && !data_.contains(name),
+          "what the host feeds is called '{}', and something else is: give it another name", name);
+  require(type.dtype != DType::bf16, "'{}' is fed as bf16: a host has none", name);
+  feeds_.insert(name);
+  return input(graph_, name, type, type.shape.rank() == 0 ? Role::scalar : Role::data);
+}
 void Step::check_hooks() const {
   if (!unmet_hooks_.empty()) fail_user("{}", unmet_hooks_.front());
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -50,6 +51,10 @@ class Step {
   // The array `what` of this batch's samples: samples("x") are rows of "train.x" where the subset
   // is "few.train". UserError where there is no subset.
   Value samples(const std::string& what);
+  // An input of this program alone, which the host's loop fills before each run: Round::feed(). It
+  // may be a batch of observations, or a whole roll-out of which s.index() picks rows.
+  Value fed(const std::string& name, const Type& type);
+  const std::set<std::string>& feeds() const { return feeds_; }  // that were asked for
   Value once();  // i32: what ops/random.h takes as the step, for draws that a sample keeps for ever
 
   // UserError if a net that was made here and has ended had a hook on a name that it did not emit.
@@ -61,6 +66,7 @@ class Step {
   const DataTable& data_;
   std::string subset_;
   std::vector<std::string> unmet_hooks_;
+  std::set<std::string> feeds_;
 };
 
 }  // namespace omni

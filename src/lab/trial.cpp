@@ -9,9 +9,11 @@
 #include "graph/inspect.h"
 #include "lab/arrays.h"
 #include "lab/evaluation.h"
+#include "lab/phase.h"
+#include "lab/phase_graphs.h"
+#include "lab/phase_run.h"
 #include "lab/soundness.h"
 #include "lab/subset.h"
-#include "lab/training.h"
 #include "lab/worker.h"
 #include "nn/optimizers.h"
 #include "store/files.h"
@@ -104,12 +106,6 @@ Ensemble Trial::init(const std::function<void(Net&)>& define, Key key) {
   return init(net.parameters(), key);
 }
 
-int64_t Trained::bytes() const {
-  int64_t bytes = model.bytes();
-  for (const Snapshot& s : kept)
-    bytes += s.model.bytes() + (s.optimizer ? s.optimizer->bytes() : 0);
-  return bytes;
-}
 Trained Trained::clone() const {
   Trained out{model.clone(), diverged_at, steps, probed, {}, phase};
   for (const Snapshot& k : kept) {
@@ -168,31 +164,73 @@ const Snapshot& Trained::at(int64_t step) const& {
   return *found;
 }
 
-Trained Trial::train(const Training& p) {
-  Trained out = find_or_train(p);
-  out.phase = p.name;
+Trained Trial::train(const Training& t) {
+  worker_.require_no_round("Trial::train()");
+  const Phase p = phase_of(t);
+  PhaseResult r = run_phase(p, [&](const PhaseGraphs& graphs) {
+    if (const auto& saw = worker_.options().saw_graph)
+      saw(t, *graphs.spec().programs.front().graph, tables_);
+  });
+  Trained out{std::move(r.sets.at(t.set)), r.diverged_at, r.rounds, std::move(r.probed), {}, t.name};
+  for (PhaseSnapshot& s : r.kept) {
+    Snapshot& kept = out.kept.emplace_back(
+        Snapshot{s.round, std::move(s.sets.at(t.set)), {}, s.programs.at("step").rate});
+    if (const auto state = s.sets.find(t.set + ".opt"); state != s.sets.end())
+      kept.optimizer = std::move(state->second);
+  }
   return out;
 }
 
-Trained Trial::find_or_train(const Training& p) {
-  TrainingRun run(worker_, p, tables_, on_divergence_);
+PhaseResult Trial::run(const Phase& phase) {
+  worker_.require_no_round("Trial::run()");
+  PhaseResult out = run_phase(with_rows(phase), {});
+  if (!out.diverged_at) out.diverged_at = phase.inherited_divergence;
+  return out;
+}
+
+PhaseResult Trial::run_phase(const Phase& p,
+                             const std::function<void(const PhaseGraphs&)>& saw_graphs) {
+  const PhaseGraphs graphs(p, tables_, on_divergence_);
   const WorkerOptions& options = worker_.options();
-  if (options.saw_graph) options.saw_graph(p, run.graph(), tables_);
+  const std::string numerics = worker_.executor().numerics();
+  if (saw_graphs) saw_graphs(graphs);
   if (dry()) {
-    record_.model_epochs += run.epochs();
-    see(record_, in_part_, run.form());
-    run.count(record_.work[in_part_.value_or("")]);
-    Trained out = run.untrained();
+    record_.model_epochs += graphs.model_epochs();
+    see(record_, in_part_, graphs.form(numerics));
+    graphs.count(record_.work[in_part_.value_or("")]);
+    PhaseResult out = graphs.untrained();
     made(out.bytes());
     return out;
   }
-  if (std::optional<Trained> known = run.find()) {
-    if (options.advanced) options.advanced(run.amount());
+  const uint64_t hash = graphs.hash(numerics, options.identity);
+  if (std::optional<PhaseResult> known = worker_.find_phase(hash, graphs.recipes())) {
+    if (options.advanced) options.advanced(amount_of(graphs, worker_));
     return std::move(*known);
   }
-  Trained out = run.run();
-  worker_.keep_phase(run.hash(), out);
+  PhaseRun run(worker_, p, graphs, tables_, hash);
+  if (const int64_t fork = graphs.first() + options.fork_at;
+      run.round() < fork && fork < p.rounds) {
+    run.go(fork);
+    if (!run.over()) run.reopen();
+  }
+  run.go(p.rounds);
+  PhaseResult out = run.finish();
+  worker_.keep_phase(hash, out);
   return out;
+}
+
+Phase Trial::with_rows(Phase p) const {
+  for (auto& [name, program] : p.programs)
+    if (!program.on.empty() && program.samples == 0) program.samples = rows_of(*this, program.on);
+  if (p.probe && !p.probe->on.empty() && p.probe->rows == 0)
+    p.probe->rows = rows_of(*this, p.probe->on);
+  return p;
+}
+
+std::unique_ptr<OpenPhase> Trial::open(const Phase& phase) {
+  worker_.require_no_round("Trial::open()");
+  require(!dry(), "phase {}: it is to be stepped by hand, and this run is dry", phase.name);
+  return open_phase(worker_, with_rows(phase), tables_, on_divergence_);
 }
 
 StepBuilder descend(const ScalarOf& loss, const Optimizer& optimizer, const ApplyOptions& how) {
@@ -232,6 +270,7 @@ Trained Trial::train(const std::string& name, const Trained& start, const Traini
 }
 
 void Trial::part(const std::string& name, const std::function<void()>& work) {
+  worker_.require_no_round("Trial::part()");
   require(!in_part_, "part '{}': parts cannot be nested", name);
   require(parts_.insert(name).second, "part '{}' is there twice: each needs a name of its own",
           name);
@@ -247,13 +286,13 @@ void Trial::part(const std::string& name, const std::function<void()>& work) {
 
 Measured Trial::evaluate(const StepBuilder& build, int64_t rows, const FrozenSets& sets,
                          const std::map<std::string, double>& scalars) {
-  return run(build, "", rows, sets, scalars);
+  return run_once(build, "", rows, sets, scalars);
 }
 
 Measured Trial::evaluate(const std::string& on, const Reads& sets, const StepBuilder& build) {
   FrozenSets weights;
   for (const auto& [set, trained] : sets) weights[set] = &trained->model;
-  return run(build, on, rows_of(*this, on), weights, {});
+  return run_once(build, on, rows_of(*this, on), weights, {});
 }
 
 double Trial::measure(const Trained& m, const std::string& on, const ScalarOf& what) {
@@ -263,11 +302,12 @@ double Trial::measure(const Trained& m, const std::string& on, const ScalarOf& w
     require(value.type().shape.count() == 1, "what is measured is {}, and no scalar", value.type());
     s.graph().result("value", value);
   };
-  return run(build, on, rows_of(*this, on), {{"model", &m.model}}, {}).at("value")[0];
+  return run_once(build, on, rows_of(*this, on), {{"model", &m.model}}, {}).at("value")[0];
 }
 
-Measured Trial::run(const StepBuilder& build, const std::string& subset, int64_t rows,
-                    const FrozenSets& sets, const std::map<std::string, double>& scalars) {
+Measured Trial::run_once(const StepBuilder& build, const std::string& subset, int64_t rows,
+                         const FrozenSets& sets, const std::map<std::string, double>& scalars) {
+  worker_.require_no_round("an evaluation");
   const std::string who =
       subset.empty() ? "evaluation" : fmt::format("evaluation over '{}'", subset);
   require(rows >= 1, "{}: there are no rows to evaluate", who);

@@ -26,6 +26,10 @@ class Worker;
 struct SeedRecord;
 
 struct Trained;
+struct Phase;  // lab/phase.h
+struct PhaseResult;
+class OpenPhase;
+class PhaseGraphs;
 
 // Emits the graph of one step for step.batch() rows.
 using StepBuilder = std::function<void(Step&)>;
@@ -69,6 +73,8 @@ struct Probe {
   std::vector<int64_t> at = {};  // after these steps; 0 is before the first
   int64_t every = 0;             // and after every so many; 0: only `at`
   std::string on = {};           // the subset that its rows are of; "": rows of tables
+  // Of random values in its graph. Absent: a training's own, or Phase::key.fold("probe").
+  std::optional<Key> random = {};
 };
 // A scalar of the set "model" over a subset, called `result`, after these steps. With a loss,
 // Trial::train() fills in `rows`.
@@ -132,7 +138,6 @@ struct Trained {
 
   operator ModelView() const { return model[0]; }  // NOLINT: a trained model is one
   Trained clone() const;
-  int64_t bytes() const;                    // of its models
   // What was kept after that step, UserError unless it was; where the phase may have ended before
   // it, diverged perhaps, ask for reached(), which is null then. Of what stays, for it is no copy.
   const Snapshot& at(int64_t step) const&;
@@ -194,6 +199,12 @@ class Trial {
   Trained train(const std::string& name, const Trained& start, const Training& how,
                 const ScalarOf& loss, const Reads& reads = {});
 
+  // The same for a phase of several programs (lab/phase.h, docs/sessions.md). UserError within a
+  // round of a host's loop, as for train() and evaluate(): a round runs its phase's programs.
+  PhaseResult run(const Phase& phase);
+  // To be stepped by hand: no checkpoints, and nothing is found again. UserError in dry runs.
+  std::unique_ptr<OpenPhase> open(const Phase& phase);
+
   // Work that shares nothing costly with the rest of the seed: other workers may take other parts
   // of the same seed. An experiment that has parts records inside them only, at least an arm in
   // each; what stands outside is run for every part. Tables that a part adds are gone when it ends.
@@ -232,11 +243,12 @@ class Trial {
  private:
   void put_table(const std::string& name, Table table);
   void made(int64_t bytes);  // in a dry run, of models and tables
-  Trained find_or_train(const Training& phase);
   std::string arm_name(const std::string& arm) const;
   void put_value(const std::string& arm, const std::string& metric, int64_t step, double value);
-  Measured run(const StepBuilder& build, const std::string& subset, int64_t rows,
-               const FrozenSets& sets, const std::map<std::string, double>& scalars);
+  Measured run_once(const StepBuilder& build, const std::string& subset, int64_t rows,
+                    const FrozenSets& sets, const std::map<std::string, double>& scalars);
+  PhaseResult run_phase(const Phase& p, const std::function<void(const PhaseGraphs&)>& saw_graphs);
+  Phase with_rows(Phase p) const;  // of the subsets that it names
 
   Worker& worker_;
   int64_t seed_;

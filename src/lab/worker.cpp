@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "engine/flops.h"
 #include "executors/cpu/session.h"
 #include "executors/reference.h"
@@ -80,30 +81,30 @@ std::filesystem::path Worker::running_path(uint64_t hash, int generation) const 
   return folder() / fmt::format("{:016x}.running-{}.safetensors", hash, generation);
 }
 
-std::optional<Trained> Worker::find_phase(uint64_t hash, std::span<const ParameterSpec> recipes) {
+std::optional<PhaseResult> Worker::find_phase(uint64_t hash, const Recipes& recipes) {
   if (const auto it = phases_.find(hash); it != phases_.end()) {
     it->second.used = ++uses_;
     return it->second.phase.clone();
   }
   if (!keeps_checkpoints()) return std::nullopt;
-  std::optional<Progress> found = read_checkpoint(finished_path(hash), recipes);
+  std::optional<PhaseProgress> found = read_checkpoint(finished_path(hash), recipes);
   if (!found) return std::nullopt;
   hold(hash, found->reached, true);
   return std::move(found->reached);
 }
 
-void Worker::write_finished(uint64_t hash, const Trained& t) {
+void Worker::write_finished(uint64_t hash, const PhaseResult& r) {
   make_folder(folder());
-  write_checkpoint(finished_path(hash), t);
+  write_checkpoint(finished_path(hash), r);
   std::error_code ignored;
   for (int g = 0; g < kGenerations; ++g) std::filesystem::remove(running_path(hash, g), ignored);
 }
 
 // Keeps a copy, and lets go of what was not asked for the longest to make room for it.
-void Worker::hold(uint64_t hash, const Trained& t, bool written) {
-  const int64_t bytes = t.bytes(), most = options_.most_held_bytes;
+void Worker::hold(uint64_t hash, const PhaseResult& r, bool written) {
+  const int64_t bytes = r.bytes(), most = options_.most_held_bytes;
   if (keeps_checkpoints() && bytes > most) {
-    if (!written) write_finished(hash, t);
+    if (!written) write_finished(hash, r);
     return;
   }
   while (keeps_checkpoints() && held_bytes_ + bytes > most) {
@@ -113,24 +114,23 @@ void Worker::hold(uint64_t hash, const Trained& t, bool written) {
     held_bytes_ -= oldest->second.phase.bytes();
     phases_.erase(oldest);
   }
-  if (phases_.try_emplace(hash, Held{t.clone(), written, ++uses_}).second) held_bytes_ += bytes;
+  if (phases_.try_emplace(hash, Held{r.clone(), written, ++uses_}).second) held_bytes_ += bytes;
 }
 
-std::optional<Progress> Worker::find_running(uint64_t hash,
-                                             std::span<const ParameterSpec> recipes) {
-  std::optional<Progress> furthest;
+std::optional<PhaseProgress> Worker::find_running(uint64_t hash, const Recipes& recipes) {
+  std::optional<PhaseProgress> furthest;
   if (!keeps_checkpoints()) return furthest;
   for (int g = 0; g < kGenerations; ++g) {
-    std::optional<Progress> found = read_checkpoint(running_path(hash, g), recipes);
-    if (!found || (furthest && found->reached.steps <= furthest->reached.steps)) continue;
+    std::optional<PhaseProgress> found = read_checkpoint(running_path(hash, g), recipes);
+    if (!found || (furthest && found->reached.rounds <= furthest->reached.rounds)) continue;
     furthest = std::move(found);
     generation_ = (g + 1) % kGenerations;  // the next one leaves this one alone
   }
   return furthest;
 }
 
-void Worker::keep_phase(uint64_t hash, const Trained& t) {
-  hold(hash, t, false);
+void Worker::keep_phase(uint64_t hash, const PhaseResult& r) {
+  hold(hash, r, false);
   if (due()) save();
 }
 
@@ -160,6 +160,14 @@ void Worker::wait_after(std::chrono::steady_clock::time_point began_writing) {
   saved_ = std::chrono::steady_clock::now();
   wait_s_ = options_.checkpoint_every_s;
   if (wait_s_ > 0) wait_s_ = std::max(wait_s_, seconds_since(began_writing) / kWritingShare);
+}
+
+void Worker::require_no_round(const char* what) const {
+  if (round_of_)
+    fail_user(
+        "phase {}: its round calls {}, and a round runs its own phase's programs alone: give "
+        "the phase a program for it, or do it before or after the phase",
+        *round_of_, what);
 }
 
 void Worker::stop_if_asked() {

@@ -51,11 +51,11 @@ struct WorkerOptions {
   double checkpoint_every_s = 20;
   // Of finished phases that are kept in memory; others are read back from `checkpoints` at need.
   int64_t most_held_bytes = int64_t{64} << 20;
-  // Every phase is left after so many steps and continued from a copy in programs compiled anew; 0:
-  // never. Bits do not depend on it, which tests use.
+  // Every phase is left after so many rounds and continued from a copy in programs compiled anew;
+  // 0: never. Bits do not depend on it, which tests use.
   int64_t fork_at = 0;
-  // Steps between two looks at whether to stop or to save, of every phase; 0: about a hundredth of
-  // a second's, or fewer. Bits do not depend on it, which tests use.
+  // Rounds between two looks at whether to stop or to save, of every phase; 0: about a hundredth of
+  // a second's, or fewer; of a host's loop always one. Bits do not depend on it, which tests use.
   int64_t steps_per_call = 0;
   std::filesystem::path models;  // empty: final models are not kept
   Inputs* inputs = nullptr;      // what experiments read from files is noted there
@@ -114,11 +114,10 @@ class Worker {
   void end();  // forgets its phases, on disk too
 
   // Finished phases of this job, by the hash of all that they depend on, and the furthest
-  // checkpoint of one that was running when the last sitting ended.
-  // `recipes` are the trained parameters, as in read_checkpoint.
-  std::optional<Trained> find_phase(uint64_t hash, std::span<const ParameterSpec> recipes);
-  std::optional<Progress> find_running(uint64_t hash, std::span<const ParameterSpec> recipes);
-  void keep_phase(uint64_t hash, const Trained& t);
+  // checkpoint of one that was running when the last start ended.
+  std::optional<PhaseResult> find_phase(uint64_t hash, const Recipes& recipes);
+  std::optional<PhaseProgress> find_running(uint64_t hash, const Recipes& recipes);
+  void keep_phase(uint64_t hash, const PhaseResult& r);
   // Of the finished phases in memory: at most `most_held_bytes` where there are checkpoints.
   int64_t held_bytes() const { return held_bytes_; }
 
@@ -134,21 +133,34 @@ class Worker {
   }
   void stop_if_asked();  // saves and throws Interrupted
 
+  // While a host's function of a phase is called, whose round runs that phase's programs alone.
+  class InRound {
+   public:
+    InRound(Worker& w, const std::string& phase) : worker_(w) { worker_.round_of_ = &phase; }
+    ~InRound() { worker_.round_of_ = nullptr; }
+    InRound(const InRound&) = delete;
+    InRound& operator=(const InRound&) = delete;
+
+   private:
+    Worker& worker_;
+  };
+  void require_no_round(const char* what) const;  // UserError within one
+
  private:
   bool keeps_checkpoints() const { return !options_.checkpoints.empty(); }
   std::filesystem::path folder() const;
   std::filesystem::path finished_path(uint64_t hash) const;
   std::filesystem::path running_path(uint64_t hash, int generation) const;
   void forget();
-  void write_finished(uint64_t hash, const Trained& t);
-  void hold(uint64_t hash, const Trained& t, bool written);
+  void write_finished(uint64_t hash, const PhaseResult& r);
+  void hold(uint64_t hash, const PhaseResult& r, bool written);
   void wait_after(std::chrono::steady_clock::time_point began_writing);
 
   WorkerOptions options_;
   std::unique_ptr<Executor> executor_;
   std::map<uint64_t, Load> loads_;
   struct Held {
-    Trained phase;
+    PhaseResult phase;
     bool written = false;  // to its checkpoint
     int64_t used = 0;      // when it was asked for last
   };
@@ -158,6 +170,7 @@ class Worker {
   double wait_s_ = 0;  // from saved_ to the next checkpoint
   int generation_ = 0;
   int64_t seed_ = 0;
+  const std::string* round_of_ = nullptr;
 };
 
 }  // namespace omni

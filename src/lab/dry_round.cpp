@@ -1,0 +1,47 @@
+#include "lab/dry_round.h"
+
+namespace omni {
+namespace {
+
+class Zeros final : public RoundCalls {
+ public:
+  Zeros(const Phase& p, const SessionSpec& spec, DryRound& done)
+      : RoundCalls(p, spec), done_(done) {}
+
+  int64_t number() const override { return 0; }
+  bool dry() const override { return true; }
+  void see(const std::string& metric, double) override { done_.seen.insert(metric); }
+  void stop() override {}
+
+ private:
+  std::span<std::byte> zeros(int program, const std::string& name, const Type& type) {
+    std::vector<double>& memory = memory_[{program, name}];  // as aligned as any element
+    memory.assign(static_cast<size_t>(type.bytes()) / sizeof(double) + 1, 0);
+    return std::as_writable_bytes(std::span(memory)).first(static_cast<size_t>(type.bytes()));
+  }
+  std::span<std::byte> fed(int program, const std::string& input, const Type& type) override {
+    return zeros(program, input, type);
+  }
+  std::span<const std::byte> shown(int program, const std::string& result,
+                                   const Type& type) override {
+    return zeros(program, result, type);
+  }
+  void run_program(int program, int64_t runs) override { done_.runs[program] += runs; }
+  void keep_sets(const std::string& name) override { done_.kept.insert(name); }
+  bool restore_sets(const std::string&) override { return true; }
+
+  DryRound& done_;
+  std::map<std::pair<int, std::string>, std::vector<double>> memory_;
+};
+
+}  // namespace
+
+DryRound dry_round(const Phase& p, const SessionSpec& spec) {
+  DryRound done;
+  done.host = p.host_state.clone();
+  Zeros round(p, spec, done);
+  p.host_round(round, done.host);
+  return done;
+}
+
+}  // namespace omni

@@ -1,0 +1,121 @@
+#include "lab/phase.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/nearest.h"
+
+namespace omni {
+namespace {
+
+std::map<std::string, Ensemble> copies(const std::map<std::string, Ensemble>& sets) {
+  std::map<std::string, Ensemble> all;
+  for (const auto& [name, e] : sets) all.emplace(name, e.clone());
+  return all;
+}
+
+template <class Map>
+const typename Map::mapped_type& found(const Map& map, const std::string& name, const char* what) {
+  if (const auto it = map.find(name); it != map.end()) return it->second;
+  std::vector<std::string> known;
+  for (const auto& [key, value] : map) known.push_back(key);
+  fail_user("the phase has no {} '{}'{}", what, name, suggest(name, known));
+}
+
+// A training step's loss is its result.
+void require_loss(const Graph& g) {
+  const auto is_loss = [](const Output& o) { return !o.update && o.name == "loss"; };
+  require(std::ranges::any_of(g.outputs(), is_loss), "its graph has no result called 'loss'");
+}
+
+}  // namespace
+
+PhaseSnapshot PhaseSnapshot::clone() const { return {round, copies(sets), programs, host}; }
+
+PhaseOrigin::PhaseOrigin(const PhaseSnapshot& s)
+    : round(s.round), programs(s.programs), host(s.host) {
+  for (const auto& [name, e] : s.sets) sets[name] = &e;
+}
+
+PhaseOrigin::PhaseOrigin(const Snapshot& s, const std::string& set)
+    : round(s.step), sets{{set, &s.model}}, programs{{"step", {s.step, s.rate}}} {
+  if (s.optimizer) sets[set + ".opt"] = &*s.optimizer;
+}
+
+const Ensemble& PhaseResult::set(const std::string& name) const {
+  return found(sets, name, "trained set");
+}
+
+const std::vector<float>& PhaseResult::log(const std::string& program,
+                                           const std::string& result) const {
+  return found(found(logs, program, "logged program"), result, "logged result");
+}
+
+const PhaseSnapshot& PhaseResult::at(int64_t round) const {
+  const auto it = std::ranges::find(kept, round, &PhaseSnapshot::round);
+  require(it != kept.end(), "no snapshot was kept after round {}: list it in keep_at", round);
+  return *it;
+}
+
+Trained PhaseResult::trained(const std::string& name) const {
+  return {set(name).clone(), diverged_at, rounds, probed};
+}
+
+int64_t PhaseResult::bytes() const {
+  const auto of_sets = [](const std::map<std::string, Ensemble>& all) {
+    int64_t bytes = 0;
+    for (const auto& [name, e] : all) bytes += e.bytes();
+    return bytes;
+  };
+  const auto of = [&](const PhaseSnapshot& s) { return of_sets(s.sets) + std::ssize(s.host); };
+  int64_t bytes = of_sets(sets) + std::ssize(host);
+  for (const PhaseSnapshot& s : kept) bytes += of(s);
+  for (const auto& [name, s] : named) bytes += of(s);
+  for (const auto& [program, results] : logs)
+    for (const auto& [name, values] : results)
+      bytes += std::ssize(values) * static_cast<int64_t>(sizeof(float));
+  return bytes;
+}
+
+PhaseResult PhaseResult::clone() const {
+  PhaseResult out{copies(sets), diverged_at, rounds, probed, {}, {}, logs, host};
+  for (const PhaseSnapshot& s : kept) out.kept.push_back(s.clone());
+  for (const auto& [name, s] : named) out.named.emplace(name, s.clone());
+  return out;
+}
+
+Phase phase_of(const Training& t) {
+  require(t.samples >= 1 && t.batch >= 1 && t.epochs >= 0 && t.steps >= 0,
+          "phase {}: samples and batch must be at least 1, epochs and steps at least 0", t.name);
+  require(t.epochs == 0 || t.steps == 0, "phase {}: state either epochs or steps, not both",
+          t.name);
+  require(!t.key && !t.draws, "phase {}: without a loss its keys are `order` and `random`", t.name);
+  require(t.start || t.from, "phase {}: state where it starts", t.name);
+  Phase p;
+  p.name = t.name;
+  if (t.from) p.from.emplace(*t.from, t.set);
+  p.start = {{t.set, t.from ? &t.from->model : t.start}};
+  p.frozen = t.frozen;
+  PhaseProgram& step = p.programs["step"];
+  if (t.build)
+    step.build = [build = t.build](Step& s) {
+      build(s);
+      require_loss(s.graph());
+    };
+  step.batch = std::min(t.batch, t.samples);
+  step.samples = t.samples;
+  step.on = t.on;
+  step.order = t.order;
+  step.random = t.random;
+  step.lr = t.lr;
+  p.turns = {{"step"}};
+  p.rounds = t.steps > 0 ? t.steps : (t.samples + step.batch - 1) / step.batch * t.epochs;
+  p.scalars = t.scalars;
+  p.probe = t.probe;
+  if (p.probe && !p.probe->random) p.probe->random = t.random;
+  p.stop = t.stop;
+  p.keep_at = t.keep_at;
+  return p;
+}
+
+}  // namespace omni

@@ -1,0 +1,235 @@
+// Phases of several programs: named graphs that share named sets of parameters, driven by a list of
+// turns or by a host's loop (docs/sessions.md). Trial::train() is the shortest of them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/random.h"
+#include "lab/host_state.h"
+#include "lab/trial.h"
+#include "nn/ensemble.h"
+
+namespace omni {
+
+// A graph of a phase. It may update any set of Phase::start, and those sets' optimisers' states
+// ("critic.opt", which begin as zeros), and give results.
+struct PhaseProgram {
+  StepBuilder build;
+  // Rows of a run. With samples: numbers 0..samples-1 are visited once per epoch, shuffled, the
+  // last batch may be short, and each program has epochs of its own. Without: s.index() is
+  // 0..batch-1.
+  int64_t batch = 1, samples = 0;
+  std::string on = {};  // the subset that the samples are of, whose size `samples` then is
+  std::optional<Key> order = {},
+                     random = {};  // else Phase::key.fold(name).fold("order" / "random")
+  Rate lr = {};                    // what s.lr() reads, of (round, rounds)
+  // Whether the phase has diverged when the program's scalar result "loss" has, if there is one.
+  bool watch = true;
+  std::vector<std::string> log = {};  // scalar f32 results of which PhaseResult::logs gets all
+};
+
+// In a round: so many runs of a program in a row; in every so-many-th round, after so many.
+struct PhaseTurn {
+  std::string program;
+  int64_t runs = 1, every = 1;
+};
+
+// Where a phase stands after a round: what a fork goes on from.
+struct PhaseSnapshot {
+  static constexpr const char* kCalled = "snapshot";
+  int64_t round = 0;
+  std::map<std::string, Ensemble> sets = {};  // trained ones, and optimisers' states
+  struct Program {
+    int64_t runs = 0;
+    double rate = 0;  // of the latest round
+  };
+  std::map<std::string, Program> programs = {};
+  Bytes host = {};  // of the host's state
+
+  PhaseSnapshot clone() const;
+  template <class State>
+  State state() const {
+    State s{};
+    state::read(host, s);
+    return s;
+  }
+};
+
+// A snapshot that lies elsewhere, and must outlive the phase.
+struct PhaseOrigin {
+  int64_t round = 0;
+  std::map<std::string, const Ensemble*> sets;
+  std::map<std::string, PhaseSnapshot::Program> programs;
+  std::span<const std::byte> host = {};
+
+  PhaseOrigin(const PhaseSnapshot& s);                     // NOLINT: it is one
+  PhaseOrigin(const Snapshot& s, const std::string& set);  // of a Training
+};
+
+class Round;
+
+struct Phase {
+  std::string name;                              // appears in progress and errors
+  std::map<std::string, const Ensemble*> start;  // sets that programs update, as they begin
+  FrozenSets frozen;                             // sets that they only read
+  std::map<std::string, PhaseProgram> programs;  // any names but "probe"
+  int64_t rounds = 0;
+  std::vector<PhaseTurn> turns;  // what a round is; or it is a call of a host's function: host()
+  Key key;                       // of all that programs and host draw
+  std::map<std::string, double> scalars;
+  std::optional<Probe> probe;  // Probe::at and every count rounds
+  std::optional<StopRule> stop;
+  std::vector<int64_t> keep_at;  // snapshots after these rounds
+  // What Round::see() notes is kept after every so many rounds, as if it were probed.
+  int64_t see_every = 1;
+  std::optional<PhaseOrigin> from;  // goes on from there, to the bit, in place of `start`
+
+  // `round` is called once per round and may keep nothing but what is in `state`: between two calls
+  // the phase may be written to disk, and read back elsewhere. (check_repeats(), and debug, call
+  // rounds twice to find what leans on captures.) It steps worlds and draws numbers, by
+  // Round::key(); forward and backward passes are programs. In dry runs it is called once, and
+  // results are zeros.
+  template <class State>
+  void host(State state, std::function<void(Round&, State&)> round) {
+    host_state = HostState::of(std::move(state));
+    host_round = [round = std::move(round)](Round& r, HostState& s) { round(r, s.as<State>()); };
+  }
+  HostState host_state;
+  std::function<void(Round&, HostState&)> host_round;
+
+  // A set of `start`, or of `frozen`, of what an earlier phase gave: where that has diverged, the
+  // result counts as diverged, too.
+  void starts_at(const std::string& set, const Trained& t) {
+    start[set] = &t.model;
+    inherit(t);
+  }
+  void reads(const std::string& set, const Trained& t) {
+    frozen[set] = &t.model;
+    inherit(t);
+  }
+  void inherit(const Trained& t) {
+    if (!inherited_divergence) inherited_divergence = t.diverged_at;
+  }
+  std::optional<int64_t> inherited_divergence;
+};
+
+struct PhaseResult {
+  std::map<std::string, Ensemble> sets = {};  // trained ones, as they ended
+  // The round in which a watched loss was not finite or had exploded, as in Trained.
+  std::optional<int64_t> diverged_at = {};
+  int64_t rounds = 0;                               // taken, a fork's trunk included
+  Reached<Probed> probed = {};                      // by round: the probe's, and what was seen
+  Reached<PhaseSnapshot> kept = {};                 // of keep_at; those that were reached
+  std::map<std::string, PhaseSnapshot> named = {};  // of Round::keep()
+  // Of PhaseProgram::log: by program and result, run by run.
+  std::map<std::string, std::map<std::string, std::vector<float>>> logs = {};
+  Bytes host = {};  // of the host's state
+
+  // UserError, with the nearest name, for what there is not.
+  const Ensemble& set(const std::string& name) const;
+  const std::vector<float>& log(const std::string& program, const std::string& result) const;
+  const PhaseSnapshot& at(int64_t round) const;
+  // One set as what a training phase gives, to be recorded, measured or trained on: a copy.
+  Trained trained(const std::string& set) const;
+  // The host's state. UserError unless it is a State.
+  template <class State>
+  State state() const {
+    State s{};
+    state::read(host, s);
+    return s;
+  }
+  PhaseResult clone() const;
+  int64_t bytes() const;  // of all that it holds
+};
+
+// A round of a host's loop. Spans are valid until the next call of anything here.
+class Round {
+ public:
+  virtual ~Round() = default;
+  virtual int64_t number() const = 0;  // from 0
+  virtual int64_t rounds() const = 0;  // of the phase
+  virtual bool dry() const = 0;        // results are zeros
+  // Of this round, for draws of the host.
+  virtual Key key(std::string_view purpose) const = 0;
+
+  // What a program reads by Step::fed(): to be filled whole before each run() of the program, all
+  // of whose runs read it; gone after it. T is float, int32_t or uint8_t by the input's type.
+  // UserError for another type, and, with the nearest name, for what the program is not fed.
+  template <class T>
+  std::span<T> feed(const std::string& program, const std::string& input) {
+    static_assert(sizeof(T) == 1 ? std::is_same_v<T, uint8_t>
+                                 : std::is_same_v<T, float> || std::is_same_v<T, int32_t>,
+                  "a program is fed float, int32_t or uint8_t");
+    constexpr DType kType = sizeof(T) == 1             ? DType::u8
+                            : std::is_same_v<T, float> ? DType::f32
+                                                       : DType::i32;
+    const std::span<std::byte> bytes = feed_bytes(program, input, kType);
+    return {reinterpret_cast<T*>(bytes.data()), bytes.size() / sizeof(T)};
+  }
+  // UserError for an unknown program, and if it is fed what was not filled.
+  virtual void run(const std::string& program, int64_t runs = 1) = 0;
+  // Of the program's last run in this round. UserError for unknown names, another type, and before
+  // it has run.
+  template <class T = float>
+  std::span<const T> result(const std::string& program, const std::string& name) {
+    static_assert(std::is_same_v<T, float> || std::is_same_v<T, int32_t>,
+                  "a result is of float or int32_t");
+    const std::span<const std::byte> bytes =
+        result_bytes(program, name, std::is_same_v<T, float> ? DType::f32 : DType::i32);
+    return {reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)};
+  }
+  float number(const std::string& program, const std::string& name) {
+    return result(program, name)[0];
+  }
+
+  // A copy of all trained sets as they are, in place of an earlier one of that name; and back
+  // again. UserError if there is none.
+  virtual void keep(const std::string& name) = 0;
+  virtual void restore(const std::string& name) = 0;
+  virtual void see(const std::string& metric, double value) = 0;  // into PhaseResult::probed
+  virtual void stop() = 0;                                        // the phase ends with this round
+
+ private:
+  virtual std::span<std::byte> feed_bytes(const std::string& program, const std::string& input,
+                                          DType type) = 0;
+  virtual std::span<const std::byte> result_bytes(const std::string& program,
+                                                  const std::string& name, DType type) = 0;
+};
+
+// A phase stepped by hand, one model, in a debugger or a test: Trial::open() gives one. What the
+// phase starts from, reads and was built by must outlive it.
+class OpenPhase {
+ public:
+  virtual ~OpenPhase() = default;
+  virtual int64_t round() const = 0;  // rounds taken
+  virtual bool step() = 0;            // one more; false when the phase is over
+  virtual Ensemble set(const std::string& name) const = 0;  // as it is, optimisers' states too
+  virtual PhaseSnapshot snapshot() const = 0;
+  virtual PhaseResult finish() = 0;  // once
+  template <class State>
+  State& state() {
+    return host().as<State>();
+  }
+
+ private:
+  virtual HostState& host() = 0;
+};
+
+// The phase that a training is: one program "step", which is a round. UserError for what is missing
+// or contradictory in it. Refers to what `p` refers to.
+Phase phase_of(const Training& p);
+
+// In tests, and in debug: UserError if round `round`, from 0, called again from equal state, gives
+// other bits than it gave.
+void check_repeats(Trial& t, const Phase& p, int64_t round);
+
+}  // namespace omni

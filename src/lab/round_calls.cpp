@@ -1,0 +1,97 @@
+#include "lab/round_calls.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/nearest.h"
+
+namespace omni {
+namespace {
+
+// The name whose letters make names of arrays in checkpoints.
+bool is_plain(const std::string& name) {
+  return !name.empty() &&
+         std::ranges::all_of(name, [](char c) { return c > ' ' && c < 127 && c != '/'; });
+}
+
+}  // namespace
+
+int RoundCalls::program_of(const std::string& name) const {
+  const auto it = std::ranges::find(spec_.programs, name, &ProgramSpec::name);
+  if (it != spec_.programs.end() && name != "probe")
+    return static_cast<int>(it - spec_.programs.begin());
+  std::vector<std::string> known;
+  for (const auto& [program, p] : phase_.programs) known.push_back(program);
+  fail_user("phase {}: its round names the program '{}', which it has not{}", phase_.name, name,
+            suggest(name, known));
+}
+
+Key RoundCalls::key(std::string_view purpose) const {
+  return phase_.key.fold("host").fold(static_cast<uint64_t>(number())).fold(purpose);
+}
+
+std::span<std::byte> RoundCalls::feed_bytes(const std::string& program, const std::string& input,
+                                            DType type) {
+  const int p = program_of(program);
+  const ProgramSpec& spec = spec_.programs[static_cast<size_t>(p)];
+  if (std::ranges::count(spec.fed, input) == 0)
+    fail_user("phase {}: its round feeds '{}' to program '{}', which reads no such s.fed(){}",
+              phase_.name, input, program,
+              spec.fed.empty() ? ", and no other" : suggest(input, spec.fed));
+  for (int id = 0; id < spec.graph->size(); ++id) {
+    const Node& n = spec.graph->node(id);
+    if (!is_input(n) || n.name != input) continue;
+    require(n.type.dtype == type, "phase {}: program '{}' is fed '{}' as {}, and reads {}",
+            phase_.name, program, input, name_of(type), n.type);
+    filled_.emplace(p, input);
+    return fed(p, input, n.type);
+  }
+  throw Bug(fmt::format("program '{}' is fed '{}', and does not read it", program, input));
+}
+
+std::span<const std::byte> RoundCalls::result_bytes(const std::string& program,
+                                                    const std::string& name, DType type) {
+  const int p = program_of(program);
+  const Graph& g = *spec_.programs[static_cast<size_t>(p)].graph;
+  std::vector<std::string> known;
+  for (const Output& o : g.outputs()) {
+    if (o.update) continue;
+    known.push_back(o.name);
+    if (o.name != name) continue;
+    const Type& t = g.node(o.id).type;
+    require(t.dtype == type, "phase {}: result '{}' of program '{}' is {}, and read as {}",
+            phase_.name, name, program, t, name_of(type));
+    require(ran_.contains(p),
+            "phase {}: its round reads the result '{}' of program '{}' before it runs there",
+            phase_.name, name, program);
+    return shown(p, name, t);
+  }
+  fail_user("phase {}: program '{}' gives no result '{}'{}", phase_.name, program, name,
+            known.empty() ? ", and no other" : suggest(name, known));
+}
+
+void RoundCalls::run(const std::string& program, int64_t runs) {
+  const int p = program_of(program);
+  require(runs >= 1, "phase {}: its round runs program '{}' {} times", phase_.name, program, runs);
+  for (const std::string& input : spec_.programs[static_cast<size_t>(p)].fed)
+    require(filled_.erase({p, input}) > 0,
+            "phase {}: program '{}' is run, and its '{}' was not filled since it ran last: "
+            "round.feed<..>(\"{}\", \"{}\") before each run",
+            phase_.name, program, input, program, input);
+  run_program(p, runs);
+  ran_.insert(p);
+}
+
+void RoundCalls::keep(const std::string& name) {
+  require(is_plain(name),
+          "phase {}: what is kept is called '{}': letters, digits and dashes, please", phase_.name,
+          name);
+  keep_sets(name);
+}
+
+void RoundCalls::restore(const std::string& name) {
+  require(restore_sets(name), "phase {}: nothing was kept as '{}' yet", phase_.name, name);
+  ran_.clear();
+}
+
+}  // namespace omni

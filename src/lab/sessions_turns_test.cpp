@@ -1,0 +1,246 @@
+// Phases of several programs that take turns; docs/sessions.md shows this code.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "lab/test_phases.h"
+#include "ops/elementwise.h"
+#include "ops/gradients.h"
+#include "ops/random.h"
+#include "ops/reduce.h"
+#include "ops/shape_ops.h"
+
+namespace omni {
+namespace {
+
+using namespace testing;  // NOLINT: the toy problem
+
+// --- A GAN: weights of the critic clipped after each of its steps (arXiv:1701.07875) ---
+
+constexpr int64_t kReal = 256;
+
+Value critic(Net& net, Value x) { return linear(net, "out", relu(linear(net, "in", x, 16)), 1); }
+Value generator(Step& s, Net& net, Value step) {
+  const Value z = random_normal(s.key(), step, s.index(), "z", {2});
+  return linear(net, "out", relu(linear(net, "in", z, 16)), 1);
+}
+Value drawn_anew(Step& s) { return convert(s.step(), DType::i32); }
+
+Phase gan(const Ensemble& critic_start, const Ensemble& generator_start, Key key, int64_t k) {
+  Phase p;
+  p.name = "gan";
+  p.start = {{"critic", &critic_start}, {"generator", &generator_start}};
+  p.programs["critic"] = {.build =
+                              [](Step& s) {
+                                Net net = s.net("critic"), g = s.net("generator");
+                                const Value x = generator(s, g, drawn_anew(s));
+                                const Value loss =
+                                    mean(critic(net, x)) - mean(critic(net, s.rows("real")));
+                                s.graph().result("loss", loss);
+                                apply(Adam{.beta1 = 0.5}, net, loss, s.lr());
+                              },
+                          .batch = 32,
+                          .samples = kReal,
+                          .lr = 5e-3};
+  p.programs["clip"] = {.build = [&critic_start](Step& s) {
+    Net net = s.net("critic");
+    for (const ParameterSpec& w : critic_start.specs()) {
+      const Value now = net.parameter(w.name, w.shape, w.init);
+      s.graph().update(now, clamp(now, -0.5, 0.5));
+    }
+  }};
+  p.programs["generator"] = {.build =
+                                 [](Step& s) {
+                                   Net net = s.net("critic"), g = s.net("generator");
+                                   const Value x = generator(s, g, drawn_anew(s));
+                                   const Value loss = -mean(critic(net, x));
+                                   s.graph().result("loss", loss);
+                                   apply(Adam{.beta1 = 0.5}, g, loss, s.lr());
+                                 },
+                             .batch = 32,
+                             .lr = 5e-3};
+  for (int64_t i = 0; i < k; ++i) {
+    p.turns.push_back({"critic"});
+    p.turns.push_back({"clip"});
+  }
+  p.turns.push_back({"generator"});
+  p.key = key;
+  return p;
+}
+
+PhaseResult run_gan(Trial& t, int64_t rounds, int64_t k = 3) {
+  std::vector<float> real(kReal);
+  Stream draw(t.key().fold("real"));
+  for (float& x : real) x = static_cast<float>(2 + 0.5 * draw.normal());
+  t.add_table("real", std::move(real), {kReal, 1});
+  const auto one = [](Net& net, int64_t inputs) {
+    return input(net.graph(), "x", {DType::f32, {1, inputs}, 0}, Role::data);
+  };
+  const Ensemble c = t.init([&](Net& net) { critic(net, one(net, 1)); }, t.key().fold("critic"));
+  const Ensemble g =
+      t.init([&](Net& net) { linear(net, "out", relu(linear(net, "in", one(net, 2), 16)), 1); },
+             t.key().fold("generator"));
+  Phase p = gan(c, g, t.key(), k);
+  p.rounds = rounds;
+  p.keep_at = {0, 2};
+  p.programs["generator"].log = {"loss"};
+  p.probe = Probe{.build =
+                      [](Step& s) {
+                        Net g = s.net("generator");
+                        s.graph().result("mean", mean(generator(s, g, s.once())));
+                      },
+                  .rows = 200,
+                  .every = 4};
+  return t.run(p);
+}
+
+TEST(Sessions, AGan) {
+  const PhaseResult r = run_with({}, [](Trial& t) { return run_gan(t, 200); });
+  EXPECT_EQ(r.probed.size(), 50u);
+  EXPECT_NEAR(r.probed.back().values.at("mean"), 2, 0.5);
+  EXPECT_EQ(r.log("generator", "loss").size(), 200u);
+  EXPECT_EQ(r.at(2).programs.at("critic").runs, 6);
+  EXPECT_EQ(r.at(2).programs.at("generator").runs, 2);
+  for (size_t i = 0; i < r.set("critic").specs().size(); ++i)
+    for (const float w : r.set("critic").array(i, 0)) EXPECT_LE(std::abs(w), 0.5f);
+  expect_equal_bits([](Trial& t) { return run_gan(t, 9); });
+  expect_near_reference([](Trial& t) { return run_gan(t, 4); });
+}
+
+// --- Columns of norm 1 after each update, and a Hessian's largest eigenvalue along training ---
+
+Value loss_of(Step& s, Net& net) {
+  return cross_entropy(toy_logits(net, s.rows("train.x")), s.rows("train.y"));
+}
+
+void power_step(Step& s, const Ensemble& model) {
+  Net net = s.net("model"), direction = s.net("direction");
+  std::vector<Value> w, v;
+  const Value loss = loss_of(s, net);
+  for (const ParameterSpec& spec : model.specs()) {
+    w.push_back(net.raw_parameter(spec.name));
+    v.push_back(direction.parameter(spec.name, spec.shape, spec.init));
+  }
+  const std::vector<Value> g = gradients(loss, w);
+  std::vector<Value> along;
+  for (size_t i = 0; i < w.size(); ++i) along.push_back(sum(g[i] * v[i]));
+  const std::vector<Value> hv = gradients(sum_n(along), w);  // the Hessian times v
+  const Value length = global_norm(hv);
+  for (size_t i = 0; i < w.size(); ++i) s.graph().update(v[i], hv[i] / length);
+  s.graph().result("sharpness", length / global_norm(v));
+}
+
+Phase sharpness(const Ensemble& model, const Ensemble& direction) {
+  Phase p;
+  p.name = "sharpness";
+  p.start = {{"model", &model}, {"direction", &direction}};
+  p.programs["step"] = {.build = descend(loss_of, Sgd{}, {}), .batch = kToyTrain, .lr = 0.3};
+  p.programs["project"] = {.build = [&model](Step& s) {
+    Net net = s.net("model");
+    const ParameterSpec& spec = model.specs()[0];
+    const Value w = net.parameter(spec.name, spec.shape, spec.init);
+    s.graph().update(w, w / sqrt(reduce_sum(square(w), {1}, true)));
+  }};
+  p.programs["power"] = {.build = [&model](Step& s) { power_step(s, model); },
+                         .batch = kToyTrain,
+                         .log = {"sharpness"}};
+  p.turns = {{"step"}, {"project"}, {.program = "power", .runs = 2, .every = 5}};
+  return p;
+}
+
+PhaseResult run_sharpness(Trial& t, int64_t rounds) {
+  const Ensemble model = toy_model(t), direction = toy_model(t, "direction");
+  Phase p = sharpness(model, direction);
+  p.rounds = rounds;
+  return t.run(p);
+}
+
+TEST(Sessions, PowerIterationAlongATrainingWithUnitColumns) {
+  const PhaseResult r = run_with({}, [](Trial& t) { return run_sharpness(t, 100); });
+  const std::vector<float>& seen = r.log("power", "sharpness");
+  ASSERT_EQ(seen.size(), 40u);
+  // Its vector goes on from where it was: two runs in a row come to nearly the same.
+  EXPECT_NEAR(seen[39], seen[38], 0.02 * seen[39]);
+  EXPECT_GT(seen[39], 0);
+  const auto w = r.set("model").array(0, 0);
+  for (size_t row = 0; row < w.size(); row += kToyFeatures) {
+    double norm = 0;
+    for (size_t i = 0; i < kToyFeatures; ++i) norm += w[row + i] * w[row + i];
+    EXPECT_NEAR(norm, 1, 1e-5);
+  }
+  expect_equal_bits([](Trial& t) { return run_sharpness(t, 11); });
+  expect_near_reference([](Trial& t) { return run_sharpness(t, 6); });
+}
+
+// --- Learning to learn: one inner step through the graph (arXiv:1703.03400) ---
+
+constexpr int64_t kTasks = 64, kPoints = 8;
+
+Value curve(Net& net, Value x) {
+  return linear(net, "out", tanh(linear(net, "hidden", tanh(linear(net, "in", x, 16)), 16)), 1);
+}
+
+void outer_step(Step& s, const Ensemble& model) {
+  const auto points = [&](const char* purpose) {
+    const Value u = random_uniform(s.key(), drawn_anew(s), s.index(), purpose, {kPoints});
+    return reshape(u * 10.0 - 5.0, {kPoints, 1});
+  };
+  const auto truth = [&](Value x) {
+    return reshape(s.rows("height"), {1, 1}) * sin(x + reshape(s.rows("shift"), {1, 1}));
+  };
+  Net before = s.net("model");
+  const Value x = points("support"), q = points("query");
+  const Value inner = mse(curve(before, x), truth(x));
+  std::vector<Value> w;
+  for (const ParameterSpec& spec : model.specs()) w.push_back(before.raw_parameter(spec.name));
+  const std::vector<Value> g = gradients(inner, w);
+  Net after = s.net("model");  // the same parameters, after the inner step
+  for (size_t i = 0; i < w.size(); ++i)
+    after.hook(model.specs()[i].name, [d = g[i]](Value v) { return v - 0.05 * d; });
+  const Value loss = mse(curve(after, q), truth(q));
+  s.graph().result("loss", loss);
+  s.graph().result("without", mse(curve(before, q), truth(q)));
+  apply(Adam{}, before, loss, s.lr());
+}
+
+PhaseResult run_maml(Trial& t, int64_t rounds) {
+  std::vector<float> height(kTasks), shift(kTasks);
+  Stream draw(t.key().fold("tasks"));
+  for (float& x : height) x = static_cast<float>(0.1 + 4.9 * draw.uniform());
+  for (float& x : shift) x = static_cast<float>(3.14159 * draw.uniform());
+  t.add_table("height", std::move(height), {kTasks});
+  t.add_table("shift", std::move(shift), {kTasks});
+  const Ensemble model = t.init(
+      [](Net& net) {
+        curve(net, input(net.graph(), "x", {DType::f32, {1, 1}, 0}, Role::data));
+      },
+      t.key().fold("init"));
+  Phase p;
+  p.name = "maml";
+  p.start = {{"model", &model}};
+  p.programs["outer"] = {.build = [&model](Step& s) { outer_step(s, model); },
+                         .batch = 1,
+                         .samples = kTasks,
+                         .lr = 5e-3,
+                         .log = {"loss", "without"}};
+  p.turns = {{"outer"}};
+  p.rounds = rounds;
+  p.key = t.key().fold("maml");
+  return t.run(p);
+}
+
+TEST(Sessions, LearningToLearn) {
+  const PhaseResult r = run_with({}, [](Trial& t) { return run_maml(t, 400); });
+  const auto late = [&](const char* name) {
+    const std::vector<float>& x = r.log("outer", name);
+    double sum = 0;
+    for (size_t i = 300; i < 400; ++i) sum += x[i];
+    return sum / 100;
+  };
+  EXPECT_LT(late("loss"), 0.9 * late("without"));  // the inner step helps
+  expect_equal_bits([](Trial& t) { return run_maml(t, 9); });
+  expect_near_reference([](Trial& t) { return run_maml(t, 4); });
+}
+
+}  // namespace
+}  // namespace omni
