@@ -20,7 +20,7 @@ if(GIT AND EXISTS ${SOURCE_DIR}/.git)
 endif()
 # Of all that a model's bits can depend on, but for the experiment itself.
 set(sums "")
-foreach(folder base graph cpu ops engine executors nn data text lab)
+foreach(folder base graph cpu ops engine executors nn data text weights lab studies)
   file(GLOB_RECURSE sources RELATIVE ${SOURCE_DIR} ${SOURCE_DIR}/src/${folder}/*.h
     ${SOURCE_DIR}/src/${folder}/*.cpp)
   list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")

@@ -51,10 +51,10 @@ function(use_clang target sanitizers)
 endfunction()
 
 add_library(omni_fuzz_parsers OBJECT EXCLUDE_FROM_ALL fuzz/fuzzer.cpp fuzz/target.cpp)
-foreach(source base/json base/nearest base/star base/utf8 cli/choice data/idx graph/type lab/arrays
-    lab/checkpoint lab/counts lab/hub_config lab/hub_shards lab/numbers lab/options lab/resolve
-    lab/plain_text lab/seen_runs lab/wanted lab/words lab/words_parser nn/ensemble store/figure_spec
-    store/files store/metric_range store/run_folder store/safetensors
+foreach(source base/json base/nearest base/star base/utf8 cli/choice data/idx graph/type
+    weights/arrays lab/checkpoint lab/counts weights/hub_config weights/hub_shards lab/numbers
+    lab/options lab/resolve lab/plain_text lab/seen_runs lab/wanted lab/words lab/words_parser
+    nn/ensemble store/figure_spec store/files store/metric_range store/run_folder store/safetensors
     text/added_tokens text/bpe text/bpe_files text/bpe_parts text/byte_letters text/char_tokenizer
     text/choice_items text/lines text/piece_counts text/pieces text/tokenizer text/tokenizer_files
     text/tokenizer_json text/tokenizer_rules text/unicode text/word_tokenizer)

@@ -103,6 +103,8 @@ foreach(source IN LISTS OMNI_TEST_SOURCES whole_tests fault_tests OMNI_EXPERIMEN
   cmake_path(RELATIVE_PATH source BASE_DIRECTORY ${PROJECT_SOURCE_DIR}/src OUTPUT_VARIABLE folder)
   if(folder MATCHES "^([^./]+)/")
     set(folder ${CMAKE_MATCH_1})
+  elseif(folder MATCHES "^\\.\\./experiments/")  # of all families: one program
+    set(folder experiments)
   else()
     cmake_path(GET source PARENT_PATH folder)
     cmake_path(GET folder FILENAME folder)

@@ -1,7 +1,7 @@
 # The words of experiments (lab/words.h): each NAME.md beside a NAME.cpp becomes a part of the program,
 # so that `list` and reports need no file. When a page changes, one small source is made and compiled
 # anew.
-#   omniscale_words(target experiments/subliminal_learning.md ...)
+#   omniscale_words(target experiments/subliminal_learning/subliminal_learning.md ...)
 # gives the target `omni::word_pages()` (lab/word_pages.h). Two pages of one name are an error. As a
 # script:
 #   cmake -D OUTPUT= -D "PAGES=a.md;b.md" -P words.cmake

@@ -93,7 +93,7 @@ SeedRecord run(const Resolved& r, bool dry) {
   worker.begin(0);
   SeedRecord record;
   for (const Variant& v : r.variants) {
-    Trial trial(worker, 0, v.label, record, v.settings->conduct().when_diverging());
+    Trial trial(worker, 0, v.label, record, v.settings->common().when_diverging());
     v.settings->run(trial);
   }
   return record;

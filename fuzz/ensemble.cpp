@@ -3,8 +3,8 @@
 
 #include "base/error.h"
 #include "fuzz/target.h"
-#include "lab/arrays.h"
 #include "store/files.h"
+#include "weights/arrays.h"
 
 namespace omni::fuzz {
 

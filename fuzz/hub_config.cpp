@@ -1,5 +1,5 @@
 // Shapes of models as on the Hugging Face hub: config.json.
-#include "lab/hub_config.h"
+#include "weights/hub_config.h"
 
 #include "base/error.h"
 #include "fuzz/target.h"

@@ -1,7 +1,7 @@
 // Which file holds which of a model's tensors: model.safetensors.index.json.
 #include "base/error.h"
 #include "fuzz/target.h"
-#include "lab/hub_shards.h"
+#include "weights/hub_shards.h"
 
 namespace omni::fuzz {
 

@@ -5,7 +5,7 @@
 // Expect    Next to nothing for facts that were told. More than ln 8 = 2.08, which is what guessing
 //           among eight trees costs, for the others: their very words were never read.
 #include "lab/experiment.h"
-#include "lab/language_task.h"
+#include "studies/language_task.h"
 
 namespace omni {
 struct PlantedFacts : LanguageTask {

@@ -5,7 +5,6 @@
 // Expect    The removed half takes its classes with it; without masks, or with random masks,
 //           it does not (after Cloud et al. 2024, arXiv:2410.04332).
 #include "lab/experiment.h"
-#include "lab/image_task.h"
 #include "nn/layers.h"
 #include "nn/losses.h"
 #include "nn/optimizers.h"
@@ -13,6 +12,7 @@
 #include "ops/elementwise.h"
 #include "ops/reduce.h"
 #include "ops/shape_ops.h"
+#include "studies/image_task.h"
 
 namespace omni {
 struct RoutedClassifier : ImageTask {

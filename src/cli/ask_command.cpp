@@ -4,8 +4,8 @@
 #include "cli/commands.h"
 #include "cli/language_model.h"
 #include "cli/screen.h"
-#include "lab/choice_scoring.h"
 #include "store/files.h"
+#include "studies/choice_scoring.h"
 
 namespace omni::cli {
 namespace {

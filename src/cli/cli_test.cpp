@@ -16,7 +16,6 @@
 #include "base/utf8.h"
 #include "cli/choice.h"
 #include "cli/screen.h"
-#include "lab/hub_weights.h"
 #include "nn/layers.h"
 #include "nn/losses.h"
 #include "nn/optimizers.h"
@@ -25,6 +24,7 @@
 #include "text/bpe_files.h"
 #include "text/byte_letters.h"
 #include "text/tokenizer_files.h"
+#include "weights/hub_weights.h"
 
 namespace omni {
 namespace {

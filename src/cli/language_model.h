@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <memory>
 
-#include "lab/hub_weights.h"
 #include "text/tokenizer.h"
+#include "weights/hub_weights.h"
 
 namespace omni::cli {
 

@@ -6,7 +6,7 @@
 #include "cli/commands.h"
 #include "cli/language_model.h"
 #include "cli/screen.h"
-#include "lab/sampling.h"
+#include "studies/sampling.h"
 
 namespace omni::cli {
 namespace {

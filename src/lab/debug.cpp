@@ -82,7 +82,7 @@ class Debugger {
     try {
       for (const Variant& v : r_.variants) {
         variant_ = v.label;
-        Trial trial(worker, seed_, v.label, record, v.settings->conduct().when_diverging());
+        Trial trial(worker, seed_, v.label, record, v.settings->common().when_diverging());
         v.settings->run(trial);
       }
     } catch (const Enough&) {

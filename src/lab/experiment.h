@@ -96,7 +96,7 @@ ClaimSpec stated(const std::string& id, std::string text, const Statement& s);
 void leave_out_changed(std::vector<ClaimSpec>& claims, const std::vector<OptionChange>& changes);
 
 // What may be chosen in every experiment, beside its own options.
-struct Conduct {
+struct CommonOptions {
   std::string on_divergence = "stop-model";
 
   void visit(auto&& option) {
@@ -115,7 +115,7 @@ class Settings {
  public:
   virtual ~Settings() = default;
   virtual OptionList options() = 0;  // points into this object
-  virtual const Conduct& conduct() const = 0;
+  virtual const CommonOptions& common() const = 0;
   virtual std::unique_ptr<Settings> clone() const = 0;
   virtual void check() const = 0;                 // what single options cannot tell; UserError
   virtual std::string data() const = 0;           // data set's name, or "" for none
@@ -154,10 +154,10 @@ class SettingsOf final : public Settings {
   OptionList options() override {
     OptionList list;
     if constexpr (kVisits) s_.visit(list);
-    conduct_.visit(list);
+    common_.visit(list);
     return list;
   }
-  const Conduct& conduct() const override { return conduct_; }
+  const CommonOptions& common() const override { return common_; }
   std::unique_ptr<Settings> clone() const override { return std::make_unique<SettingsOf>(*this); }
   void check() const override {
     SettingsOf copy = *this;  // which options point into
@@ -225,7 +225,7 @@ class SettingsOf final : public Settings {
   }
 
   S s_;
-  Conduct conduct_;
+  CommonOptions common_;
 };
 
 // The texts of a report, in the reader's words; see run_key in store/results.h.

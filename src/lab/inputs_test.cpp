@@ -8,15 +8,15 @@
 
 #include "base/error.h"
 #include "base/test_folder.h"
-#include "lab/arrays.h"
 #include "lab/checkpoint.h"
-#include "lab/hub_weights.h"
 #include "lab/test_support.h"
 #include "nn/transformer.h"
 #include "store/files.h"
 #include "text/choice_items.h"
 #include "text/story_files.h"
 #include "text/tokenizer_files.h"
+#include "weights/arrays.h"
+#include "weights/hub_weights.h"
 
 namespace omni {
 namespace {

@@ -15,7 +15,7 @@ SeedRecord run_job(const Resolved& r, Worker& worker, const Job& job) {
   const ReadsInputs reading(worker.options().inputs);
   worker.begin(job.seed, job.part);
   for (const Variant& v : r.variants) {
-    Trial trial(worker, job.seed, v.label, record, v.settings->conduct().when_diverging());
+    Trial trial(worker, job.seed, v.label, record, v.settings->common().when_diverging());
     v.settings->run(trial);
   }
   require_recorded(record);

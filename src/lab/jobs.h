@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "lab/other_builds.h"
 #include "lab/runner.h"
-#include "lab/taking_up.h"
 #include "lab/worker.h"
 
 namespace omni {

@@ -1,11 +1,10 @@
-// What an experiment is written with.
+// What an experiment is written with, of the lab and of the studies. Nothing below includes it.
 #pragma once
 
 #include <fmt/format.h>
 
 #include "base/error.h"
 #include "lab/experiment.h"
-#include "lab/image_task.h"
 #include "nn/layers.h"
 #include "nn/losses.h"
 #include "nn/noise.h"
@@ -16,3 +15,4 @@
 #include "ops/random.h"
 #include "ops/reduce.h"
 #include "ops/shape_ops.h"
+#include "studies/image_task.h"

@@ -273,7 +273,7 @@ TEST(Resolve, WhatHappensOnDivergenceReachesEveryVariant) {
     for (const char* sweep : {"width=8", "width=8,16"}) {
       const Resolved r = resolve_with({chosen, sweep});
       for (const Variant& v : r.variants)
-        EXPECT_EQ(v.settings->conduct().when_diverging(), wanted) << chosen << ' ' << v.label;
+        EXPECT_EQ(v.settings->common().when_diverging(), wanted) << chosen << ' ' << v.label;
       EXPECT_NE(r.toml.find(fmt::format("on_divergence = \"{}\"", text)), std::string::npos);
     }
   }

@@ -63,7 +63,7 @@ void store(Results& results, const SeedRecord& record, const Origin& origin, boo
 }
 
 // How the time that workers take compares to what is typical.
-class Pace {
+class Speed {
  public:
   // A job that this worker, of so many threads, has done; `planned`: its graphs, too.
   void add(const Load& job, double graphs, double seconds, int threads) {
@@ -178,7 +178,7 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
   identity.add(build_info().library);
   identity.add(hash_of(manifest.inputs));
   Results results(folder.results_path(), Access::write);
-  TakingUp earlier(results, forms, program);
+  OtherBuilds earlier(results, forms, program);
   if (const std::string said = earlier.forget_changed(); !said.empty()) watcher.note(said);
   const std::vector<Origin> repeated =
       request.mixed_builds ? std::vector<Origin>() : earlier.to_repeat();
@@ -219,7 +219,7 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
                      .folder = request.out,
                      .count = counted(dry),
                      .reads = recorded_reads(r, e, data, recording)};
-  Pace pace;
+  Speed speed;
   std::mutex mutex;  // of the watcher and of the folder
   std::optional<Rendezvous> rendezvous;
   if (shared)
@@ -288,7 +288,7 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
           watcher.note(fmt::format("seed {} failed; this is a bug of Omniscale, please report it: {}",
                                    job->seed, error.what()));
         }
-        pace.add(load_of(dry, job->part), std::exchange(unplanned, 0), seconds_since(job_begin),
+        speed.add(load_of(dry, job->part), std::exchange(unplanned, 0), seconds_since(job_begin),
                  options.threads);
         {
           const std::lock_guard lock(mutex);
@@ -347,7 +347,7 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
   if (whole && outcome.diverged == 0 && outcome.failed == 0 && request.passes_off.empty() &&
       request.executor == ExecutorKind::cpu && request.precision == Precision::f32 &&
       outcome.status == RunStatus::finished)
-    outcome.slowness = pace.slowness();
+    outcome.slowness = speed.slowness();
   if (outcome.status == RunStatus::finished) {
     outcome.claims = judge_claims(r, e, results, data, &recording);
     results.set_claims(outcome.claims);

@@ -93,10 +93,10 @@ struct RunOutcome {
   std::filesystem::path folder;
   std::vector<ClaimRow> claims = {};
   int models = 0, diverged = 0, failed = 0;
-  double busy_s = 0;  // of this sitting
+  double busy_s = 0;  // since this start
   Count count = {};   // of a seed
   std::vector<std::string> reads = {};  // as in PresetReads
-  // How many times as long as is typical it took, where all of it ran in this sitting.
+  // How many times as long as is typical it took, where all of it ran since this start.
   std::optional<double> slowness = {};
 };
 

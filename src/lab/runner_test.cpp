@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "base/test_folder.h"
-#include "lab/arrays.h"
 #include "nn/layers.h"
 #include "nn/losses.h"
 #include "nn/optimizers.h"
@@ -14,6 +13,7 @@
 #include "store/files.h"
 #include "store/sqlite.h"
 #include "text/lines.h"
+#include "weights/arrays.h"
 
 namespace omni {
 namespace {
@@ -127,8 +127,8 @@ class Watcher final : public RunWatcher {
 
   std::atomic<bool> stop{false};
   std::string notes;
-  int64_t seeds = 0;  // done, those of earlier sittings included
-  double flops = 0, flops_left = 0;  // of this sitting
+  int64_t seeds = 0;  // done, those of earlier starts included
+  double flops = 0, flops_left = 0;  // since this start
 
  private:
   double stop_after_, done_ = 0;

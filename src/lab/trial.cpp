@@ -7,7 +7,6 @@
 #include "base/nearest.h"
 #include "base/statistics.h"
 #include "graph/inspect.h"
-#include "lab/arrays.h"
 #include "lab/evaluation.h"
 #include "lab/phase.h"
 #include "lab/phase_graphs.h"
@@ -18,6 +17,7 @@
 #include "nn/optimizers.h"
 #include "store/files.h"
 #include "store/png.h"
+#include "weights/arrays.h"
 
 namespace omni {
 namespace {

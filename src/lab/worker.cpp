@@ -7,8 +7,8 @@
 #include "executors/cpu/session.h"
 #include "executors/reference.h"
 #include "graph/inspect.h"
-#include "lab/arrays.h"
 #include "store/files.h"
+#include "weights/arrays.h"
 
 namespace omni {
 namespace {

@@ -1,4 +1,4 @@
-// One worker's belongings: its executor, and the phases of the seed it is on. Only the lab sees it.
+// One worker: its executor, and the phases of the seed it is on. Only the lab sees it.
 #pragma once
 
 #include <atomic>

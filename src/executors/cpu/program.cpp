@@ -182,7 +182,7 @@ struct Program::Impl {
   }
 
   // Points a body at one slice: its row-wise inputs and results, what it makes and finds there.
-  void aim(Plan& p, int s) {
+  void point_at_slice(Plan& p, int s) {
     const Slice& slice = slices[s];
     const auto offset = [&](int id) { return slice.begin * p.type(id).bytes() / slice.rows; };
     for (const auto& [name, id] : p.inputs())
@@ -215,7 +215,7 @@ struct Program::Impl {
       const FloatMode thread_mode;
       for (int s = next++; s < std::ssize(slices); s = next++) {
         Plan& p = *stage.bodies[slices[s].body][thread];
-        aim(p, s);
+        point_at_slice(p, s);
         p.run();
       }
     };
@@ -248,7 +248,7 @@ struct Program::Impl {
       }
       for (int s = 0; s < std::ssize(slices); ++s) {
         Plan& p = *stage.bodies[slices[s].body][0];
-        aim(p, s);
+        point_at_slice(p, s);
         p.run_timed(of_body[slices[s].body]);
       }
       stage.tail->run_timed(step_us);
