@@ -440,10 +440,12 @@ TEST_F(Cli, WhatIsMeantByACommaIsSaidFirst) {
 }
 
 TEST_F(Cli, RunsOnTheReference) {
-  const Output o =
-      omni({"run", "toy-steps", "--preset", "smoke", "--executor", "reference", "--out", "meant"});
+  const Output o = omni({"run", "toy-steps", "--preset", "smoke", "--seeds", "0..2", "--executor",
+                         "reference", "--out", "meant"});
   EXPECT_EQ(o.code, 0) << o.err;
   EXPECT_NE(o.err.find("executor reference in double precision"), std::string::npos) << o.err;
+  EXPECT_NE(o.err.find("3 of 3 seeds or parts train together, each in at most "), std::string::npos)
+      << o.err;
   std::stringstream config;
   config << std::ifstream("meant/config.toml").rdbuf();
   EXPECT_NE(config.str().find("executor = \"reference\""), std::string::npos) << config.str();

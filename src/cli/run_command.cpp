@@ -94,6 +94,10 @@ class RunProgress : public RunWatcher {
   void planned(size_t conditions) override {
     shown_.say(plural(conditions, "condition") + " for each seed");
   }
+  void under_way(int at_once, size_t all, int64_t bytes_each) override {
+    shown_.say(fmt::format("{} of {} seeds or parts train together, each in at most {} of memory",
+                           at_once, all, byte_count(static_cast<double>(bytes_each))));
+  }
   void began(int64_t seeds, int64_t seeds_done, double matmul_flops) override {
     interrupts_.ask();
     shown_.began(seeds, seeds_done, matmul_flops);

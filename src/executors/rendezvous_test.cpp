@@ -126,6 +126,35 @@ TEST(Rendezvous, ASeedReplaysEveryGroup) {
   }
 }
 
+// Two programs that share a set, one of them in every third round; members ask for rounds of unlike
+// numbers, so that they stand at unlike ones.
+TEST(Rendezvous, RoundsOfSeveralProgramsMeetWhereTheirTurnsDo) {
+  const Train turns = [](int number, Executor& executor, Seen& seen) {
+    Given given;
+    given.w = filled(kIn * kOut, number);
+    const auto s = executor.open(
+        {{{"step", step_of(kBatch), step_of(kRest), kSamples, kBatch, "loss", 0, {}, {"loss"}},
+          {"other", step_of(kBatch, -0.5), nullptr, 8, kBatch, "", 1}}});
+    given.give(*s);
+    s->start(given.start());
+    const Turn both[] = {{0, 2}, {1, 1, 3}};
+    for (int i = 0; i < 4; ++i) {
+      s->rounds(both, 1 + number);
+      seen.probed.push_back(read(*s, "model/w"));
+    }
+    seen.losses = s->take_log(0);
+    EXPECT_EQ(std::ssize(seen.losses), 8 * (1 + number));
+  };
+  const std::vector<Outcome> alone = each_alone(4, turns);
+  EXPECT_NE(alone[0], alone[1]);
+  for (const Setting& s :
+       {Setting{at_most(1)}, Setting{at_most(3)}, Setting{.threads = 4}, Setting{drawn_from(2)}})
+    EXPECT_EQ(together(4, s, turns).outcomes, alone);
+  const Together all = together(4, {.threads = 4}, turns);
+  EXPECT_EQ(all.meetings.front(), (Meeting{-1, 1, {0, 1, 2, 3}}));
+  EXPECT_TRUE(std::ranges::any_of(all.meetings, [](const Meeting& m) { return m.count > 1; }));
+}
+
 // Nobody waits for one that has left, whatever it was in the middle of, and its slot is free.
 TEST(Rendezvous, OthersGoOnWhenOneThrowsOrLeavesOrHasProgramsOfItsOwn) {
   const Train trouble = [](int number, Executor& executor, Seen& seen) {

@@ -202,8 +202,7 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
     const UnderWay fit =
         most_under_way(dry, division, *shared, todo.size(), request.most_bytes_under_way);
     workers = fit.jobs;
-    watcher.note(fmt::format("{} of {} seeds or parts are under way at once, each in at most {} MB",
-                             workers, todo.size(), (fit.bytes_each >> 20) + 1));
+    watcher.under_way(fit.jobs, todo.size(), fit.bytes_each);
   }
   const auto origin_of = [&](const Job& job) {
     const std::string part = job.part.value_or("");

@@ -56,6 +56,9 @@ class RunWatcher {
   virtual ~RunWatcher() = default;
   // Before the run folder is touched: how many conditions each seed has, those of all variants.
   virtual void planned(size_t /*conditions*/) {}
+  // Where an executor steps models of many seeds together: so many of the run's seeds, or of their
+  // parts, have room in memory at once.
+  virtual void under_way(int /*at_once*/, size_t /*all*/, int64_t /*bytes_each*/) {}
   // `matmul_flops`: of what is left to do.
   virtual void began(int64_t seeds, int64_t seeds_done, double matmul_flops) = 0;
   virtual void advanced(const Amount& done) = 0;  // since the last call
