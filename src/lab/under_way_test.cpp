@@ -2,6 +2,8 @@
 // itself.
 #include "lab/under_way.h"
 
+#include <gtest/gtest.h>
+
 #include <atomic>
 #include <set>
 #include <thread>
