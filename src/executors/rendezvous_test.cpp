@@ -137,13 +137,13 @@ TEST(Rendezvous, RoundsOfSeveralProgramsMeetWhereTheirTurnsDo) {
           {"other", step_of(kBatch, -0.5), nullptr, 8, kBatch, "", 1}}});
     given.give(*s);
     s->start(given.start());
-    const Turn both[] = {{0, 2}, {1, 1, 3}};
+    const Turn both[] = {{0, 3}, {1, 1, 3}};  // the first of them an epoch
     for (int i = 0; i < 4; ++i) {
       s->rounds(both, 1 + number);
       seen.probed.push_back(read(*s, "model/w"));
     }
     seen.losses = s->take_log(0);
-    EXPECT_EQ(std::ssize(seen.losses), 8 * (1 + number));
+    EXPECT_EQ(std::ssize(seen.losses), 12 * (1 + number));
   };
   const std::vector<Outcome> alone = each_alone(4, turns);
   EXPECT_NE(alone[0], alone[1]);
