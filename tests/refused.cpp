@@ -11,7 +11,7 @@
 // NO_VISIT: settings have a member `void visit(auto&& option)`, which says what each option may be
 // RUN_NOT_CONST: settings have a member `void run(Trial& t) const`, which runs one seed
 // SNAPSHOT_OF_WHAT_ENDS: use of deleted function
-#include "lab/lab.h"
+#include "studies/authoring.h"
 
 namespace omni {
 

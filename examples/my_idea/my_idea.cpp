@@ -1,5 +1,5 @@
 // When some labels are false, does a network learn the true ones first? See my_idea.md.
-#include "lab/lab.h"
+#include "studies/authoring.h"
 
 namespace omni {
 struct MyIdea {

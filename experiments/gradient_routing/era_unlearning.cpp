@@ -1,9 +1,9 @@
 // Expand, route, ablate: a topic in neurons of its own. The question, the design and all words:
 // era_unlearning.md.
 #include "experiments/catalogue.h"
-#include "lab/lab.h"
 #include "nn/neuron_groups.h"
 #include "ops/gradients.h"
+#include "studies/authoring.h"
 #include "studies/story_unlearning.h"
 #include "text/token_counts.h"
 

@@ -2,10 +2,10 @@
 // words: gradient_routing.md.
 #include "experiments/catalogue.h"
 #include "lab/epochs.h"
-#include "lab/lab.h"
 #include "nn/routing.h"
 #include "ops/gradients.h"
 #include "ops/route.h"
+#include "studies/authoring.h"
 #include "studies/by_class.h"
 #include "studies/routing_study.h"
 

@@ -5,8 +5,8 @@
 #include "base/statistics.h"
 #include "experiments/catalogue.h"
 #include "lab/epochs.h"
-#include "lab/lab.h"
 #include "ops/route.h"
+#include "studies/authoring.h"
 #include "studies/by_class.h"
 #include "studies/routing_study.h"
 

@@ -7,12 +7,12 @@
 #include <set>
 
 #include "experiments/catalogue.h"
-#include "lab/lab.h"
 #include "nn/interventions.h"
 #include "nn/transformer_presets.h"
 #include "ops/iota.h"
 #include "ops/route.h"
 #include "ops/softmax.h"
+#include "studies/authoring.h"
 #include "studies/language_task.h"
 #include "studies/sampling.h"
 #include "text/token_counts.h"

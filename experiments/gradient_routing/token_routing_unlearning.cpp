@@ -1,9 +1,9 @@
 // Routing a few tokens to forget a whole topic. The question, the design and all words:
 // token_routing_unlearning.md.
 #include "experiments/catalogue.h"
-#include "lab/lab.h"
 #include "nn/neuron_groups.h"
 #include "nn/transformer_presets.h"
+#include "studies/authoring.h"
 #include "studies/story_unlearning.h"
 #include "text/token_counts.h"
 

@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "experiments/catalogue.h"
-#include "lab/lab.h"
 #include "ops/softmax.h"
+#include "studies/authoring.h"
 #include "studies/language_training.h"
 #include "studies/text_cache.h"
 #include "text/story_world.h"

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "experiments/catalogue.h"
-#include "lab/lab.h"
+#include "studies/authoring.h"
 
 namespace omni {
 namespace {

@@ -5,8 +5,8 @@
 #include <set>
 
 #include "experiments/catalogue.h"
-#include "lab/lab.h"
 #include "nn/schedules.h"
+#include "studies/authoring.h"
 #include "studies/paths.h"
 #include "studies/predictions.h"
 

@@ -2,7 +2,7 @@
 // words: undo.md.
 #include "experiments/catalogue.h"
 #include "experiments/unlearning/undo_study.h"
-#include "lab/lab.h"
+#include "studies/authoring.h"
 
 namespace omni {
 namespace {

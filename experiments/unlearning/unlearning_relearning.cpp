@@ -1,7 +1,7 @@
 // Unlearning that looks perfect, and relearning. The question, the design and all words:
 // unlearning_relearning.md.
 #include "experiments/catalogue.h"
-#include "lab/lab.h"
+#include "studies/authoring.h"
 #include "studies/forgetting.h"
 
 namespace omni {

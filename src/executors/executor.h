@@ -81,6 +81,10 @@ struct Turn {
 // what is usual. One rule for every executor.
 bool has_diverged(float loss, float first_loss);
 
+// Of a run whose watched result was this: where the program stands now, and whether the model has
+// diverged in this round.
+void note_loss(Standing& standing, size_t program, float loss);
+
 // Whether a session gives this input itself: "index", "key", "step" or "lr".
 bool is_sessions_own(const std::string& input);
 
@@ -90,6 +94,9 @@ struct ProgramStart {
   // By rounds that have ended, the last one for all that follow; none: "lr" is 0.
   std::vector<float> rates = {};
 };
+
+// What the program's "lr" is in the round after so many.
+float rate_after(const ProgramStart& program, int64_t rounds);
 
 // What a model brings along besides sets, numbers and tables.
 struct ModelStart {

@@ -348,8 +348,7 @@ class ReferenceSession final : public Session {
       if (name == "step") {
         x[0] = static_cast<float>(step);
       } else if (name == "lr") {
-        const int64_t place = std::min<int64_t>(start_.at.round, std::ssize(start.rates) - 1);
-        x[0] = place >= 0 ? start.rates[static_cast<size_t>(place)] : 0;
+        x[0] = rate_after(start, start_.at.round);
       } else if (name == "key") {
         x[0] = static_cast<int32_t>(start.random.bits);
         x[1] = static_cast<int32_t>(start.random.bits >> 32);
@@ -387,11 +386,7 @@ class ReferenceSession final : public Session {
       return x;
     };
     for (const std::string& name : spec.logged) own.log.push_back(number(name));
-    if (spec.watched.empty()) return;
-    at.loss = number(spec.watched);
-    if (std::isnan(at.first_loss)) at.first_loss = at.loss;
-    if (!start_.at.diverged_at && has_diverged(at.loss, at.first_loss))
-      start_.at.diverged_at = start_.at.round + 1;
+    if (!spec.watched.empty()) note_loss(start_.at, p, number(spec.watched));
   }
 
   void replace(const std::string& input, std::shared_ptr<const RefArray> value) {

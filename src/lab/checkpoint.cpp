@@ -20,11 +20,11 @@ constexpr const char* kStateKey = "state";  // JSON: everything but the arrays
 constexpr const char* kCheckKey = "check";  // SHA-256 of state and arrays
 
 // Arrays are called
-//   "<owner>/set/<set>/<parameter>"     of each owner: "now", "kept/<its place>", "named/<its
-//   name>"
+//   "<owner>/set/<set>/<parameter>"
 //   "<owner>/host"                      bytes
 //   "log/<program>/<result>"            [runs]
-// and the state names an owner's sets with their parameters, in order.
+// Owners are "now", "kept/<its place>" and "named/<its name>"; the state names an owner's sets with
+// their parameters, in order.
 struct Owner {
   std::string name;
   std::map<std::string, SetView> sets;

@@ -218,8 +218,8 @@ class Debugger {
       const std::vector<Value> found = gradients(*loss, of);
       for (size_t i = 0; i < of.size(); ++i)
         g.gradients[g.graph->node(of[i].id).name] = found[i].id;
-    } catch (
-        const UserError&) {  // an op without a gradient: the loss is reported, and not followed
+    } catch (const UserError&) {
+      // An op without a gradient: the loss is reported, and not followed.
     }
   }
 

@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "base/nearest.h"
-#include "data/catalogue.h"
 #include "lab/jobs.h"
 #include "lab/judging.h"
 
@@ -165,16 +164,8 @@ void check_places(const std::string& what, const auto& recorded, const std::stri
 // Settings may leave out what the table shows; those of the preset may not.
 void check_table(const Recorded& recorded, const Resolved& r, const Experiment& e) {
   if (e.metric.empty() || recorded.has_at_end(e.metric)) return;
-  RunRequest plain;
-  plain.preset = r.preset;
-  try {
-    const Resolved preset = resolve(e, plain);
-    const Dataset blank = blank_dataset(preset.variants.front().settings->data());
-    if (Recorded(dry_run(preset, blank)).has_at_end(e.metric)) return;
-  } catch (const UserError&) {
-    return;  // it is not complete without others
-  }
-  recorded.require_in_table(e);
+  const auto preset = dry_run_of(e, r.preset);
+  if (preset && !Recorded(preset->dry).has_at_end(e.metric)) recorded.require_in_table(e);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/build_info.h"
+#include "data/catalogue.h"
 #include "lab/declarations.h"
 
 namespace omni {
@@ -37,6 +38,19 @@ Load load_of(const SeedRecord& dry, const std::optional<std::string>& part) {
     return work == dry.work.end() ? Load{} : work->second.load();
   };
   return part ? of("") + of(*part) : of("");
+}
+
+std::optional<PresetSeed> dry_run_of(const Experiment& e, const std::string& preset) {
+  RunRequest request;
+  request.preset = preset;
+  try {
+    PresetSeed seed{resolve(e, request), {}, {}};
+    seed.data = blank_dataset(seed.resolved.variants.front().settings->data());
+    seed.dry = dry_run(seed.resolved, seed.data);
+    return seed;
+  } catch (const UserError&) {
+    return std::nullopt;
+  }
 }
 
 Division divide(const SeedRecord& dry) {

@@ -35,6 +35,14 @@ SeedRecord failed_job(const Division& division, const Job& job);
 
 // One seed without training: what it costs and how it can be shared out.
 SeedRecord dry_run(const Resolved& r, const Dataset& data, Inputs* inputs = nullptr);
+// That of a preset, as it is. Nothing where it is not complete without more: its data are the
+// user's, say.
+struct PresetSeed {
+  Resolved resolved;
+  Dataset data;
+  SeedRecord dry;
+};
+std::optional<PresetSeed> dry_run_of(const Experiment& e, const std::string& preset);
 Division divide(const SeedRecord& dry);
 // Of one job. What stands outside of an experiment's parts is run for each of them.
 Load load_of(const SeedRecord& dry, const std::optional<std::string>& part);

@@ -187,17 +187,22 @@ double PhaseGraphs::latest_rate(size_t program, int64_t round) const {
   return at == p_.from->programs.end() ? 0 : at->second.rate;
 }
 
+// Its keys alone.
+ProgramStart PhaseGraphs::keys_of(size_t program) const {
+  const Key own = p_.key.fold(spec_.programs[program].name);
+  const PhaseProgram* p = programs_[program];
+  if (!p) return {.random = p_.probe->random.value_or(own)};
+  return {.order = p->order.value_or(own.fold("order")),
+          .random = p->random.value_or(own.fold("random"))};
+}
+
 ModelStart PhaseGraphs::model_start() const {
   ModelStart start;
   start.at.round = first();
   for (size_t i = 0; i < programs_.size(); ++i) {
     const ProgramSpec& s = spec_.programs[i];
-    const Key own = p_.key.fold(s.name);
-    ProgramStart& program = start.programs.emplace_back();
+    ProgramStart& program = start.programs.emplace_back(keys_of(i));
     const bool is_probe = !programs_[i];
-    program.random = (is_probe ? p_.probe->random : programs_[i]->random)
-                         .value_or(is_probe ? own : own.fold("random"));
-    if (!is_probe) program.order = programs_[i]->order.value_or(own.fold("order"));
     if (reads(*s.graph, "lr"))
       for (int64_t round = first(); round < p_.rounds + is_probe; ++round) {
         const auto lr = static_cast<float>(rate(i, round));
@@ -274,16 +279,16 @@ uint64_t PhaseGraphs::form(const std::string& numerics) const {
   hash.add(p_.name);
   hash.add(static_cast<uint64_t>(on_divergence_));
   hash.add(numerics);
-  const ModelStart start = model_start();
   for (size_t i = 0; i < programs_.size(); ++i) {
     const ProgramSpec& s = spec_.programs[i];
+    const ProgramStart keys = keys_of(i);
     hash.add(s.name);
     hash.add(fingerprint(*s.graph));
     if (s.last) hash.add(fingerprint(*s.last));
     for (const int64_t x : {s.samples, s.batch, int64_t{s.clock.value_or(-1)}}) hash.add(x);
     hash.add(s.watched);
     for (const std::string& name : s.logged) hash.add(name);
-    hash.add(start.programs[i].order.bits), hash.add(start.programs[i].random.bits);
+    hash.add(keys.order.bits), hash.add(keys.random.bits);
     if (reads(*s.graph, "lr"))
       for (int64_t round = first(); round < p_.rounds + !programs_[i]; ++round)
         hash.add(rate(i, round));

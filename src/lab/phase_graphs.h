@@ -64,6 +64,7 @@ class PhaseGraphs {
 
  private:
   void add_program(const std::string& name, const PhaseProgram& program, bool is_probe);
+  ProgramStart keys_of(size_t program) const;
   void find_sets();
   void find_clocks();
   void find_turns();

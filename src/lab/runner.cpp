@@ -84,16 +84,9 @@ class Speed {
 // Of presets whose data are the user's nothing is known.
 PresetReads preset_reads(const Experiment& e) {
   PresetReads reads;
-  for (const Preset& p : e.presets) {
-    RunRequest request;
-    request.preset = p.name;
-    try {
-      const Resolved r = resolve(e, request);
-      const Dataset data = blank_dataset(r.variants.front().settings->data());
-      reads[p.name] = recorded_reads(r, e, data, recording_of(dry_run(r, data)));
-    } catch (const UserError&) {
-    }
-  }
+  for (const Preset& p : e.presets)
+    if (const auto seed = dry_run_of(e, p.name))
+      reads[p.name] = recorded_reads(seed->resolved, e, seed->data, recording_of(seed->dry));
   return reads;
 }
 

@@ -12,8 +12,8 @@ namespace omni {
 
 struct UnderWay {
   int jobs = 1;  // seeds, or parts of them
-  int64_t bytes_each =
-      0;  // that one takes at most, all that it trains counted as if kept to its end
+  // That one takes at most, all that it trains counted as if kept to its end.
+  int64_t bytes_each = 0;
 };
 // Of so many that are left to do; at least one, whatever it takes.
 UnderWay most_under_way(const SeedRecord& dry, const Division& division,

@@ -59,8 +59,8 @@ struct WorkerOptions {
   int64_t steps_per_call = 0;
   std::filesystem::path models;  // empty: final models are not kept
   Inputs* inputs = nullptr;      // what experiments read from files is noted there
-  uint64_t identity =
-      0;  // of the library and of all that the run reads: part of every phase's hash
+  // Of the library and of all that the run reads: part of every phase's hash.
+  uint64_t identity = 0;
 };
 
 // Null where it steps one model at a time: each worker has one of its own then.

@@ -47,6 +47,7 @@ struct Own {                      // of a program
   std::vector<int32_t> order, index;  // of the epoch, and of the run
   int64_t epoch = -1;
   int32_t key[2] = {};
+  int64_t* steps = nullptr;  // of its clock; null: it has none
   std::map<std::string, std::pair<Type, AlignedBytes>> fed;
   std::vector<float> log;
 };
@@ -149,7 +150,10 @@ class CpuSession final : public Session {
       own.epoch = -1;
       own.ran = nullptr;
       own.log.clear();
-      if (const auto clock = spec_.programs[p].clock) steps_[*clock] += start_.at.programs[p].runs;
+      if (const auto clock = spec_.programs[p].clock) {
+        own.steps = &steps_[*clock];
+        *own.steps += start_.at.programs[p].runs;
+      }
       for (Variant& v : own.variants) bind(v, own, spec_.programs[p].name);
     }
     started_ = true;
@@ -290,12 +294,6 @@ class CpuSession final : public Session {
     v.fresh = false;
   }
 
-  float rate(const ProgramStart& program) const {
-    const auto rates = std::ssize(program.rates);
-    if (rates == 0) return 0;
-    return program.rates[static_cast<size_t>(std::min<int64_t>(start_.at.round, rates - 1))];
-  }
-
   bool stands_still() const { return spec_.stop_diverged && start_.at.diverged_at.has_value(); }
 
   // The run's variant, with its sample numbers in place.
@@ -317,8 +315,8 @@ class CpuSession final : public Session {
     ProgramStanding& at = start_.at.programs[p];
     const ProgramStart& start = start_.programs[p];
     Variant& v = next(spec, start.order, own, at.runs);
-    step_ = static_cast<float>(spec.clock ? ++steps_[*spec.clock] : start_.at.round);
-    lr_ = rate(start);
+    step_ = static_cast<float>(own.steps ? ++*own.steps : start_.at.round);
+    lr_ = rate_after(start, start_.at.round);
     if (v.planned->user != &v) bind(v, own, spec.name);
     if (!v.fresh) v.planned->program.refresh();
     v.fresh = true;
@@ -327,11 +325,7 @@ class CpuSession final : public Session {
     own.ran = &v;
     ++at.runs;
     for (const float* logged : v.logged) own.log.push_back(*logged);
-    if (!v.watched) return;
-    at.loss = *v.watched;
-    if (std::isnan(at.first_loss)) at.first_loss = at.loss;
-    if (!start_.at.diverged_at && has_diverged(at.loss, at.first_loss))
-      start_.at.diverged_at = start_.at.round + 1;
+    if (v.watched) note_loss(start_.at, p, *v.watched);
   }
 
   const SessionSpec spec_;

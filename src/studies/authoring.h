@@ -1,4 +1,4 @@
-// What an experiment is written with, of the lab and of the studies. Nothing below includes it.
+// What experiments are written with, in one include. For experiments alone.
 #pragma once
 
 #include <fmt/format.h>
