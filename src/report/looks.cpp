@@ -47,7 +47,10 @@ int Look::marker() const {
   return kMarkers[round % std::size(kMarkers)];
 }
 
-double Look::fill() const { return round % 2 == 0 ? 0.55 : 0.95; }
+double Look::fill() const {
+  constexpr double kFills[] = {0.55, 0.95, 0.25, 0.75, 0.4};
+  return kFills[round % std::size(kFills)];
+}
 
 std::string family_of(const std::string& label) {
   std::string family = label.substr(0, label.find_first_of("0123456789"));

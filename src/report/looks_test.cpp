@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <tuple>
+#include <utility>
 
 namespace omni {
 namespace {
@@ -57,10 +59,16 @@ TEST(Looks, NoTwoSeriesOfAFigureAreAlike) {
       {.label = "other", .arm = "base", .metric = "other"},
       {.label = "mixed", .points = {{0, "base", ""}, {1, "rmu", ""}}},
       {.label = "undo", .points = {{0, "u1", ""}, {1, "u2", ""}}},
-      {.label = "mixed", .points = {{0, "base", ""}, {1, "u1", ""}}}};
+      {.label = "mixed", .points = {{0, "base", ""}, {1, "u1", ""}}},
+      {.label = "third", .arm = "base", .metric = "third"}};
   const std::vector<Look> found = looks.of_series(series);
+  const auto bar = [](const Look& l) { return std::pair(l.colour, l.fill()); };
+  const auto line = [](const Look& l) { return std::tuple(l.colour, l.dash(), l.marker()); };
   for (size_t i = 0; i < found.size(); ++i)
-    for (size_t j = 0; j < i; ++j) EXPECT_NE(found[i], found[j]) << i << " " << j;
+    for (size_t j = 0; j < i; ++j) {
+      EXPECT_NE(bar(found[i]), bar(found[j])) << i << " " << j;
+      EXPECT_NE(line(found[i]), line(found[j])) << i << " " << j;
+    }
   EXPECT_EQ(found[0].colour, found[1].colour) << "one arm, one colour";
   EXPECT_NE(found[0].dash(), found[1].dash());
   EXPECT_NE(found[0].marker(), found[1].marker());
