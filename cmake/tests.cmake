@@ -17,8 +17,9 @@ if(support)
   target_compile_options(omni_testing_support PRIVATE ${OMNI_WARNINGS})
   target_link_libraries(omni_testing INTERFACE omni_testing_support)
 endif()
-target_link_libraries(omni_testing INTERFACE omni_experiments GTest::gtest GTest::gtest_main
+target_link_libraries(omni_testing INTERFACE omniscale_library GTest::gtest GTest::gtest_main
   ${OMNI_PRIVATE_LIBRARIES})
+target_include_directories(omni_testing INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_definitions(omni_testing INTERFACE
   OMNI_SOURCE_DIR="${PROJECT_SOURCE_DIR}" OMNI_PROGRAM="$<TARGET_FILE:omniscale>")
 if(OMNI_SANITIZE)
@@ -54,14 +55,11 @@ set(onednn_sets_engine AVX2 AVX512_CORE)
 set(onednn_sets_executors AVX2 AVX512_CORE)
 set(onednn_sets_nn AVX2)
 
-# Of tests' own sources, which run for moments: a fifth less to compile.
-set(test_speed $<$<CONFIG:Release>:-O1>)
-
 # What all of them read, precompiled once.
 file(CONFIGURE OUTPUT headers.cpp CONTENT "")
 add_library(omni_test_headers OBJECT EXCLUDE_FROM_ALL ${PROJECT_BINARY_DIR}/headers.cpp)
 target_link_libraries(omni_test_headers PRIVATE omni_testing)
-target_compile_options(omni_test_headers PRIVATE ${OMNI_WARNINGS} ${test_speed})
+target_compile_options(omni_test_headers PRIVATE ${OMNI_WARNINGS} ${OMNI_FASTER_TO_COMPILE})
 omni_precompile_headers(omni_test_headers PRIVATE ${OMNI_SHARED_HEADERS} <gtest/gtest.h>)
 
 function(add_tests name label timeout)
@@ -83,12 +81,12 @@ function(add_tests name label timeout)
     set_tests_properties(${name}/OneDnn.${instructions} PROPERTIES LABELS ${label} TIMEOUT 3000
       ENVIRONMENT DNNL_MAX_CPU_ISA=${instructions})
   endforeach()
-  if(name MATCHES "^(experiments|tests)")  # objects reach only those who name them
+  if(name MATCHES "^(experiments|tests)")  # those of the library are built without experiments
     target_link_libraries(test_${name} PRIVATE omni_experiments)
+    add_dependencies(test_${name} omniscale)
   endif()
-  target_compile_options(test_${name} PRIVATE ${OMNI_WARNINGS} ${test_speed})
+  target_compile_options(test_${name} PRIVATE ${OMNI_WARNINGS} ${OMNI_FASTER_TO_COMPILE})
   omni_precompile_headers(test_${name} REUSE_FROM omni_test_headers)
-  add_dependencies(test_${name} omniscale)
   add_dependencies(omni_tests test_${name})
   gtest_discover_tests(test_${name} PROPERTIES LABELS ${label} TIMEOUT ${timeout})
   if(name IN_LIST passes_folders)
@@ -127,17 +125,11 @@ foreach(folder IN LISTS folders)
 endforeach()
 
 # An author's slips that the compiler tells.
-set(refused ${PROJECT_SOURCE_DIR}/tests/refused.cpp)
-file(STRINGS ${refused} slips REGEX "^// [A-Z_0-9]+: ")
-foreach(slip IN ITEMS "// : " LISTS slips)
-  string(REGEX MATCH "^// ([A-Z_0-9]*): (.*)$" slip "${slip}")
-  set(name ${CMAKE_MATCH_1})
-  add_test(NAME refused.${name} COMMAND ${CMAKE_COMMAND} -D SLIP=${name} -D SAYS=${CMAKE_MATCH_2}
-    -D SOURCE=${refused} -D COMPILER=${CMAKE_CXX_COMPILER}
-    -D "INCLUDES=$<TARGET_PROPERTY:omni_test_headers,INCLUDE_DIRECTORIES>"
-    -P ${PROJECT_SOURCE_DIR}/cmake/test_refused.cmake)
-  set_tests_properties(refused.${name} PROPERTIES LABELS short TIMEOUT 3000)
-endforeach()
+add_test(NAME refused COMMAND ${CMAKE_COMMAND}
+  -D SOURCE=${PROJECT_SOURCE_DIR}/tests/refused.cpp -D COMPILER=${CMAKE_CXX_COMPILER}
+  -D "INCLUDES=$<TARGET_PROPERTY:omni_test_headers,INCLUDE_DIRECTORIES>"
+  -P ${PROJECT_SOURCE_DIR}/cmake/test_refused.cmake)
+set_tests_properties(refused PROPERTIES LABELS short TIMEOUT 3000)
 
 if(NOT OMNI_SANITIZE)
   # Experiments outside the tree: install, configure, build, run.

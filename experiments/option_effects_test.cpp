@@ -78,16 +78,18 @@ Resolved resolved(const Experiment& e, const Arguments& arguments) {
   return resolve(e, testing::smoke_request("", with_file(e, arguments)));
 }
 
-const Dataset& data_of(const Resolved& r) {
-  static std::map<std::string, Dataset> known;
+// Blank for dry runs, which look at no picture.
+const Dataset& data_of(const Resolved& r, bool dry = true) {
+  static std::map<std::pair<std::string, bool>, Dataset> known;
   const std::string name = r.variants.front().settings->data();
-  if (!known.contains(name)) known.emplace(name, name.empty() ? Dataset{} : load_dataset(name, {}));
-  return known.at(name);
+  if (!known.contains({name, dry}))
+    known[{name, dry}] = dry || name.empty() ? blank_dataset(name) : load_dataset(name, {});
+  return known.at({name, dry});
 }
 
 SeedRecord run(const Resolved& r, bool dry) {
   WorkerOptions options;
-  options.data = &data_of(r);
+  options.data = &data_of(r, dry);
   options.dry = dry;
   Worker worker(options);
   worker.begin(0);

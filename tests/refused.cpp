@@ -1,75 +1,94 @@
-// What an author gets wrong in C++ itself: each of these, defined, is refused with one error, which
-// says in words what is wanted. Without any it compiles. Compiled by ctest, for its errors alone.
-//
-// TABLE_OF_DOUBLES: a table holds int32_t or float: make a std::vector of these first
-// TABLE_OF_INT64: a table holds int32_t or float: make a std::vector of these first
-// OPTION_OF_INT: an option is an int64_t, a double, a bool, a std::string, or a std::vector of
-// OPTION_OF_TEXTS: an option is an int64_t, a double, a bool, a std::string, or a std::vector of
-// OPTION_OF_GROUP: an option is an int64_t, a double, a bool, a std::string, or a std::vector of
-// NUMBER_FOR_A_RULE: after an option's field come a text of help, between(), at_least(), one_of()
-// CONST_VISIT: visit() must not be const: options are set through what it is given
-// NO_VISIT: settings have a member `void visit(auto&& option)`, which says what each option may be
-// RUN_NOT_CONST: settings have a member `void run(Trial& t) const`, which runs one seed
-// SNAPSHOT_OF_WHAT_ENDS: use of deleted function
+// What an author gets wrong in C++ itself: each namespace holds one such slip and is refused with one
+// error, which says in words what the comment in front of it says. Compiled by ctest, once, for its
+// errors alone.
 #include "studies/authoring.h"
 
 namespace omni {
 
+// What every one of them is without its slip: compiles.
+struct Right {
+  int64_t width = 4;
+  void visit(auto&& option) { option("width", width, at_least(1)); }
+  void run(Trial& t) const { t.add_table("weights", std::vector<float>{1, 2}, Shape{2}); }
+};
+Experiment right() { return experiment<Right>({.name = "right"}); }
+
+// SAYS: a table holds int32_t or float: make a std::vector of these first
+namespace table_of_doubles {
+void run(Trial& t) { t.add_table("weights", std::vector<double>{1, 2}, Shape{2}); }
+}  // namespace table_of_doubles
+
+// SAYS: a table holds int32_t or float: make a std::vector of these first
+namespace table_of_int64 {
+void run(Trial& t) { t.add_table("rows", std::vector<int64_t>{1, 2}, Shape{2}); }
+}  // namespace table_of_int64
+
+// SAYS: an option is an int64_t, a double, a bool, a std::string, or a std::vector of
+namespace option_of_int {
+struct Mine : Right {
+  int width = 4;
+  void visit(auto&& option) { option("width", width, at_least(1)); }
+};
+Experiment mine() { return experiment<Mine>({.name = "mine"}); }
+}  // namespace option_of_int
+
+// SAYS: an option is an int64_t, a double, a bool, a std::string, or a std::vector of
+namespace option_of_texts {
+struct Mine : Right {
+  std::vector<std::string> width;
+  void visit(auto&& option) { option("width", width, at_least(1)); }
+};
+Experiment mine() { return experiment<Mine>({.name = "mine"}); }
+}  // namespace option_of_texts
+
+// SAYS: an option is an int64_t, a double, a bool, a std::string, or a std::vector of
+namespace option_of_a_group {
 struct Shared {
-#ifdef OPTION_OF_GROUP
   float share = 1;
-#else
-  double share = 1;
-#endif
   void visit(auto&& option) { option("share", share, between(0, 1)); }
 };
-
-#ifdef NO_VISIT
-struct Base {};
-#else
-struct Base : Shared {};
-#endif
-
-#ifdef RUN_NOT_CONST
-#define OMNI_CONST
-#else
-#define OMNI_CONST const
-#endif
-
-struct Mine : Base {
-#if defined OPTION_OF_INT
-  int width = 4;
-#elif defined OPTION_OF_TEXTS
-  std::vector<std::string> width;
-#else
-  int64_t width = 4;
-#endif
-
-#if defined CONST_VISIT
-  void visit(auto&& option) const { option("width", width, at_least(1)); }
-#elif defined NUMBER_FOR_A_RULE
-  void visit(auto&& option) { option("width", width, 64); }
-#elif !defined NO_VISIT
-  void visit(auto&& option) {
-    Shared::visit(option.only("share"));
-    option("width", width, at_least(1));
-  }
-#endif
-
-  void run(Trial& t) OMNI_CONST {
-#if defined TABLE_OF_DOUBLES
-    t.add_table("weights", std::vector<double>{1, 2}, Shape{2});
-#elif defined TABLE_OF_INT64
-    t.add_table("rows", std::vector<int64_t>{1, 2}, Shape{2});
-#elif defined SNAPSHOT_OF_WHAT_ENDS
-    const Snapshot* from = &t.train(Training{}).at(3);
-    t.record(from ? "mine" : "", t.train(Training{}), {});
-#else
-    t.add_table("weights", std::vector<float>{1, 2}, Shape{2});
-#endif
-  }
+struct Mine : Shared {
+  void visit(auto&& option) { Shared::visit(option.only("share")); }
+  void run(Trial&) const {}
 };
-
 Experiment mine() { return experiment<Mine>({.name = "mine"}); }
+}  // namespace option_of_a_group
+
+// SAYS: after an option's field come a text of help, between(), at_least(), one_of()
+namespace number_for_a_rule {
+struct Mine : Right {
+  void visit(auto&& option) { option("width", width, 64); }
+};
+Experiment mine() { return experiment<Mine>({.name = "mine"}); }
+}  // namespace number_for_a_rule
+
+// SAYS: visit() must not be const: options are set through what it is given
+namespace const_visit {
+struct Mine : Right {
+  void visit(auto&& option) const { option("width", width, at_least(1)); }
+};
+Experiment mine() { return experiment<Mine>({.name = "mine"}); }
+}  // namespace const_visit
+
+// SAYS: settings have a member `void visit(auto&& option)`, which says what each option may be
+namespace no_visit {
+struct Mine {
+  void run(Trial&) const {}
+};
+Experiment mine() { return experiment<Mine>({.name = "mine"}); }
+}  // namespace no_visit
+
+// SAYS: settings have a member `void run(Trial& t) const`, which runs one seed
+namespace run_not_const {
+struct Mine : Right {
+  void run(Trial&) {}
+};
+Experiment mine() { return experiment<Mine>({.name = "mine"}); }
+}  // namespace run_not_const
+
+// SAYS: use of deleted function
+namespace snapshot_of_what_ends {
+const Snapshot* from(Trial& t) { return &t.train(Training{}).at(3); }
+}  // namespace snapshot_of_what_ends
 
 }  // namespace omni

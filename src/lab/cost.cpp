@@ -1,6 +1,8 @@
 #include "lab/cost.h"
 
 #include <algorithm>
+#include <map>
+#include <mutex>
 #include <vector>
 
 #include "base/machine.h"
@@ -21,19 +23,38 @@ double share_of_instructions() {
   return set == "avx2" ? 0.5 : 0.15;
 }
 
-}  // namespace
+// Each seed comes with the same graphs: what was counted is kept, of at most so many.
+constexpr size_t kMostKnown = 10'000;
 
-Load load_of_run(const Graph& g) {
+Load counted(const Graph& g) {
   Load load{omni::matmul_flops(g), 0};
   for (int id = 0; id < g.size(); ++id)
     if (!is_input(g.node(id))) load.bytes += static_cast<double>(g.node(id).type.bytes());
   return load;
 }
 
+Load known(const Graph& g, uint64_t print) {
+  static std::mutex mutex;
+  static std::map<uint64_t, Load> loads;
+  {
+    const std::lock_guard lock(mutex);
+    if (const auto found = loads.find(print); found != loads.end()) return found->second;
+  }
+  const Load load = counted(g);
+  const std::lock_guard lock(mutex);
+  if (loads.size() >= kMostKnown) loads.clear();
+  return loads[print] = load;
+}
+
+}  // namespace
+
+Load load_of_run(const Graph& g) { return known(g, fingerprint(g)); }
+
 void Work::add(std::shared_ptr<const Graph> graph, double runs) {
-  Item& item = items_[fingerprint(*graph)];
+  const uint64_t print = fingerprint(*graph);
+  Item& item = items_[print];
   if (!item.graph) {
-    item.run = load_of_run(*graph);
+    item.run = known(*graph, print);
     item.graph = std::move(graph);
   }
   item.runs += runs;

@@ -29,7 +29,7 @@ inline Load operator+(const Load& a, const Load& b) {
   return {a.matmul_flops + b.matmul_flops, a.bytes + b.bytes};
 }
 
-Load load_of_run(const Graph& g);  // one run of it
+Load load_of_run(const Graph& g);  // one run of it; counted once per graph
 
 // Graphs to be run, equal ones counted together.
 class Work {

@@ -32,7 +32,7 @@ int64_t rounds_of_a_call(const PhaseGraphs& graphs, Worker& worker) {
   double round_s = 0;
   for (const Turn& t : graphs.turns()) {
     const Graph& g = *graphs.spec().programs[static_cast<size_t>(t.program)].graph;
-    round_s += (typical_seconds(worker.load(g)) + kNode_s * g.size()) *
+    round_s += (typical_seconds(load_of_run(g)) + kNode_s * g.size()) *
                static_cast<double>(t.runs) / static_cast<double>(t.every);
   }
   return std::max<int64_t>(1, std::llround(std::min(1e6, kCall_s / round_s)));
@@ -40,10 +40,10 @@ int64_t rounds_of_a_call(const PhaseGraphs& graphs, Worker& worker) {
 
 }  // namespace
 
-Amount amount_of(const PhaseGraphs& graphs, Worker& worker) {
+Amount amount_of(const PhaseGraphs& graphs) {
   Amount a{graphs.model_epochs(), 0};
   for (const auto& [graph, times] : graphs.runs())
-    a.matmul_flops += times * worker.load(*graph).matmul_flops;
+    a.matmul_flops += times * load_of_run(*graph).matmul_flops;
   return a;
 }
 
@@ -106,7 +106,7 @@ PhaseRun::PhaseRun(Worker& worker, const Phase& p, const PhaseGraphs& graphs,
   if (p.host_round) live_ = std::make_unique<Live>(*this);
   std::optional<PhaseProgress> found;
   if (hash) found = worker.find_running(*hash, sets_);
-  if (worker.options().advanced) amount_ = amount_of(graphs, worker);
+  if (worker.options().advanced) amount_ = amount_of(graphs);
   told_ = out_.rounds = graphs.first();
   open(found ? &*found : nullptr);
   rounds_per_call_ = rounds_of_a_call(graphs, worker);

@@ -15,7 +15,7 @@
 namespace omni {
 
 // What the phase will take, unless it ends early.
-Amount amount_of(const PhaseGraphs& graphs, Worker& worker);
+Amount amount_of(const PhaseGraphs& graphs);
 
 class PhaseRun {
  public:

@@ -134,7 +134,9 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
   reading.reset();
   resolve_passes_off(request.passes_off);
   const std::string name = r.variants.front().settings->data();
-  const Dataset data = name.empty() ? Dataset{} : load_dataset(name, request.data);
+  const Dataset read =
+      name.empty() || request.loaded ? Dataset{} : load_dataset(name, request.data);
+  const Dataset& data = request.loaded ? *request.loaded : read;
   if (!data.note.empty()) watcher.note(data.note);
 
   Manifest manifest;

@@ -36,6 +36,7 @@ struct RunRequest {
   std::set<std::string> passes_off;
   std::filesystem::path out;                  // the run folder
   DataOptions data;
+  const Dataset* loaded = nullptr;            // what load_dataset() gives, by who runs often; lent
   double checkpoint_every_s = 20;             // as in WorkerOptions
   int64_t fork_at = 0, steps_per_call = 0;    // the same; for tests
   // Where the executor steps models of many seeds together: those under way take no more memory

@@ -204,7 +204,7 @@ PhaseResult Trial::run_phase(const Phase& p,
   }
   const uint64_t hash = graphs.hash(numerics, options.identity);
   if (std::optional<PhaseResult> known = worker_.find_phase(hash, graphs.recipes())) {
-    if (options.advanced) options.advanced(amount_of(graphs, worker_));
+    if (options.advanced) options.advanced(amount_of(graphs));
     return std::move(*known);
   }
   PhaseRun run(worker_, p, graphs, tables_, hash);
@@ -333,7 +333,7 @@ Measured Trial::run_once(const StepBuilder& build, const std::string& subset, in
   worker_.stop_if_asked();
   Measured found = run_evaluation(e, owned, worker_.executor(), tables_);
   if (const auto& advanced = worker_.options().advanced)
-    advanced({0, worker_.load(graph).matmul_flops});
+    advanced({0, load_of_run(graph).matmul_flops});
   return found;
 }
 

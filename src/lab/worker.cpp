@@ -42,12 +42,6 @@ void Worker::forget_programs() {
     executor_ = make_cpu_executor({options_.precision, options_.passes_off, options_.threads});
 }
 
-const Load& Worker::load(const Graph& g) {
-  const auto [it, is_new] = loads_.try_emplace(fingerprint(g));
-  if (is_new) it->second = load_of_run(g);
-  return it->second;
-}
-
 std::filesystem::path Worker::folder() const {
   std::string name = fmt::format("seed-{}", seed_);
   if (options_.part) name += fmt::format("-{:016x}", hash_text(*options_.part));

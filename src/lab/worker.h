@@ -107,8 +107,6 @@ class Worker {
   // Of this worker alone. It keeps what it has compiled.
   Executor& executor() { return *executor_; }
   void forget_programs();  // it compiles all anew
-  // Of one run of the graph; counted once per graph.
-  const Load& load(const Graph& g);
   // A seed, or a part of one.
   void begin(int64_t seed, std::optional<std::string> part = {});
   void end();  // forgets its phases, on disk too
@@ -158,7 +156,6 @@ class Worker {
 
   WorkerOptions options_;
   std::unique_ptr<Executor> executor_;
-  std::map<uint64_t, Load> loads_;
   struct Held {
     PhaseResult phase;
     bool written = false;  // to its checkpoint

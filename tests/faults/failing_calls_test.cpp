@@ -6,7 +6,7 @@
 namespace omni::faults {
 namespace {
 
-constexpr int kMost = 9;
+constexpr int kMost = 6;
 
 TEST(FailingCalls, WriteToAFullDisk) { expect_clear_failures({"write", ENOSPC, true}, kMost); }
 TEST(FailingCalls, Write) { expect_clear_failures({"write", EIO}, kMost); }
