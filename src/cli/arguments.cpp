@@ -231,19 +231,22 @@ int debug(const Context& context, const std::vector<std::string>& words) {
            "Runs one training step of each phase, its probe and every evaluation on the reference "
            "interpreter, in double precision, on the first rows of the data: shows every named "
            "value, the gradient of every parameter and the first op that makes a NaN or an "
-           "infinity. Weights are drawn anew, unless the phases are run.",
+           "infinity. Of a phase of several programs: a round, call by call, and each program. "
+           "Weights are drawn anew, unless the phases are run.",
            {{"NAME", "all phases"},
             {"NAME --phase teacher --graph", "the graph of one"},
             {"NAME --phase student --run", "from the teacher that was trained"},
             {"NAME --phase teacher --print loss", "a value's numbers"},
             {"NAME lr=10 --steps 50", "where does it overflow?"}});
   add_choice(p, a.choice);
-  p.option("--phase", a.phase, "P", "only this phase, \"P, its probe\" or evaluation");
+  p.option("--phase", a.phase, "P",
+           "only this phase, \"P, its probe\", \"P, PROGRAM\" or evaluation");
   p.option("--print", a.print, "VALUE", "numbers of a named value or of %12; may be repeated");
   p.flag("--graph", a.graph, "print the graph, one op per line");
   p.flag("--run", a.run, "train the earlier phases, and start from what they gave");
   p.option("--rows", a.rows, "N", "rows of the batch; default: 8");
-  p.option("--steps", a.steps, "N", "steps on these rows, to the first bad one; default: 1");
+  p.option("--steps", a.steps, "N",
+           "steps or rounds on these rows, to the first bad one; default: 1");
   return p.parse(words) ? debug_command(context, a) : 0;
 }
 

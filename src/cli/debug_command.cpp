@@ -1,5 +1,6 @@
 // `omni debug`: one step of each phase, its probe and every evaluation on the reference
-// interpreter, value by value.
+// interpreter, value by value; of a phase of several programs a round, call by call, and each
+// program.
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include "base/nearest.h"
 #include "base/text_table.h"
 #include "cli/choice.h"
+#include "cli/debug_round.h"
 #include "cli/screen.h"
 #include "graph/inspect.h"
 #include "lab/debug.h"
@@ -177,6 +179,15 @@ void print_not_finite(const DebugGraph& g, const RefValues& values, const NotFin
 // With its name as --phase takes it.
 std::string heading(const DebugGraph& g) {
   std::string text = fmt::format("{}: {} ops", g.name, g.ops);
+  if (!g.program.empty()) {
+    text = fmt::format("Program {}", text);
+    const auto rate = g.inputs.find("lr");
+    if (g.round && g.round->runs.contains(g.program))
+      text += fmt::format(", as it first runs in round {}", g.round->runs.at(g.program).round);
+    return rate == g.inputs.end()
+               ? text
+               : fmt::format("{} at a rate of {}", text, number(rate->second.v[0]));
+  }
   if (!g.is_step()) return text;
   text = "Phase " + text;
   text += fmt::format(", step {} of {}", g.step + 1, g.steps);
@@ -184,12 +195,13 @@ std::string heading(const DebugGraph& g) {
 }
 
 bool is_asked_for(const DebugGraph& g, const DebugArguments& arguments) {
-  return arguments.phase.empty() || g.name == arguments.phase;
+  return arguments.phase.empty() || g.name == arguments.phase || g.phase == arguments.phase;
 }
 
 // By its name, and where values are asked for, by them.
 bool is_shown(const DebugGraph& g, const DebugArguments& arguments) {
   if (!is_asked_for(g, arguments)) return false;
+  if (g.is_phase()) return arguments.print.empty() && !arguments.graph;
   return arguments.print.empty() || arguments.graph ||
          std::ranges::any_of(arguments.print, [&](const std::string& name) {
            return find_value(g, name).has_value();
@@ -197,10 +209,10 @@ bool is_shown(const DebugGraph& g, const DebugArguments& arguments) {
 }
 
 void show(DebugGraph& g, const DebugArguments& arguments) {
+  if (g.is_phase()) return show_round(g);
   say("\n{}\n", heading(g));
-  if (!g.why_not.empty())
-    return say("  It cannot be built on so few rows, see --rows: {}\n", g.why_not);
   if (arguments.graph) say("{}", g.text);
+  if (!g.why_not.empty()) return say("  No values: {}\n", g.why_not);
   std::vector<std::pair<std::string, int>> wanted;
   for (const std::string& name : arguments.print)
     if (const auto id = find_value(g, name)) wanted.emplace_back(name, *id);
@@ -221,7 +233,8 @@ void show(DebugGraph& g, const DebugArguments& arguments) {
   for (const auto& [name, id] : wanted) print_numbers(name, values[id]);
   if (!wanted.empty()) say("\n");
   if (bad) {
-    say("  {}", g.is_step() ? fmt::format("Step {}. ", g.step + 1) : "");
+    if (g.is_step()) say("  Step {}.", g.step + 1);
+    if (!g.program.empty()) say("  Round {}.", g.round->runs.at(g.program).round);
     print_not_finite(g, values, *bad);
   } else if (g.is_step()) {
     say("  All values are finite {}.\n",
@@ -236,7 +249,8 @@ size_t count_shown(const Resolved& r, const Dataset& data, const DebugArguments&
   std::set<std::string> values;
   std::set<std::string> missing(arguments.print.begin(), arguments.print.end());
   size_t count = 0;
-  debug_graphs(r, data, {.rows = arguments.rows}, [&](DebugGraph& g) {
+  const auto nothing = [](const DebugGraph&) { return false; };
+  debug_graphs(r, data, {.rows = arguments.rows, .wanted = nothing}, [&](DebugGraph& g) {
     names.push_back(g.name);
     count += is_shown(g, arguments);
     if (!is_asked_for(g, arguments)) return true;
@@ -270,7 +284,9 @@ int debug_command(const Context& context, const DebugArguments& arguments) {
 
   const DebugRequest how{.rows = arguments.rows,
                          .run = arguments.run,
-                         .threads = static_cast<int>(std::thread::hardware_concurrency())};
+                         .threads = static_cast<int>(std::thread::hardware_concurrency()),
+                         .steps = arguments.steps,
+                         .wanted = [&](const DebugGraph& g) { return is_shown(g, arguments); }};
   debug_graphs(resolved, data, how, [&](DebugGraph& g) {
     if (is_shown(g, arguments)) {
       show(g, arguments);

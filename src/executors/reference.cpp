@@ -368,6 +368,8 @@ class ReferenceSession final : public Session {
     const int64_t step = spec.clock ? ++steps_[*spec.clock] : start_.at.round;
     Variant& v = next(spec, start_.programs[p], own, at.runs, step);
     const RefValues values = interpret_in_place(*v.graph, v.places);
+    if (const auto& ran = shared_->options.ran)
+      ran({static_cast<int>(p), *v.graph, v.places, values});
     std::map<std::string, std::shared_ptr<const RefArray>> updated;
     for (const Output& o : v.graph->outputs())
       if (o.update) {

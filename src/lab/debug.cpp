@@ -8,8 +8,10 @@
 #include <tuple>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "graph/inspect.h"
 #include "lab/evaluation.h"
+#include "lab/phase_graphs.h"
 #include "lab/worker.h"
 #include "ops/gradients.h"
 #include "ops/leaf.h"
@@ -73,6 +75,9 @@ class Debugger {
     options.saw_graph = [this](const Training& p, const Graph& whole, const DataTable& tables) {
       see(p, whole, tables);
     };
+    options.saw_phase = [this](const Phase& p, const PhaseGraphs& graphs, const DataTable& tables) {
+      see(p, graphs, tables);
+    };
     options.saw_evaluation = [this](const Evaluation& e, const std::string& subset,
                                     const Graph& whole,
                                     const DataTable& tables) { see(e, subset, whole, tables); };
@@ -91,12 +96,12 @@ class Debugger {
 
  private:
   // Whether it is met for the first time.
-  bool is_new(const std::string& name, const Graph& whole) {
-    return seen_.insert({name, fingerprint(whole)}).second;
+  bool is_new(const std::string& name, uint64_t whole) {
+    return seen_.insert({name, whole}).second;
   }
 
   void see(const Training& p, const Graph& whole, const DataTable& all) {
-    if (!is_new(p.name, whole)) return;
+    if (!is_new(p.name, fingerprint(whole))) return;
     const DataTable tables = cut(all);
     const int64_t batch = std::min(p.batch, p.samples);
     DebugGraph step = graph_of(p.name, p.build, std::min(request_.rows, batch), tables, p.on);
@@ -104,7 +109,7 @@ class Debugger {
     step.steps = p.steps > 0 ? p.steps : p.epochs * ((p.samples + batch - 1) / batch);
     if (p.lr) step.rate = [&, steps = step.steps](int64_t s) { return p.lr(s, steps); };
     give(step, p, step.step + 1, step.rate ? step.rate(step.step) : 0, tables);
-    add_gradients(step, p.set);
+    add_gradients(step, {p.set});
     show(step);
     if (!p.probe) return;
     DebugGraph probe = graph_of(p.name + ", its probe", p.probe->build,
@@ -113,11 +118,77 @@ class Debugger {
     show(probe);
   }
 
+  // The rounds, then each program as it stood in them, then the probe.
+  void see(const Phase& p, const PhaseGraphs& graphs, const DataTable& all) {
+    Hash whole;
+    for (const ProgramSpec& s : graphs.spec().programs)
+      whole.add(s.name), whole.add(fingerprint(*s.graph));
+    for (const PhaseTurn& t : p.turns) whole.add(t.program), whole.add(t.runs), whole.add(t.every);
+    if (!is_new(p.name, whole.value())) return;
+    const DataTable tables = cut(all);
+    const std::optional<Key> draw = request_.run ? std::nullopt : std::optional(drawn());
+    SmallPhase small = small_phase(p, graphs, request_.rows, draw);
+    std::vector<DebugGraph> parts;
+    for (auto& [name, program] : small.phase.programs) {
+      DebugGraph g =
+          graph_of(p.name + ", " + name, program.build, program.batch, tables, program.on);
+      if (!g.why_not.empty()) {  // as many as it takes
+        program.batch = p.programs.at(name).batch;
+        program.samples = p.programs.at(name).samples;
+        g = graph_of(p.name + ", " + name, program.build, program.batch, tables, program.on);
+      }
+      g.program = name;
+      parts.push_back(std::move(g));
+    }
+    if (p.probe) {
+      parts.push_back(graph_of(p.name + ", its probe", p.probe->build,
+                               std::min(request_.rows, p.probe->rows), tables, p.probe->on));
+      give(parts.back(), small.phase, *p.probe, tables);
+    }
+    DebugGraph rounds{with_variant(p.name)};
+    parts.insert(parts.begin(), std::move(rounds));
+    for (DebugGraph& g : parts) g.phase = parts.front().name;
+    if (std::ranges::any_of(parts, [this](const DebugGraph& g) {
+          return !request_.wanted || request_.wanted(g);
+        })) {
+      const auto round =
+          std::make_shared<const DebugRound>(trace_rounds(small.phase, tables, request_.steps));
+      for (DebugGraph& g : parts) give_rounds(g, round, tables);
+    }
+    for (DebugGraph& g : parts) show(g);
+  }
+
+  // A program as it stood in these.
+  void give_rounds(DebugGraph& g, const std::shared_ptr<const DebugRound>& round,
+                   const DataTable& tables) {
+    g.round = round;
+    if (g.program.empty() || !g.why_not.empty()) return;
+    const auto run = round->runs.find(g.program);
+    if (run == round->runs.end()) {
+      g.why_not = "it has not run yet in what was taken of the phase, see --steps";
+      return;
+    }
+    g.inputs = run->second.inputs;
+    for (int id = 0; id < g.ops; ++id) {
+      const Node& n = g.graph->node(id);
+      if (!is_input(n)) continue;
+      if (const auto table = tables.find(n.name); table != tables.end())
+        g.tables[n.name] = &converted(table->second, n.type);
+      else if (!(g.inputs[n.name].type == n.type))
+        g.why_not = "it is the short last batch of an epoch that breaks, and not the graph shown";
+    }
+    std::set<std::string> sets;  // that it updates
+    for (const Output& o : g.graph->outputs())
+      if (o.update) sets.insert(o.name.substr(0, o.name.find('/')));
+    std::erase_if(sets, [](const std::string& set) { return set.ends_with(".opt"); });
+    add_gradients(g, {sets.begin(), sets.end()});
+  }
+
   void see(const Evaluation& e, const std::string& subset, const Graph& whole,
            const DataTable& all) {
     const std::string name = fmt::format("evaluation of {}{}", results_of(whole),
                                          subset.empty() ? "" : " over " + subset);
-    if (!is_new(name, whole)) return;
+    if (!is_new(name, fingerprint(whole))) return;
     const DataTable tables = cut(all);
     DebugGraph g = graph_of(name, e.build, std::min(request_.rows, e.rows), tables, subset);
     for (const auto& [set, model] : e.sets)
@@ -130,12 +201,12 @@ class Debugger {
 
   DebugGraph graph_of(const std::string& name, const StepBuilder& build, int64_t rows,
                       const DataTable& tables, const std::string& subset) const {
-    DebugGraph g{variant_.empty() ? name : name + " | " + variant_};
+    DebugGraph g{with_variant(name)};
     Step step(*g.graph, rows, tables, subset);
     try {
       build(step);
     } catch (const UserError& e) {
-      g.why_not = e.what();
+      g.why_not = fmt::format("it cannot be built on so few rows, see --rows: {}", e.what());
     }
     g.ops = g.graph->size();
     g.text = to_string(*g.graph);
@@ -154,6 +225,25 @@ class Debugger {
     g.inputs["lr"].v = {rate};
     g.inputs["step"].v = {static_cast<double>(step)};
     give(g, p.scalars, p.random, tables);
+  }
+
+  // What a probe reads, before the first round.
+  void give(DebugGraph& g, const Phase& p, const Probe& probe, const DataTable& tables) {
+    for (const auto* sets : {&p.start, &p.frozen})
+      for (const auto& [set, e] : *sets) add_values(g.inputs, set, *e);
+    if (p.from)
+      for (const auto& [set, e] : p.from->sets) add_values(g.inputs, set, *e);
+    g.inputs["step"].v = {p.from ? static_cast<double>(p.from->round) : 0};
+    for (const auto& [name, program] : p.programs)  // one alone, if the probe reads it
+      if (p.from && program.lr && p.from->programs.contains(name))
+        g.inputs["lr"].v = {p.from->programs.at(name).rate};
+    give(g, p.scalars, probe.random.value_or(p.key.fold("probe")), tables);
+  }
+
+  static void add_values(RefInputs& inputs, const std::string& set, const Ensemble& e) {
+    for (size_t i = 0; i < e.specs().size(); ++i)
+      inputs[set + "/" + e.specs()[i].name] =
+          doubles({DType::f32, e.specs()[i].shape}, e.array(i, 0).data());
   }
 
   // Numbers, keys and tables, and nothing that the graph does not read.
@@ -188,8 +278,7 @@ class Debugger {
   void add_parameters(RefInputs& inputs, const std::string& set,
                       const std::vector<ParameterSpec>& specs, const ArrayOf& array) const {
     Ensemble fresh(specs, 1);
-    if (!request_.run)
-      fresh.initialise(0, Key::of(static_cast<uint64_t>(seed_)).fold("debug").fold(set));
+    if (!request_.run) fresh.initialise(0, drawn().fold(set));
     for (size_t i = 0; i < specs.size(); ++i)
       inputs[set + "/" + specs[i].name] = doubles(
           {DType::f32, specs[i].shape}, request_.run ? array(i).data() : fresh.array(i, 0).data());
@@ -204,12 +293,20 @@ class Debugger {
     return it->second;
   }
 
-  void add_gradients(DebugGraph& g, const std::string& set) const {
+  Key drawn() const { return Key::of(static_cast<uint64_t>(seed_)).fold("debug"); }
+  std::string with_variant(const std::string& name) const {
+    return variant_.empty() ? name : name + " | " + variant_;
+  }
+
+  // Of the loss, by the parameters of these sets that the graph updates.
+  void add_gradients(DebugGraph& g, const std::vector<std::string>& sets) const {
     if (!g.why_not.empty()) return;
     std::vector<Value> of;
     std::optional<Value> loss;
     for (int id = 0; id < g.ops; ++id)
-      if (const Node& n = g.graph->node(id); is_input(n) && n.name.starts_with(set + "/"))
+      if (const Node& n = g.graph->node(id); is_input(n) && std::ranges::any_of(sets, [&](auto& s) {
+                                               return n.name.starts_with(s + "/");
+                                             }))
         of.push_back({g.graph.get(), id});
     for (const Output& o : g.graph->outputs())
       if (!o.update && o.name == "loss") loss = Value{g.graph.get(), o.id};

@@ -10,16 +10,24 @@
 #include <vector>
 
 #include "graph/interpreter.h"
+#include "lab/debug_phase.h"
 #include "lab/runner.h"
 
 namespace omni {
 
-// A training step, a probe or an evaluation on a small batch.
+// A training step, a probe, an evaluation or a program of a phase of several on a small batch; or
+// such a phase itself, which has rounds and no graph.
 struct DebugGraph {
-  // "teacher", "teacher, its probe", "evaluation of accuracy over test"; then its variant in a
-  // sweep: "teacher | width=64".
+  // "teacher", "teacher, its probe", "gan", "gan, critic", "evaluation of accuracy over test"; then
+  // its variant in a sweep: "teacher | width=64".
   std::string name;
-  std::string why_not = {};  // it cannot be shown on so few rows; else empty
+  std::string phase = {};    // of several programs, of which it is a part: "gan"
+  std::string why_not = {};  // why its values cannot be shown; else empty
+  // Of a phase of several programs and its parts; null where no values are wanted. The program
+  // stands as it did at its first run of the last round.
+  std::shared_ptr<const DebugRound> round = {};
+  std::string program = {};  // of the phase that it is
+  bool is_phase() const { return !phase.empty() && name == phase; }
   std::unique_ptr<Graph> graph = std::make_unique<Graph>();
   int ops = 0;            // its own: what stands after them makes gradients
   std::string text = {};  // of these, printed
@@ -38,6 +46,10 @@ struct DebugRequest {
   // nothing runs, and weights are drawn anew.
   bool run = false;
   int threads = 1;
+  int steps =
+      1;  // rounds of a phase of several programs that are taken, as its real host takes them
+  // Of which values are wanted, without which no round is taken; none: of all.
+  std::function<bool(const DebugGraph&)> wanted = {};
 };
 
 // Shows the distinct graphs of one seed, in the order in which they are met, until `show` returns

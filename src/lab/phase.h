@@ -94,8 +94,8 @@ struct Phase {
   std::optional<PhaseOrigin> from;  // goes on from there, to the bit, in place of `start`
 
   // `round` is called once per round and may keep nothing but what is in `state`: between two calls
-  // the phase may be written to disk, and read back elsewhere. (check_repeats() calls rounds twice
-  // to find what leans on captures.) It steps worlds and draws numbers, by Round::key(); forward
+  // the phase may be written to disk, and read back elsewhere. (check_repeats(), and debug by it,
+  // call rounds twice to find what leans on captures.) It steps worlds and draws numbers, by Round::key(); forward
   // and backward passes are programs. In dry runs it is called once, and results are zeros.
   template <class State>
   void host(State state, std::function<void(Round&, State&)> round) {
@@ -227,7 +227,7 @@ class OpenPhase {
 // or contradictory in it. Refers to what `p` refers to.
 Phase phase_of(const Training& p);
 
-// In tests: UserError if round `round`, from 0, called again from equal state, gives
+// In tests, and in debug: UserError if round `round`, from 0, called again from equal state, gives
 // other bits than it gave.
 void check_repeats(Trial& t, const Phase& p, int64_t round);
 

@@ -171,7 +171,8 @@ Trained Trial::train(const Training& t) {
     if (const auto& saw = worker_.options().saw_graph)
       saw(t, *graphs.spec().programs.front().graph, tables_);
   });
-  Trained out{std::move(r.sets.at(t.set)), r.diverged_at, r.rounds, std::move(r.probed), {}, t.name};
+  Trained out{
+      std::move(r.sets.at(t.set)), r.diverged_at, r.rounds, std::move(r.probed), {}, t.name};
   for (PhaseSnapshot& s : r.kept) {
     Snapshot& kept = out.kept.emplace_back(
         Snapshot{s.round, std::move(s.sets.at(t.set)), {}, s.programs.at("step").rate});
@@ -183,7 +184,10 @@ Trained Trial::train(const Training& t) {
 
 PhaseResult Trial::run(const Phase& phase) {
   worker_.require_no_round("Trial::run()");
-  PhaseResult out = run_phase(with_rows(phase), {});
+  const Phase p = with_rows(phase);
+  PhaseResult out = run_phase(p, [&](const PhaseGraphs& graphs) {
+    if (const auto& saw = worker_.options().saw_phase) saw(p, graphs, tables_);
+  });
   if (!out.diverged_at) out.diverged_at = phase.inherited_divergence;
   return out;
 }

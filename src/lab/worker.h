@@ -40,9 +40,10 @@ struct WorkerOptions {
   std::function<void(const Amount&)> advanced;  // what was done since the last call
   // Makes another one than these: a rendezvous, what a test looks at.
   std::function<std::unique_ptr<Executor>()> make_executor;
-  // Before every training phase and every evaluation over a subset (""), whether they then run or
-  // not.
+  // Before every training phase, every other phase and every evaluation over a subset (""), whether
+  // they then run or not.
   std::function<void(const Training&, const Graph&, const DataTable&)> saw_graph;
+  std::function<void(const Phase&, const PhaseGraphs&, const DataTable&)> saw_phase;
   std::function<void(const Evaluation&, const std::string& subset, const Graph&, const DataTable&)>
       saw_evaluation;
   std::filesystem::path checkpoints;  // empty: nothing is kept on disk
@@ -85,8 +86,8 @@ struct SeedRecord {
   std::vector<std::string> arms = {};         // as they were recorded
   std::vector<RecordedImage> images = {};
   std::vector<RecordedText> texts = {};
-  double model_epochs = 0;                          // counted by dry runs, as is
-  std::map<std::string, Work> work = {};            // by part
+  double model_epochs = 0;                // counted by dry runs, as is
+  std::map<std::string, Work> work = {};  // by part
   // By part, of a dry run: the bytes of all models and tables that are made, of the variant that
   // makes most.
   std::map<std::string, int64_t> made_bytes = {};
