@@ -10,6 +10,11 @@ install(EXPORT omniscale_targets NAMESPACE omniscale:: DESTINATION ${OMNI_PACKAG
 install(DIRECTORY src/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/omniscale FILES_MATCHING
   PATTERN "*.h" PATTERN "test*.h" EXCLUDE)
 
+# In the folders that they are in here, so that links between pages lead on.
+install(FILES README.md CONTRIBUTING.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs examples DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY experiments DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md")
+
 configure_package_config_file(cmake/omniscale-config.cmake.in omniscale-config.cmake
   INSTALL_DESTINATION ${OMNI_PACKAGE_DIR})
 write_basic_package_version_file(omniscale-config-version.cmake COMPATIBILITY SameMinorVersion)

@@ -135,7 +135,7 @@ if(NOT OMNI_SANITIZE)
   # Experiments outside the tree: install, configure, build, run.
   foreach(name my_idea routed_classifier planted_facts)
     add_test(NAME example.${name} COMMAND ${CMAKE_COMMAND} -D NAME=${name}
-      -D SOURCE_DIR=${PROJECT_SOURCE_DIR} -D BUILD_DIR=${PROJECT_BINARY_DIR}
+      -D DOC_DIR=${CMAKE_INSTALL_DOCDIR} -D BUILD_DIR=${PROJECT_BINARY_DIR}
       -D COMPILER=${CMAKE_CXX_COMPILER} -P ${PROJECT_SOURCE_DIR}/cmake/test_example.cmake)
     set_tests_properties(example.${name} PROPERTIES LABELS short TIMEOUT 3000)
   endforeach()
