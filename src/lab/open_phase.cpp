@@ -9,7 +9,8 @@ namespace {
 class Stepped final : public OpenPhase {
  public:
   Stepped(Worker& worker, Phase p, DataTable tables, OnDivergence on_divergence)
-      : p_(std::move(p)),
+      : worker_(worker),
+        p_(std::move(p)),
         tables_(std::move(tables)),
         graphs_(p_, tables_, on_divergence),
         run_(worker, p_, graphs_, tables_, std::nullopt) {}
@@ -21,11 +22,16 @@ class Stepped final : public OpenPhase {
   }
   Ensemble set(const std::string& name) const override { return run_.set(name); }
   PhaseSnapshot snapshot() const override { return run_.snapshot(); }
-  PhaseResult finish() override { return run_.finish(); }
+  PhaseResult finish() override {
+    PhaseResult out = run_.finish();
+    inherit_divergence(worker_, p_, out);
+    return out;
+  }
 
  private:
   HostState& host() override { return run_.host(); }
 
+  Worker& worker_;
   const Phase p_;
   const DataTable tables_;
   const PhaseGraphs graphs_;

@@ -105,8 +105,9 @@ struct Phase {
   HostState host_state;
   std::function<void(Round&, HostState&)> host_round;
 
-  // A set of `start`, or of `frozen`, of what an earlier phase gave: where that has diverged, the
-  // result counts as diverged, too.
+  // Where a set of `start`, of `frozen` or of `from` is what a phase of this seed gave that has
+  // diverged, the result counts as diverged, too, however the set came there. These say that of any
+  // Trained, of one that an author made as well.
   void starts_at(const std::string& set, const Trained& t) {
     start[set] = &t.model;
     inherit(t);

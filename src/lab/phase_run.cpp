@@ -47,6 +47,30 @@ Amount amount_of(const PhaseGraphs& graphs) {
   return a;
 }
 
+void inherit_divergence(Worker& worker, const Phase& p, PhaseResult& out) {
+  std::map<std::string, const Ensemble*> begins = p.start;
+  for (auto& [set, e] : begins)
+    if (p.from && p.from->sets.contains(set)) e = p.from->sets.at(set);
+  std::optional<int64_t> inherited = p.inherited_divergence;
+  for (const FrozenSets& sets : {begins, p.frozen})
+    for (const auto& [set, e] : sets)
+      if (!inherited) inherited = worker.diverged_at((*e)[0]);
+  if (!out.diverged_at) out.diverged_at = inherited;
+  if (!out.diverged_at) return;
+  const auto note = [&](const std::map<std::string, Ensemble>& sets) {
+    for (const auto& [set, e] : sets) {
+      const auto begin = begins.find(set);
+      if (begin != begins.end() && weights_hash((*begin->second)[0]) != weights_hash(e[0]))
+        worker.note_diverged(e[0], *out.diverged_at);
+    }
+  };
+  note(out.sets);
+  for (const PhaseSnapshot& s : out.kept)
+    if (inherited || s.round >= *out.diverged_at) note(s.sets);
+  for (const auto& [name, s] : out.named)
+    if (inherited || s.round >= *out.diverged_at) note(s.sets);
+}
+
 // A host's round on the session.
 class PhaseRun::Live final : public RoundCalls {
  public:

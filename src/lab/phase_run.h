@@ -72,6 +72,10 @@ class PhaseRun {
   int64_t told_ = 0;  // the round up to which progress was told
 };
 
+// A phase that starts from sets that have diverged, or reads such, has diverged as well, and so has
+// all that it gives; what it left as it began, sound, stays sound.
+void inherit_divergence(Worker& worker, const Phase& p, PhaseResult& out);
+
 // One to be stepped by hand.
 std::unique_ptr<OpenPhase> open_phase(Worker& worker, Phase p, DataTable tables,
                                       OnDivergence on_divergence);

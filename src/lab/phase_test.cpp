@@ -153,6 +153,67 @@ TEST(Phases, WhatStartsFromADivergedModelOrReadsItCountsAsDiverged) {
   EXPECT_EQ(p.trial.run(one).diverged_at, 7);
 }
 
+// Diverges in its first step by what it says of its loss, and leaves usual weights.
+Training wild_training(const Trial& t, const Ensemble& start, double lr) {
+  Training wild = toy_training(t, start, lr);
+  wild.build = [](Step& s) {
+    Net net = s.net("model");
+    const Value loss = cross_entropy(toy_logits(net, s.rows("train.x")), s.rows("train.y"));
+    s.graph().result("loss", loss * 1e30 * 1e30);
+    apply(Sgd{}, net, loss, s.lr());
+  };
+  return wild;
+}
+
+// By hand, as copies, in trainings and in phases, from snapshots, and from what followed.
+TEST(Phases, DivergedSetsAreKnownHoweverTheyComeThere) {
+  Pair p;
+  const Trained wild = p.trial.train(wild_training(p.trial, p.a, 0.01));
+  const int64_t at = 1;
+  ASSERT_EQ(wild.diverged_at, at);
+  const Ensemble copy = wild.model.clone();
+  Training t = toy_training(p.trial, copy);
+
+  EXPECT_EQ(p.trial.train(t).diverged_at, at);
+
+  Phase starts = p.phase();
+  starts.start["a"] = &copy;
+  EXPECT_EQ(p.trial.run(starts).diverged_at, at);
+
+  Phase reads = p.phase();
+  reads.programs.erase("right");
+  reads.turns.pop_back();
+  reads.start.erase("b");
+  reads.frozen["b"] = &copy;
+  reads.scalars["pull"] = 0;
+  reads.keep_at = {4};
+  const PhaseResult read = p.trial.run(reads);
+  EXPECT_EQ(read.diverged_at, at);
+  EXPECT_EQ(p.trial.run(reads).diverged_at, at) << "found again";
+  const auto open = p.trial.open(reads);
+  while (open->step()) {
+  }
+  EXPECT_EQ(open->finish().diverged_at, at) << "by hand";
+
+  Phase follows = p.phase();
+  follows.start["b"] = &read.set("a");
+  EXPECT_EQ(p.trial.run(follows).diverged_at, at);
+  Phase fork = reads;
+  fork.frozen["b"] = &p.b;
+  fork.keep_at.clear();
+  fork.from.emplace(read.at(4));
+  EXPECT_EQ(p.trial.run(fork).diverged_at, at);
+
+  EXPECT_FALSE(p.trial.run(p.phase()).diverged_at) << "its sets are sound";
+}
+
+// A phase that broke before it changed anything says nothing of what it began with.
+TEST(Phases, WhatADivergedPhaseLeftAsItWasIsSound) {
+  Pair p;
+  EXPECT_EQ(p.trial.train(wild_training(p.trial, p.a, 0)).diverged_at, 1);
+  EXPECT_FALSE(p.trial.train(toy_training(p.trial, p.a)).diverged_at);
+}
+
 TEST(Phases, DryRunsCountTheirPrograms) {
   Pair p(true);
   Phase phase = p.phase();

@@ -185,11 +185,9 @@ Trained Trial::train(const Training& t) {
 PhaseResult Trial::run(const Phase& phase) {
   worker_.require_no_round("Trial::run()");
   const Phase p = with_rows(phase);
-  PhaseResult out = run_phase(p, [&](const PhaseGraphs& graphs) {
+  return run_phase(p, [&](const PhaseGraphs& graphs) {
     if (const auto& saw = worker_.options().saw_phase) saw(p, graphs, tables_);
   });
-  if (!out.diverged_at) out.diverged_at = phase.inherited_divergence;
-  return out;
 }
 
 PhaseResult Trial::run_phase(const Phase& p,
@@ -209,6 +207,7 @@ PhaseResult Trial::run_phase(const Phase& p,
   const uint64_t hash = graphs.hash(numerics, options.identity);
   if (std::optional<PhaseResult> known = worker_.find_phase(hash, graphs.recipes())) {
     if (options.advanced) options.advanced(amount_of(graphs));
+    inherit_divergence(worker_, p, *known);
     return std::move(*known);
   }
   PhaseRun run(worker_, p, graphs, tables_, hash);
@@ -220,6 +219,7 @@ PhaseResult Trial::run_phase(const Phase& p,
   run.go(p.rounds);
   PhaseResult out = run.finish();
   worker_.keep_phase(hash, out);
+  inherit_divergence(worker_, p, out);  // not kept: it is of who gave the weights
   return out;
 }
 
@@ -267,9 +267,13 @@ Trained Trial::train(const std::string& name, const Trained& start, const Traini
   if (p.probe && !p.probe->on.empty()) p.probe->rows = rows_of(*this, p.probe->on);
   p.build = descend(loss, p.optimizer, p.apply);
   Trained out = train(p);
-  if (!out.diverged_at) out.diverged_at = start.diverged_at;
+  std::optional<int64_t> inherited = start.diverged_at;
   for (const auto& [set, trained] : reads)
-    if (!out.diverged_at) out.diverged_at = trained->diverged_at;
+    if (!inherited) inherited = trained->diverged_at;
+  if (!inherited || out.diverged_at) return out;
+  out.diverged_at = inherited;
+  worker_.note_diverged(out.model[0], *inherited);
+  for (const Snapshot& s : out.kept) worker_.note_diverged(s.model[0], *inherited);
   return out;
 }
 

@@ -63,6 +63,7 @@ void Worker::end() {
 void Worker::forget() {
   phases_.clear();
   held_bytes_ = 0;
+  diverged_.clear();
   saved_ = std::chrono::steady_clock::now();
   wait_s_ = options_.checkpoint_every_s;
 }
@@ -126,6 +127,17 @@ std::optional<PhaseProgress> Worker::find_running(uint64_t hash, const Recipes& 
 void Worker::keep_phase(uint64_t hash, const PhaseResult& r) {
   hold(hash, r, false);
   if (due()) save();
+}
+
+void Worker::note_diverged(ModelView model, int64_t step) {
+  diverged_.try_emplace(weights_hash(model), step);
+}
+
+std::optional<int64_t> Worker::diverged_at(ModelView model) const {
+  if (diverged_.empty()) return std::nullopt;  // and nothing is hashed
+  const auto it = diverged_.find(weights_hash(model));
+  if (it == diverged_.end()) return std::nullopt;
+  return it->second;
 }
 
 bool Worker::due() const { return keeps_checkpoints() && seconds_since(saved_) >= wait_s_; }

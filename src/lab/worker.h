@@ -120,6 +120,11 @@ class Worker {
   // Of the finished phases in memory: at most `most_held_bytes` where there are checkpoints.
   int64_t held_bytes() const { return held_bytes_; }
 
+  // What weights of this job came to by a phase that diverged, or started from or read what had:
+  // whoever is given equal bits, copied by hand or not, has diverged as well.
+  void note_diverged(ModelView model, int64_t step);
+  std::optional<int64_t> diverged_at(ModelView model) const;
+
   // Whether the last checkpoint is so old that it is time for the next: `checkpoint_every_s`, or
   // longer (unless that is 0) where writing would take more than a hundredth of the time.
   bool due() const;
@@ -164,6 +169,7 @@ class Worker {
   };
   std::map<uint64_t, Held> phases_;
   int64_t held_bytes_ = 0, uses_ = 0;
+  std::map<uint64_t, int64_t> diverged_;  // by weights' hash: the step
   std::chrono::steady_clock::time_point saved_ = std::chrono::steady_clock::now();
   double wait_s_ = 0;  // from saved_ to the next checkpoint
   int generation_ = 0;
