@@ -146,9 +146,20 @@ TEST(Docs, AStepIsFollowedThroughEightFiles) {
   ASSERT_NE(from, std::string::npos);
   const std::string section = text.substr(from, text.find("\n## ", from) - from);
   const std::vector<std::string> files = found(section, R"(\n\| `([^`]+)` \|)");
+  const std::vector<std::string> on = found(section, R"(\n\| `[^\n]* \| (`\w+` |)\|)");
   EXPECT_GE(files.size(), 4U);
   EXPECT_LE(files.size(), 8U);
-  for (const std::string& file : files) EXPECT_TRUE(fs::exists(kRoot / file)) << file;
+  ASSERT_EQ(on.size(), files.size());
+  int named = 0;
+  for (size_t i = 0; i < files.size(); ++i) {
+    ASSERT_TRUE(fs::exists(kRoot / files[i])) << files[i];
+    if (on[i].empty()) continue;
+    const std::string by = on[i].substr(1, on[i].size() - 3);
+    for (size_t k = i; k < i + 2 && k < files.size(); ++k)
+      EXPECT_NE(prose_of(kRoot / files[k]).find(by), std::string::npos) << files[k] << ": " << by;
+    ++named;
+  }
+  EXPECT_GE(named, 6);
 }
 
 }  // namespace

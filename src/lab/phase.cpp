@@ -22,12 +22,6 @@ const typename Map::mapped_type& found(const Map& map, const std::string& name, 
   fail_user("the phase has no {} '{}'{}", what, name, suggest(name, known));
 }
 
-// A training step's loss is its result.
-void require_loss(const Graph& g) {
-  const auto is_loss = [](const Output& o) { return !o.update && o.name == "loss"; };
-  require(std::ranges::any_of(g.outputs(), is_loss), "its graph has no result called 'loss'");
-}
-
 }  // namespace
 
 PhaseSnapshot PhaseSnapshot::clone() const { return {round, copies(sets), programs, host}; }
@@ -82,40 +76,6 @@ PhaseResult PhaseResult::clone() const {
   for (const PhaseSnapshot& s : kept) out.kept.push_back(s.clone());
   for (const auto& [name, s] : named) out.named.emplace(name, s.clone());
   return out;
-}
-
-Phase phase_of(const Training& t) {
-  require(t.samples >= 1 && t.batch >= 1 && t.epochs >= 0 && t.steps >= 0,
-          "phase {}: samples and batch must be at least 1, epochs and steps at least 0", t.name);
-  require(t.epochs == 0 || t.steps == 0, "phase {}: state either epochs or steps, not both",
-          t.name);
-  require(!t.key && !t.draws, "phase {}: without a loss its keys are `order` and `random`", t.name);
-  require(t.start || t.from, "phase {}: state where it starts", t.name);
-  Phase p;
-  p.name = t.name;
-  if (t.from) p.from.emplace(*t.from, t.set);
-  p.start = {{t.set, t.from ? &t.from->model : t.start}};
-  p.frozen = t.frozen;
-  PhaseProgram& step = p.programs["step"];
-  if (t.build)
-    step.build = [build = t.build](Step& s) {
-      build(s);
-      require_loss(s.graph());
-    };
-  step.batch = std::min(t.batch, t.samples);
-  step.samples = t.samples;
-  step.on = t.on;
-  step.order = t.order;
-  step.random = t.random;
-  step.lr = t.lr;
-  p.turns = {{"step"}};
-  p.rounds = t.steps > 0 ? t.steps : (t.samples + step.batch - 1) / step.batch * t.epochs;
-  p.scalars = t.scalars;
-  p.probe = t.probe;
-  if (p.probe && !p.probe->random) p.probe->random = t.random;
-  p.stop = t.stop;
-  p.keep_at = t.keep_at;
-  return p;
 }
 
 }  // namespace omni
