@@ -150,13 +150,17 @@ Judgement measure(const Sample& sample) {
   return j;
 }
 
-std::string undecided_note(const Sample& sample) {
+std::string undecided_note(const Sample& sample, const Interval& shown) {
   const int n = sample.s.n;
-  if (n == 0) return "No seed gave a value.";
+  if (n == 0)
+    return sample.s.infinite > 0 ? "No seed gave a finite value." : "No seed gave a value.";
   if (n == 1) return "One seed is too few for an interval; at least 2 are needed.";
   if (!sample.enough())
     return "Both values are equal, so two seeds say nothing about their spread; at least 3 are "
            "needed.";
+  if (shown.low == shown.high)
+    return "All values are equal, and are the threshold itself; more of the same would not decide "
+           "it.";
   return sample.claim.kind == ClaimKind::band
              ? "The interval reaches over an edge of the band; more seeds would narrow it."
              : "The interval reaches over the threshold; more seeds would narrow it.";
@@ -228,7 +232,7 @@ void judge_family(Family family, const std::vector<Sample>& samples, double alph
     }
     if (j.verdict == Verdict::undecided) {
       stopped = true;
-      j.note = undecided_note(samples[i]);
+      j.note = undecided_note(samples[i], j.interval);
       if (j.p_value < alpha)
         j.note += fmt::format(" Alone it would be decided; together with the other {} it is not.",
                               family.size() - 1);
@@ -239,6 +243,14 @@ void judge_family(Family family, const std::vector<Sample>& samples, double alph
 void show_unadjusted(const Sample& sample, double alpha, Judgement& j) {
   j.level = 1 - alpha;
   if (sample.enough()) j.interval = sample.interval(j.level);
+}
+
+// A value that is infinite is one: where it is in no mean, that is said.
+void note_infinite(const Sample& sample, Judgement& j) {
+  const int k = sample.s.infinite;
+  if (k == 0 || is_fact(sample.claim.kind)) return;
+  j.note += fmt::format("{}{} infinite and in no mean.", j.note.empty() ? "" : " ",
+                        k == 1 ? "1 value is" : fmt::format("{} values are", k));
 }
 
 }  // namespace
@@ -273,15 +285,13 @@ std::vector<Judgement> judge(std::span<const std::pair<Claim, std::vector<double
   bool all_decided = true;
   for (size_t i = 0; i < claims.size(); ++i)
     all_decided &= !is_primary(claims[i]) || out[i].verdict != Verdict::undecided;
-  if (all_decided) {
-    judge_family(others, samples, first.empty() ? alpha : alpha / 2, out);
-    return out;
-  }
-  for (const size_t i : others) {
+  if (all_decided) judge_family(others, samples, first.empty() ? alpha : alpha / 2, out);
+  for (const size_t i : all_decided ? Family() : others) {
     show_unadjusted(samples[i], alpha, out[i]);
     out[i].verdict = Verdict::waiting;
     out[i].note = "An estimate: judged once every primary claim is decided.";
   }
+  for (size_t i = 0; i < claims.size(); ++i) note_infinite(samples[i], out[i]);
   return out;
 }
 

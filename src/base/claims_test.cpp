@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -65,6 +66,43 @@ TEST(Claims, DivergedModelsAreCountedAndLeftOut) {
   EXPECT_EQ(j.n, 3);
   EXPECT_EQ(j.excluded, 1);
   EXPECT_DOUBLE_EQ(j.estimate, (0.50 + 0.52 + 0.51) / 3);
+}
+
+TEST(Claims, OfTheLargestNumbersAreJudged) {
+  const std::vector<double> huge = {1e308, 1.2e308, 1.1e308, 1.15e308};
+  EXPECT_EQ(judge_one(above(0), huge).verdict, Verdict::supported);
+  EXPECT_EQ(judge_one(above(1.7e308), huge).verdict, Verdict::refuted);
+  EXPECT_EQ(judge_one(band(0, 1.7e308), huge).verdict, Verdict::supported);
+  EXPECT_EQ(judge_one(above(1.12e308), huge).verdict, Verdict::undecided);
+  const Judgement wide = judge_one(above(-1.7e308), {1.7e308, -1.7e308, 1.7e308});
+  EXPECT_EQ(wide.verdict, Verdict::undecided);
+  EXPECT_EQ(wide.p_value, 1);
+  EXPECT_EQ(judge_one(above(0), {5e-324, 1e-323, 1.5e-323}).verdict, Verdict::undecided);
+}
+
+// They are values, of which facts speak, without a place in a mean.
+TEST(Claims, AnInfiniteValueIsSaidToBeInNoMean) {
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  const Judgement some = judge_one(above(0.45), {0.50, kInf, 0.52, 0.51, kNaN});
+  EXPECT_EQ(some.n, 3);
+  EXPECT_EQ(some.excluded, 2);
+  EXPECT_EQ(some.verdict, Verdict::supported);
+  EXPECT_EQ(some.note, "1 value is infinite and in no mean.");
+  const Judgement all = judge_one(above(0.45), {kInf, kInf, -kInf});
+  EXPECT_EQ(all.verdict, Verdict::undecided);
+  EXPECT_EQ(all.note, "No seed gave a finite value. 3 values are infinite and in no mean.");
+}
+
+TEST(Claims, OnTheThresholdWithoutASpreadNoSeedsAreAskedFor) {
+  Claim c = above(3);
+  c.primary = true;
+  const std::vector<Sampled> claims = {{c, {3, 3, 3, 3}}};
+  std::vector<Judgement> judged = judge(claims);
+  plan_seeds(claims, judged);
+  EXPECT_EQ(judged[0].verdict, Verdict::undecided);
+  EXPECT_EQ(judged[0].note,
+            "All values are equal, and are the threshold itself; more of the same would not decide "
+            "it.");
 }
 
 TEST(Claims, RatesUseExactIntervals) {

@@ -23,6 +23,29 @@ double normal_quantile(double level) {
   return boost::math::quantile(boost::math::complement(boost::math::normal(), (1 - level) / 2));
 }
 
+// A power of two by which numbers are divided so that their fourth powers, and those of what
+// differs in their last bits, are numbers still. It rounds nothing, and is 1 where none is needed.
+class Scale {
+ public:
+  explicit Scale(double largest) {
+    if (largest > 1e60 || largest < 1e-60) std::frexp(largest, &exponent_);
+  }
+  explicit Scale(const auto& values) : Scale(largest(values)) {}
+  double down(double x) const { return exponent_ == 0 ? x : std::ldexp(x, -exponent_); }
+  double up(double x, int power = 1) const {
+    return exponent_ == 0 ? x : std::ldexp(x, power * exponent_);
+  }
+
+ private:
+  static double largest(const auto& values) {
+    double most = 0;
+    for (const double v : values)
+      if (std::isfinite(v)) most = std::max(most, std::fabs(v));
+    return most;
+  }
+  int exponent_ = 0;
+};
+
 std::vector<double> differences(std::span<const double> a, std::span<const double> b) {
   check(a.size() == b.size(), "paired samples of {} and {} values", a.size(), b.size());
   std::vector<double> d(a.size());
@@ -40,7 +63,8 @@ double unit_of(double x, const Range& range) {
 
 // The squared standard error of a mean m of n values on the unit scale, in multiples of m (1 - m).
 double relative_variance(double m, double standard_error, int n, double cases) {
-  if (standard_error > 0 && m > 0 && m < 1) return standard_error * standard_error / (m * (1 - m));
+  if (standard_error > 0 && m > 0 && m < 1)
+    return standard_error * (standard_error / (m * (1 - m)));
   return cases > 0 ? 1 / (cases * n) : 0;
 }
 
@@ -52,10 +76,11 @@ Interval interval_of(double mean, double standard_error, double quantile, int n,
   const double width = range.high - range.low, m = unit_of(mean, range);
   const double k =
       quantile * quantile * relative_variance(m, standard_error / width, n, range.cases);
+  if (!std::isfinite(k)) return {range.low, range.high};
   // Where nothing varies rounding must not move the ends.
   if (k == 0) return {mean, mean};
   const double centre = (m + k / 2) / (1 + k);
-  const double reach = std::sqrt(k * m * (1 - m) + k * k / 4) / (1 + k);
+  const double reach = std::sqrt(k) * std::sqrt(m * (1 - m) + k / 4) / (1 + k);
   // At the ends the formula gives 0 and 1 but for rounding.
   const double low = m == 0 ? 0 : std::max(0.0, centre - reach);
   const double high = m == 1 ? 1 : std::min(1.0, centre + reach);
@@ -81,17 +106,20 @@ std::vector<double> ranks(std::span<const double> values) {
 // Two-pass, so that a large mean does not swallow a small deviation.
 Summary describe(std::span<const double> values) {
   Summary s;
+  const Scale scale(values);
   double sum = 0;
   for (const double v : values) {
     if (!std::isfinite(v)) {
       ++s.excluded;
+      s.infinite += std::isinf(v);
       continue;
     }
     ++s.n;
-    sum += v;
+    sum += scale.down(v);
   }
   if (s.n == 0) return s;
-  s.mean = sum / s.n;
+  const double mean = sum / s.n;
+  s.mean = scale.up(mean);
   if (s.n < 2) return s;
   double squares = 0;
   bool all_equal = true;
@@ -100,19 +128,26 @@ Summary describe(std::span<const double> values) {
     if (!std::isfinite(v)) continue;
     if (std::isnan(first)) first = v;
     all_equal &= v == first;
-    squares += (v - s.mean) * (v - s.mean);
+    const double apart = scale.down(v) - mean;
+    squares += apart * apart;
   }
   if (all_equal) s.mean = first;  // the sum's rounding must not make up a deviation
-  s.deviation = all_equal ? 0 : std::sqrt(squares / (s.n - 1));
+  s.deviation = all_equal ? 0 : scale.up(std::sqrt(squares / (s.n - 1)));
   return s;
 }
 
 double standard_errors_from(const Summary& s, double x, const Range& range) {
   if (s.mean == x) return 0;
-  if (!range.bounded()) return s.deviation > 0 ? std::fabs(s.mean - x) / plain_error(s) : kInfinity;
+  if (!range.bounded()) {
+    if (!(s.deviation > 0)) return kInfinity;
+    const double apart = std::fabs(s.mean - x), error = plain_error(s);
+    return std::isfinite(apart) ? apart / error : std::fabs(s.mean / 2 - x / 2) / (error / 2);
+  }
   if (x <= range.low || x >= range.high) return kInfinity;
   const double width = range.high - range.low;
   const double m = unit_of(s.mean, range), u = unit_of(x, range);
+  if (m == u) return 0;
+  if (u == 0 || u == 1) return kInfinity;
   const double v = relative_variance(m, plain_error(s) / width, s.n, range.cases);
   return v > 0 ? std::fabs(m - u) / std::sqrt(v * u * (1 - u)) : kInfinity;
 }
@@ -135,9 +170,9 @@ int seeds_to_tell(const Summary& s, double x, double level, double power, const 
   if (!std::isfinite(distance)) return 0;
   const auto enough = [&](int n) {
     const double shift = distance * std::sqrt(n);
-    const boost::math::non_central_t t(n - 1, shift);
     const double quantile = t_quantile(n - 1, level);
     if (shift > quantile + 10) return true;
+    const boost::math::non_central_t t(n - 1, shift);
     return boost::math::cdf(boost::math::complement(t, quantile)) >= power;
   };
   if (!enough(kMost)) return 0;
@@ -192,14 +227,21 @@ Summary welch_difference(std::span<const double> a, std::span<const double> b, d
   d.excluded = x.excluded + y.excluded;
   d.mean = x.mean - y.mean;
   if (d.n < 2) return d;
-  const double u = x.deviation * x.deviation / x.n, v = y.deviation * y.deviation / y.n;
-  d.deviation = std::sqrt((x.deviation * x.deviation + y.deviation * y.deviation) / 2);
+  const Scale scale(std::max(x.deviation, y.deviation));
+  const double of_x = scale.down(x.deviation), of_y = scale.down(y.deviation);
+  const double u = of_x * of_x / x.n, v = of_y * of_y / y.n;
+  d.deviation = scale.up(std::sqrt((of_x * of_x + of_y * of_y) / 2));
+  if (!std::isfinite(d.mean) || !std::isfinite(u + v)) {
+    d.interval = {-kInfinity, kInfinity};  // what the samples say is beyond all doubles
+    return d;
+  }
   double quantile = 0;
   if (u + v > 0) {
     const double freedom = (u + v) * (u + v) / (u * u / (x.n - 1) + v * v / (y.n - 1));
     quantile = t_quantile(freedom, level);
   }
-  d.interval = interval_of(d.mean, std::sqrt(u + v), quantile, d.n, difference_range(range));
+  d.interval =
+      interval_of(d.mean, scale.up(std::sqrt(u + v)), quantile, d.n, difference_range(range));
   return d;
 }
 
@@ -215,16 +257,21 @@ double cohen_d_paired(std::span<const double> a, std::span<const double> b) {
 double cohen_d_unpaired(std::span<const double> a, std::span<const double> b) {
   const Summary x = describe(a), y = describe(b);
   if (x.n < 2 || y.n < 2) return kNaN;
+  const Scale scale(std::max(x.deviation, y.deviation));
+  const double of_x = scale.down(x.deviation), of_y = scale.down(y.deviation);
   const double pooled =
-      std::sqrt(((x.n - 1) * x.deviation * x.deviation + (y.n - 1) * y.deviation * y.deviation) /
-                (x.n + y.n - 2));
-  return effect_ratio(x.mean - y.mean, pooled);
+      std::sqrt(((x.n - 1) * of_x * of_x + (y.n - 1) * of_y * of_y) / (x.n + y.n - 2));
+  return effect_ratio(x.mean - y.mean, scale.up(pooled));
 }
 
 OneWayVariance one_way_variance(std::span<const std::vector<double>> groups) {
   double n = 0, groups_with_values = 0, sum_of_squared_sizes = 0, sum = 0, squares_within = 0;
+  std::vector<double> all;
+  for (const std::vector<double>& group : groups) all.insert(all.end(), group.begin(), group.end());
+  const Scale scale(all);
   std::vector<Summary> parts;
-  for (const std::vector<double>& group : groups) {
+  for (std::vector<double> group : groups) {
+    for (double& value : group) value = scale.down(value);
     const Summary s = parts.emplace_back(describe(group));
     if (s.n == 0) continue;
     ++groups_with_values;
@@ -240,13 +287,17 @@ OneWayVariance one_way_variance(std::span<const std::vector<double>> groups) {
   // The size that groups would have if they were equal (Searle, Casella & McCulloch 1992, 3.6).
   const double size = (n - sum_of_squared_sizes / n) / (groups_with_values - 1);
   const double within = squares_within / (n - groups_with_values);
-  return {(squares_between / (groups_with_values - 1) - within) / size, within};
+  const double between = (squares_between / (groups_with_values - 1) - within) / size;
+  return {scale.up(between, 2), scale.up(within, 2)};
 }
 
-TwoWayVariance two_way_variance(std::span<const double> grid, size_t columns) {
-  check(columns >= 2 && grid.size() % columns == 0 && grid.size() / columns >= 2,
-        "two_way_variance: {} values are no grid of at least 2x2 with {} columns", grid.size(),
+TwoWayVariance two_way_variance(std::span<const double> values, size_t columns) {
+  check(columns >= 2 && values.size() % columns == 0 && values.size() / columns >= 2,
+        "two_way_variance: {} values are no grid of at least 2x2 with {} columns", values.size(),
         columns);
+  const Scale scale(values);
+  std::vector<double> grid(values.begin(), values.end());
+  for (double& value : grid) value = scale.down(value);
   const size_t rows = grid.size() / columns;
   std::vector<double> row_mean(rows), column_mean(columns);
   double mean = 0;
@@ -265,7 +316,8 @@ TwoWayVariance two_way_variance(std::span<const double> grid, size_t columns) {
   }
   const auto r = static_cast<double>(rows), c = static_cast<double>(columns);
   const double rest = rest_squares / ((r - 1) * (c - 1));
-  return {row_squares / (r - 1) - rest / c, column_squares / (c - 1) - rest / r, rest};
+  return {scale.up(row_squares / (r - 1) - rest / c, 2),
+          scale.up(column_squares / (c - 1) - rest / r, 2), scale.up(rest, 2)};
 }
 
 namespace {
@@ -274,13 +326,18 @@ template <class T>
 double correlation(std::span<const T> a, std::span<const T> b) {
   check(a.size() == b.size(), "paired samples of {} and {} values", a.size(), b.size());
   const auto n = static_cast<double>(a.size());
-  const double mean_a = std::accumulate(a.begin(), a.end(), 0.0) / n;
-  const double mean_b = std::accumulate(b.begin(), b.end(), 0.0) / n;
+  const Scale of_a(a), of_b(b);
+  double mean_a = 0, mean_b = 0;
+  for (const double x : a) mean_a += of_a.down(x);
+  for (const double x : b) mean_b += of_b.down(x);
+  mean_a /= n;
+  mean_b /= n;
   double ab = 0, aa = 0, bb = 0;
   for (size_t i = 0; i < a.size(); ++i) {
-    ab += (a[i] - mean_a) * (b[i] - mean_b);
-    aa += (a[i] - mean_a) * (a[i] - mean_a);
-    bb += (b[i] - mean_b) * (b[i] - mean_b);
+    const double x = of_a.down(a[i]) - mean_a, y = of_b.down(b[i]) - mean_b;
+    ab += x * y;
+    aa += x * x;
+    bb += y * y;
   }
   return aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : kNaN;
 }

@@ -2,7 +2,10 @@
 // variance.
 //
 // Wherever values are taken, a value that is not finite (a diverged model, a missing seed) is left
-// out of every mean and interval and counted in `excluded`.
+// out of every mean and interval and counted in `excluded`; one that is infinite is a value without
+// a place in a mean, and counted as such, too. Finite values may be as large or as small as a
+// double is: nothing is squared before it is scaled. What is itself too large for one is infinite:
+// the deviation of 1.7e308 and -1.7e308, their difference, an end of an interval.
 #pragma once
 
 #include <cmath>
@@ -26,13 +29,14 @@ struct Range {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
   double cases = 0;  // of a share: of at least how many cases it is one; 0: not known
-  bool bounded() const { return std::isfinite(low) && std::isfinite(high) && low < high; }
+  bool bounded() const { return low < high && std::isfinite(high - low); }
   bool operator==(const Range&) const = default;
 };
 
 struct Summary {
   int n = 0;                // finite values
   int excluded = 0;         // values that were not finite
+  int infinite = 0;         // those of them that are no NaN
   double mean = kNaN;       // NaN when n = 0
   double deviation = kNaN;  // sample standard deviation (n - 1); NaN when n < 2
   Interval interval;        // two-sided, see mean_interval

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <limits>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -394,6 +396,80 @@ TEST(Statistics, VarianceComponentsHaveNoBias) {
   EXPECT_NEAR(two.row, 0.36, 0.03);
   EXPECT_NEAR(two.column, 0.09, 0.03);
   EXPECT_NEAR(two.rest, 1, 0.03);
+}
+
+// Values whose squares are no doubles, finite and not: nothing is thrown, and what is scaled by a
+// power of two has the same statistics, scaled.
+TEST(Statistics, OfTheLargestAndTheSmallestNumbers) {
+  const std::vector<double> plain = {1, 1.25, 1.5, 0.75, 1.0625},
+                            other = {0.5, 0.625, 1, 0.25, 0.375};
+  const Summary s = summarize(plain), d = welch_difference(plain, other);
+  for (const int power : {1022, 600, -600, -1000}) {
+    const auto scaled = [&](std::vector<double> values) {
+      for (double& v : values) v = std::ldexp(v, power);
+      return values;
+    };
+    const std::vector<double> a = scaled(plain), b = scaled(other);
+    const Summary big = summarize(a);
+    EXPECT_EQ(big.mean, std::ldexp(s.mean, power));
+    EXPECT_EQ(big.deviation, std::ldexp(s.deviation, power));
+    EXPECT_EQ(big.interval.low, std::ldexp(s.interval.low, power));
+    EXPECT_EQ(big.interval.high, std::ldexp(s.interval.high, power));
+    EXPECT_DOUBLE_EQ(standard_errors_from(big, std::ldexp(1.0, power)), standard_errors_from(s, 1));
+    EXPECT_EQ(seeds_to_tell(big, std::ldexp(1.0, power), 0.95), seeds_to_tell(s, 1, 0.95));
+    const Summary apart = welch_difference(a, b);
+    EXPECT_DOUBLE_EQ(apart.interval.low, std::ldexp(d.interval.low, power));
+    EXPECT_DOUBLE_EQ(apart.deviation, std::ldexp(d.deviation, power));
+    EXPECT_DOUBLE_EQ(cohen_d_unpaired(a, b), cohen_d_unpaired(plain, other));
+    EXPECT_DOUBLE_EQ(cohen_d_paired(a, b), cohen_d_paired(plain, other));
+    EXPECT_DOUBLE_EQ(pearson(a, b), pearson(plain, other));
+  }
+  for (const int power : {500, -500}) {  // variances are squares themselves
+    const double x = std::ldexp(1.0, power);
+    const std::vector<std::vector<double>> groups = {{x, 2 * x}, {4 * x, 6 * x}};
+    EXPECT_EQ(one_way_variance(groups).icc(),
+              one_way_variance(std::vector<std::vector<double>>{{1, 2}, {4, 6}}).icc());
+    EXPECT_EQ(two_way_variance(std::array{x, 3 * x, 2 * x, 6 * x}, 2).rest,
+              two_way_variance(std::array{1.0, 3.0, 2.0, 6.0}, 2).rest * x * x);
+  }
+}
+
+TEST(Statistics, NothingThatADoubleHoldsIsThrownAt) {
+  constexpr double kInf = std::numeric_limits<double>::infinity(), kMost = 1.7e308, kLeast = 5e-324;
+  const std::vector<std::vector<double>> samples = {
+      {kMost, -kMost, kMost},  {kMost, kMost, -1},
+      {kLeast, 0, 2 * kLeast}, {kInf, 1, 2},
+      {kInf, -kInf, kInf},     {kInf, kInf},
+      {1e155, 2e155, 3e155},   {1e-200, 1, 1e200},
+      {kMost, kLeast, -kMost}, {1e307, 2e307, 3e307, 4e307},
+      {-0.0, 0.0, kLeast},     {kNaN, kNaN}};
+  const Range ranges[] = {{}, {0, 1}, {-kMost, kMost}, {0, kMost}, {0, kLeast}, {-1, 1e-20}};
+  for (const std::vector<double>& a : samples) {
+    for (const Range& range : ranges) {
+      const Summary s = summarize(a, 0.95, range);
+      EXPECT_TRUE(s.n < 2 || s.interval.known());
+      for (const double x : {0.0, 1.0, -kMost, kMost, kLeast, 1e155}) {
+        if (s.n < 2) continue;
+        EXPECT_GE(standard_errors_from(s, x, range), 0);
+        EXPECT_GE(seeds_to_tell(s, x, 0.95, 0.9, range), 0);
+      }
+      for (const std::vector<double>& b : samples) {
+        welch_difference(a, b, 0.95, range);
+        if (a.size() == b.size()) paired_difference(a, b, 0.95, range);
+        if (a.size() == b.size()) EXPECT_FALSE(pearson(a, b) > 1 + 1e-12);
+        if (a.size() == b.size()) spearman(a, b);
+        cohen_d_unpaired(a, b);
+        one_way_variance(std::vector{a, b});
+      }
+    }
+  }
+  const Summary s = describe(std::vector{kInf, 1.0, kNaN, -kInf, 3.0});
+  EXPECT_EQ(s.n, 2);
+  EXPECT_EQ(s.excluded, 3);
+  EXPECT_EQ(s.infinite, 2);
+  EXPECT_EQ(s.mean, 2);
+  // Far from one edge of a band there is nothing to compute.
+  EXPECT_EQ(seeds_to_tell(describe(std::vector{0.0, 0.1, 0.2}), 1e12, 0.95), 2);
 }
 
 TEST(Statistics, PearsonByHand) {

@@ -217,6 +217,8 @@ std::string all_metrics(const Results& results) {
       if (s.n > 0)
         html += fmt::format("<div class=\"note\">n = {}{}</div>", s.n,
                             s.excluded == 0 ? "" : ", " + sample.left_out());
+      else if (s.infinite > 0)
+        html += "<div class=\"note\">" + sample.left_out() + "</div>";
       html += "</td>";
     }
     html += "</tr>\n";

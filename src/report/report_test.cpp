@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include <cmath>
+#include <limits>
 
 #include "base/error.h"
 #include "base/test_folder.h"
@@ -238,6 +239,39 @@ TEST_F(ReportTest, IntervalsOfSharesStayInTheirRange) {
             std::string::npos) << csv;
   const std::string text = compare_runs(run, other);
   EXPECT_NE(text.find(short_interval(s.interval)), std::string::npos) << text;
+}
+
+// The largest numbers have a page, and infinite ones are not called absent.
+TEST_F(ReportTest, NumbersOfAnySizeAreReported) {
+  Manifest m;
+  m.experiment = "huge";
+  {
+    RunFolder f = RunFolder::create(run, m, "");
+    Results r(f.results_path(), Access::write);
+    r.set(run_key::kMetric, "v");
+    const double inf = std::numeric_limits<double>::infinity();
+    const std::vector<std::pair<std::string, std::vector<double>>> arms = {
+        {"huge", {1e308, 1.3e308, 1.7e308}}, {"wide", {1.7e308, -1.7e308, 1e308}},
+        {"tiny", {5e-324, 1e-323, 0}},       {"some", {inf, 1, 2}},
+        {"none", {inf, inf, -inf}},          {"ones", {1, 1.5, 2}}};
+    std::vector<ArmInfo> infos;
+    for (const auto& [arm, values] : arms) {
+      infos.push_back({arm, arm, "", {}});
+      for (int64_t seed = 0; seed < 3; ++seed)
+        r.record_model({arm, seed, ModelStatus::ok, -1, "", {{"v", kFinalStep, values[seed]}}});
+    }
+    r.set_arms(infos);
+    FigureRow bars{"v", "Values", "", {}};
+    bars.spec.metric = "v";
+    r.set_figures(std::vector{bars});
+    f.set_status(RunStatus::finished, 1);
+  }
+  write_report(run);
+  const std::string page = read_file(run / "report.html");
+  EXPECT_EQ(count(page, "3 infinite"), 1U);
+  EXPECT_EQ(count(page, "1 infinite"), 1U);
+  EXPECT_EQ(count(page, "without value"), 0U);
+  EXPECT_FALSE(compare_runs(run, run).empty());
 }
 
 TEST_F(ReportTest, OneSeedGivesAReportWithoutIntervals) {

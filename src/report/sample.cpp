@@ -9,10 +9,11 @@ namespace omni {
 
 namespace {
 
-std::string counts_text(int diverged, int failed, int without_value) {
+std::string counts_text(int diverged, int failed, int infinite, int without_value) {
   std::vector<std::string> parts;
   if (diverged) parts.push_back(fmt::format("{} diverged", diverged));
   if (failed) parts.push_back(fmt::format("{} failed", failed));
+  if (infinite) parts.push_back(fmt::format("{} infinite", infinite));
   if (without_value) parts.push_back(fmt::format("{} without value", without_value));
   return fmt::format("{}", fmt::join(parts, ", "));
 }
@@ -25,7 +26,8 @@ ArmCount find(const std::map<std::string, ArmCount>& counts, const std::string& 
 }  // namespace
 
 std::string Sample::left_out() const {
-  return counts_text(diverged, failed, summary.excluded - diverged - failed);
+  return counts_text(diverged, failed, summary.infinite,
+                     summary.excluded - diverged - failed - summary.infinite);
 }
 
 Sample sample_of(const std::vector<SeedValue>& values, const ArmCount& count, const Range& range) {
@@ -49,7 +51,7 @@ std::string lost_models_text(const std::map<std::string, ArmCount>& counts,
     all.diverged += c.diverged;
     all.failed += c.failed;
   }
-  return counts_text(all.diverged, all.failed, 0);
+  return counts_text(all.diverged, all.failed, 0, 0);
 }
 
 }  // namespace omni

@@ -15,7 +15,7 @@ namespace omni {
 struct Sample {
   Summary summary;                 // `excluded`: all models of the arm that gave no finite value
   int diverged = 0, failed = 0;    // of the excluded ones
-  std::string left_out() const;    // "1 diverged, 2 failed, 1 without value"; empty if none is
+  std::string left_out() const;    // "1 diverged, 2 infinite, 1 without value"; empty if none is
 };
 
 // From `values`, of a metric of that range, of an arm of `count` models.
