@@ -6,11 +6,15 @@
 //   struct Worlds { std::vector<World> worlds; int64_t solved = 0;
 //                   void visit(auto&& field) { field(worlds), field(solved); } };
 // Members may be numbers, truth values, enums, keys, texts, arrays, vectors, pairs, optionals,
-// maps, and structs with visit(). Only the program that wrote bytes reads them.
+// maps, and structs with visit(). Only the program that wrote bytes reads them, as the struct that
+// they were: its name and its members' kinds stand before them.
 #pragma once
+
+#include <cxxabi.h>
 
 #include <array>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -18,6 +22,7 @@
 #include <span>
 #include <string>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
@@ -172,18 +177,92 @@ class Reader {
   std::span<const std::byte> in_;
 };
 
+// "omni::Casino".
+template <class T>
+std::string type_name() {
+  int status = 0;
+  const std::unique_ptr<char, void (*)(void*)> name(
+      abi::__cxa_demangle(typeid(T).name(), nullptr, nullptr, &status), std::free);
+  std::string text = name ? name.get() : typeid(T).name();
+  constexpr std::string_view kHidden = "(anonymous namespace)::";
+  for (size_t at = text.find(kHidden); at != text.npos; at = text.find(kHidden))
+    text.erase(at, kHidden.size());
+  return text;
+}
+
+// The members' kinds, in order: "f8 [4 i8] {key text}". Of structs within structs to some depth,
+// for one may hold others of its own kind.
+template <class T>
+void describe(std::string& out, int depth = 0) {
+  const auto within = [&]<class... Parts>(const char* kind) {
+    out += kind;
+    (describe<Parts>(out, depth + 1), ...);
+    out += ") ";
+  };
+  if constexpr (Number<T>) {
+    out += std::is_floating_point_v<T> ? 'f' : std::is_enum_v<T> ? 'e' : 'i';
+    out += std::to_string(sizeof(T)) + ' ';
+  } else if constexpr (std::is_same_v<T, Key>) {
+    out += "key ";
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    out += "text ";
+  } else if constexpr (kIs<T, std::vector>) {
+    within.template operator()<typename T::value_type>("vector(");
+  } else if constexpr (kIsArray<T>) {
+    out += std::to_string(std::tuple_size_v<T>);
+    within.template operator()<typename T::value_type>("(");
+  } else if constexpr (kIs<T, std::pair>) {
+    within.template operator()<typename T::first_type, typename T::second_type>("pair(");
+  } else if constexpr (kIs<T, std::optional>) {
+    within.template operator()<typename T::value_type>("optional(");
+  } else if constexpr (kIs<T, std::map>) {
+    within.template operator()<typename T::key_type, typename T::mapped_type>("map(");
+  } else if constexpr (std::is_default_constructible_v<T>) {
+    constexpr int kDeepest = 4;
+    if (depth > kDeepest) return;
+    T example{};
+    out += "{";
+    example.visit(
+        [&](auto& member) { describe<std::remove_cvref_t<decltype(member)>>(out, depth + 1); });
+    out += "} ";
+  }
+}
+
+// What is stored: which struct it is, and its members.
 template <class State>
-Bytes bytes_of(const State& s) {
+Bytes stored(const State& s) {
   Bytes out;
   Writer write(out);
+  std::string members;
+  describe<State>(members);
+  write(type_name<State>());
+  write(members);
   write(s);
   return out;
 }
 
-// UserError unless the bytes are one such state, whole.
+inline std::string stored_type(std::span<const std::byte> bytes) {
+  std::string name;
+  Reader read(bytes);
+  read(name);
+  return name;
+}
+
+// UserError, with both names, unless the bytes are such a struct as it was stored, whole.
 template <class State>
 void read(std::span<const std::byte> bytes, State& into) {
+  require(!bytes.empty(), "a host's state is asked for as '{}', and there is none",
+          type_name<State>());
   Reader read(bytes);
+  std::string name, members, wanted;
+  read(name), read(members);
+  describe<State>(wanted);
+  require(name == type_name<State>(), "a host's state is of type '{}', and is read as '{}'", name,
+          type_name<State>());
+  require(members == wanted,
+          "a host's state is of a type '{}' with other members than the '{}' "
+          "that it is read as",
+          name, name);
   read(into);
   require(read.at_end(), "a host's state: there is more than its struct holds");
 }
@@ -200,9 +279,12 @@ class HostState {
                   "a host loop's state needs void visit(auto&& field) { field(member), ...; } over "
                   "all of its members");
     static_assert(std::is_copy_constructible_v<State>, "a host loop's state is copied by forks");
+    Bytes members;
+    state::Writer write(members);
+    write(s);
     HostState h;
     h.held_ = std::make_shared<Held<State>>(std::move(s));
-    require(std::is_empty_v<State> || !h.bytes().empty(),
+    require(std::is_empty_v<State> || !members.empty(),
             "a host loop's state has members, and its visit() hands over none of them: what it "
             "keeps would be lost at a checkpoint");
     return h;
@@ -216,10 +298,13 @@ class HostState {
     if (held_) copy.held_ = held_->clone();
     return copy;
   }
+  // UserError, with both types' names, for another type.
   template <class State>
   State& as() const {
     auto* held = dynamic_cast<Held<State>*>(held_.get());
-    check(held != nullptr, "the host's state is of another type");
+    if (!held)
+      fail_user("the host's state is of type '{}', and is asked for as '{}'",
+                held_ ? state::stored_type(bytes()) : "none", state::type_name<State>());
     return held->value;
   }
 
@@ -233,7 +318,7 @@ class HostState {
   template <class State>
   struct Held final : Base {
     explicit Held(State s) : value(std::move(s)) {}
-    Bytes bytes() const override { return state::bytes_of(value); }
+    Bytes bytes() const override { return state::stored(value); }
     void read(std::span<const std::byte> in) override { state::read(in, value); }
     std::shared_ptr<Base> clone() const override { return std::make_shared<Held>(value); }
     State value;

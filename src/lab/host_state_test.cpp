@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
 namespace omni {
 namespace {
 
@@ -38,16 +40,19 @@ Host full() {
 
 TEST(HostState, EveryMemberComesBack) {
   for (const Host& host : {full(), Host{}}) {
-    const Bytes bytes = state::bytes_of(host);
+    const Bytes bytes = state::stored(host);
     Host back = full();  // with something in its place
     state::read(bytes, back);
     EXPECT_EQ(back, host);
-    EXPECT_EQ(state::bytes_of(back), bytes);
+    EXPECT_EQ(state::stored(back), bytes);
   }
 }
 
 TEST(HostState, OtherBytesAreRefused) {
-  const Bytes bytes = state::bytes_of(full());
+  const Bytes bytes = state::stored(full());
+  Bytes members;
+  state::Writer write(members);
+  write(full());
   Host host;
   for (size_t n = 0; n < bytes.size(); ++n)
     EXPECT_THROW(state::read(std::span(bytes).first(n), host), UserError) << n;
@@ -55,7 +60,7 @@ TEST(HostState, OtherBytesAreRefused) {
   longer.push_back(std::byte{0});
   EXPECT_THROW(state::read(longer, host), UserError);
   Bytes many = bytes;
-  many[7] = std::byte{0x7f};  // of worlds: no memory is asked for
+  many[bytes.size() - members.size() + 7] = std::byte{0x7f};  // of worlds: no memory is asked for
   EXPECT_THROW(state::read(many, host), UserError);
 }
 
@@ -72,14 +77,81 @@ TEST(HostState, ForgetsItsTypeAndNothingElse) {
   a.as<Host>().replay = {9};
   EXPECT_EQ(shared.as<Host>().replay, (std::vector<float>{9}));
   EXPECT_EQ(copy.as<Host>(), full());
-  EXPECT_EQ(copy.bytes(), state::bytes_of(full()));
+  EXPECT_EQ(copy.bytes(), state::stored(full()));
   HostState back = HostState::of(Host{});
   back.read(copy.bytes());
   EXPECT_EQ(back.as<Host>(), full());
-  EXPECT_THROW(a.as<World>(), Bug);
+  EXPECT_THROW(a.as<World>(), UserError);
   EXPECT_TRUE(HostState().empty());
   EXPECT_TRUE(HostState().bytes().empty());
   EXPECT_FALSE(HostState::of(Nothing{}).empty());
+}
+
+// Of the same size as a World's.
+struct Purse {
+  uint8_t coins = 0;
+  std::array<int32_t, 2> notes = {};
+  bool open = false;
+  void visit(auto&& field) { field(coins), field(notes), field(open); }
+};
+// Another struct of that name, as two files may have, with as many bytes.
+struct OtherFile {
+  struct World {
+    std::array<uint8_t, 10> bytes = {};
+    void visit(auto&& field) { field(bytes); }
+  };
+};
+struct Tree {
+  int32_t leaves = 0;
+  std::vector<Tree> branches;
+  void visit(auto&& field) { field(leaves), field(branches); }
+};
+
+std::string said_of(const std::function<void()>& what) {
+  try {
+    what();
+  } catch (const UserError& e) {
+    return e.what();
+  }
+  return "";
+}
+
+TEST(HostState, OfAnotherTypeIsRefusedInWords) {
+  const HostState world = HostState::of(World{});
+  const Bytes bytes = world.bytes();
+  Purse purse;
+  const std::string said = said_of([&] { state::read(bytes, purse); });
+  EXPECT_NE(said.find("a host's state is of type 'omni::World', and is read as 'omni::Purse'"),
+            std::string::npos)
+      << said;
+  EXPECT_EQ(said_of([&] { HostState::of(Purse{}).read(bytes); }), said);
+  EXPECT_NE(
+      said_of([&] { world.as<Purse>(); }).find("'omni::World', and is asked for as 'omni::Purse'"),
+      std::string::npos);
+  EXPECT_NE(said_of([&] { HostState().as<Purse>(); }).find("of type 'none'"), std::string::npos);
+  EXPECT_NE(said_of([&] { state::read({}, purse); }).find("and there is none"), std::string::npos);
+}
+
+TEST(HostState, SoAreOtherMembersUnderOneName) {
+  std::string of_enum, of_bytes, of_double, of_int;
+  state::describe<World>(of_enum);
+  state::describe<OtherFile::World>(of_bytes);
+  state::describe<double>(of_double);
+  state::describe<int64_t>(of_int);
+  EXPECT_EQ(of_enum, "{e1 2(i4 ) i1 } ");
+  EXPECT_NE(of_enum, of_bytes);
+  EXPECT_NE(of_double, of_int);
+  const Tree tree{1, {{2, {}}, {3, {{4, {}}}}}};
+  Tree back;
+  state::read(state::stored(tree), back);
+  EXPECT_EQ(back.branches.at(1).branches.at(0).leaves, 4);
+  // Bytes that say that they are a World, of other members.
+  Bytes bytes = state::stored(World{});
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  bytes.at(text.find("e1 2(i4")) = std::byte{'i'};
+  World world;
+  EXPECT_NE(said_of([&] { state::read(bytes, world); }).find("with other members"),
+            std::string::npos);
 }
 
 TEST(HostState, OneThatHandsOverNothingIsRefused) {

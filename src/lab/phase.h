@@ -140,7 +140,7 @@ struct PhaseResult {
   const PhaseSnapshot& at(int64_t round) const;
   // One set as what a training phase gives, to be recorded, measured or trained on: a copy.
   Trained trained(const std::string& set) const;
-  // The host's state. UserError unless it is a State.
+  // The host's state. UserError, with both types' names, unless it is a State.
   template <class State>
   State state() const {
     State s{};

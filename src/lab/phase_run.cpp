@@ -160,10 +160,7 @@ void PhaseRun::open(const PhaseProgress* found) {
       for (const ParameterSpec& s : specs) session_->zero(set + "/" + s.name, s.shape.count());
   }
   host_ = p_.host_state.clone();
-  if (found && !host_.empty())
-    host_.read(found->reached.host);
-  else if (p_.from && !host_.empty() && !p_.from->host.empty())
-    host_.read(p_.from->host);
+  if (!host_.empty()) read_host(found);
   ModelStart start = graphs_.model_start();
   if (found) {
     start.at.round = found->reached.rounds;
@@ -172,6 +169,18 @@ void PhaseRun::open(const PhaseProgress* found) {
       start.at.programs[i] = found->programs.at(graphs_.spec().programs[i].name);
   }
   session_->start(std::move(start));
+}
+
+// As it was found, or as a fork begins.
+void PhaseRun::read_host(const PhaseProgress* found) {
+  try {
+    if (found)
+      host_.read(found->reached.host);
+    else if (p_.from && !p_.from->host.empty())
+      host_.read(p_.from->host);
+  } catch (const UserError& e) {
+    fail_user("phase {}: {}", p_.name, e.what());
+  }
 }
 
 void PhaseRun::restart() {

@@ -40,6 +40,7 @@ class PhaseRun {
  private:
   class Live;
   void open(const PhaseProgress* found);
+  void read_host(const PhaseProgress* found);
   void restart();          // as it stands, after sets were written
   void take(int64_t end);  // rounds up to `end`, and what they came to
   void note_log();

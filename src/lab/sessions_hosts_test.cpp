@@ -393,6 +393,34 @@ TEST(Hosts, ForksGoWhereTheirTrunkWent) {
   }
 }
 
+struct Tally {  // a Count by another name
+  int64_t rounds = 0;
+  void visit(auto&& field) { field(rounds); }
+};
+
+TEST(Hosts, AStateOfAnotherTypeIsRefusedInWords) {
+  ToyBench b;
+  const Ensemble start =
+      b.trial->init([](Net& net) { net.parameter("total", {}, init::zeros()); }, Key{});
+  const auto round = [](Round& r, Count& c) { add(r, static_cast<float>(++c.rounds)); };
+  Phase p = counting(start, round);
+  p.keep_at = {4};
+  const PhaseResult r = b.trial->run(p);
+  EXPECT_EQ(r.state<Count>().rounds, 8);
+  const std::string wanted = "is of type 'omni::Count', and is read as 'omni::Tally'";
+  EXPECT_NE(refusal([&] { r.state<Tally>(); }).find(wanted), std::string::npos);
+  EXPECT_NE(refusal([&] { r.at(4).state<Tally>(); }).find(wanted), std::string::npos);
+  Phase fork = counting(start, round);
+  fork.host<Tally>({}, [](Round& r, Tally&) { add(r, 1); });
+  fork.from.emplace(r.at(4));
+  const std::string said = refusal([&] { b.trial->run(fork); });
+  EXPECT_EQ(said, "phase counting: a host's state " + wanted);
+  EXPECT_NE(refusal([&] { b.trial->open(p)->state<Tally>(); }).find("asked for as 'omni::Tally'"),
+            std::string::npos);
+  EXPECT_NE(refusal([&] { b.train(), PhaseResult().state<Count>(); }).find("there is none"),
+            std::string::npos);
+}
+
 // Another state is another phase.
 TEST(Hosts, TheirFirstStateIsInThePhasesHash) {
   Counting b;
