@@ -341,6 +341,65 @@ TEST(Hosts, KeepAndRestoreCopies) {
   expect_equal_bits(run);
 }
 
+// Sets and optimisers' states come back; rounds, rates, orders, draws, s.step() and logs go on.
+TEST(Hosts, WhatRestoreBringsBackAndWhatGoesOn) {
+  const auto run = [](Trial& t) {
+    const Ensemble start =
+        t.init([](Net& net) { net.parameter("total", {}, init::zeros()); }, Key{});
+    Phase p;
+    p.name = "restoring";
+    p.start = {{"sum", &start}};
+    p.programs["learn"] = {
+        .build =
+            [](Step& s) {
+              Net net = s.net("sum");
+              const Value u =
+                  random_uniform(s.key(), convert(s.step(), DType::i32), s.index(), "u", {1});
+              const Value loss = square(net.parameter("total", {}, init::zeros()) - 3.0 - mean(u));
+              s.graph().result("loss", loss);
+              s.graph().result("step", s.step() * 1.0);
+              s.graph().result("rate", s.lr() * 1.0);
+              s.graph().result("draw", mean(u));
+              s.graph().result("rows", mean(convert(s.index(), DType::f32)));
+              apply(Adam{}, net, loss, s.lr());
+            },
+        .batch = 2,
+        .samples = 40,
+        .lr = [](int64_t round, int64_t) { return 0.5 / static_cast<double>(round + 1); },
+        .log = {"step", "rate", "draw", "rows"}};
+    p.rounds = 8;
+    p.key = t.key();
+    p.host<Count>({}, [](Round& r, Count& c) {
+      if (r.number() == 2) r.keep("early");
+      if (r.number() == 5) {
+        r.keep("late");
+        r.restore("early");
+        r.keep("restored");
+      }
+      r.run("learn");
+      ++c.rounds;
+    });
+    return t.run(p);
+  };
+  const PhaseResult r = run_with({}, run);
+  const auto bits = [&](const char* name, const char* set) {
+    return weights_hash(r.named.at(name).sets.at(set)[0]);
+  };
+  for (const char* set : {"sum", "sum.opt"}) {
+    EXPECT_EQ(bits("restored", set), bits("early", set)) << set;
+    EXPECT_NE(bits("restored", set), bits("late", set)) << set;
+  }
+  EXPECT_EQ(r.named.at("restored").programs.at("learn").runs, 5);
+  EXPECT_EQ(r.named.at("restored").round, 5);
+  EXPECT_EQ(r.state<Count>().rounds, 8);
+  EXPECT_EQ(r.log("learn", "step"), (std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8}));
+  for (size_t i = 0; i < 8; ++i)
+    EXPECT_FLOAT_EQ(r.log("learn", "rate")[i], 0.5f / static_cast<float>(i + 1));
+  EXPECT_NE(r.log("learn", "draw")[5], r.log("learn", "draw")[2]);
+  EXPECT_NE(r.log("learn", "rows")[5], r.log("learn", "rows")[2]);
+  expect_equal_bits(run);
+}
+
 TEST(Hosts, EndAPhase) {
   Counting b;
   const PhaseResult r = b.run([](Round& r, Count& c) {
