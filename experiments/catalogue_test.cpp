@@ -23,8 +23,8 @@ RunRequest request_of(const Experiment& e) {
   if (e.name == "gradient-routing-vae") return testing::smoke_request("", {"data=digits"});
   if (e.name == "unlearning-relearning")
     return testing::smoke_request("", {"data=mnist1d", "base_epochs=8", "oracle_epochs=8"});
-  if (e.settings()->data().empty()) return testing::smoke_request("", {});
-  return testing::smoke_request("", {"data=mnist1d"});
+  if (testing::offers(e, "data")) return testing::smoke_request("", {"data=mnist1d"});
+  return testing::smoke_request("", {});
 }
 
 // Nothing where an experiment makes its own.

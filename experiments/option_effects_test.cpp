@@ -34,8 +34,10 @@ Arguments operator+(Arguments a, const Arguments& b) {
 // Beside the smoke preset: data that are always there, and what lets most options speak.
 Arguments base_of(const Experiment& e) {
   if (e.name == "arithmetic-unlearning") return {"methods=maxent+graddiff+rmu+oracle", "betas=0.5"};
-  if (e.settings()->data().empty()) return {};
-  return {"data=digits", "train=400"};
+  Arguments base;
+  if (testing::offers(e, "data")) base.push_back("data=digits");
+  if (testing::offers(e, "train")) base.push_back("train=400");
+  return base;
 }
 
 // What some options cannot do without: they would otherwise be refused for another's sake.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/test_folder.h"
@@ -21,6 +22,13 @@ class SilentWatcher final : public RunWatcher {
   void seed_done(int64_t, const std::vector<ModelResult>&) override {}
   void note(const std::string&) override {}
 };
+
+// Whether it has such an option.
+inline bool offers(const Experiment& e, std::string_view option) {
+  const auto settings = e.settings();
+  OptionList options = settings->options();
+  return std::ranges::any_of(options.all(), [&](const Option& o) { return o.name() == option; });
+}
 
 inline RunRequest smoke_request(const std::filesystem::path& out,
                                 const std::vector<std::string>& arguments) {

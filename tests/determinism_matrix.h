@@ -125,7 +125,7 @@ inline std::map<int64_t, Outcome> train(const Way& w, const std::vector<int64_t>
   const TestFolder folder;
   // Signals where they will do: they need no pictures to be drawn.
   const bool draws = w.experiment == "gradient-routing-vae";
-  const std::string name = e.settings()->data().empty() ? "" : draws ? "digits" : "mnist1d";
+  const std::string name = !offers(e, "data") ? "" : draws ? "digits" : "mnist1d";
   RunRequest r = smoke_request(folder.path() / "run", {});
   if (!name.empty()) {
     static std::map<std::string, Dataset> loaded;  // once a program

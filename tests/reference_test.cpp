@@ -13,7 +13,7 @@ TEST_P(Reference, AgreesInTheFirstStepsOfEveryPhase) {
   const Experiment& e = *std::ranges::find(all, GetParam(), &Experiment::name);
   const bool draws = e.name == "gradient-routing-vae";
   std::vector<std::string> arguments;
-  if (!e.settings()->data().empty()) arguments = {draws ? "data=digits" : "data=mnist1d"};
+  if (offers(e, "data")) arguments = {draws ? "data=digits" : "data=mnist1d"};
   const RunRequest request = smoke_request({}, arguments);
   const Resolved resolved = resolve(e, request);
   const std::string name = resolved.variants.front().settings->data();

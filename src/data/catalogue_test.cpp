@@ -171,9 +171,11 @@ TEST(ListDatasets, NamesEverySet) {
     EXPECT_EQ(blank.train.count(), info.train_count);
     EXPECT_EQ(blank.test.count(), info.test_count);
     EXPECT_EQ(blank.shape, sample_shape(info.name));
-    EXPECT_EQ(info.train_count, info.name == "mnist1d" ? 4000 : 60000);
-    EXPECT_EQ(info.test_count, info.name == "mnist1d" ? 1000 : 10000);
+    EXPECT_GT(info.train_count, 0) << info.name;
+    EXPECT_GT(info.test_count, 0) << info.name;
   }
+  EXPECT_EQ(infos[0].train_count, 60000);
+  EXPECT_EQ(infos[0].test_count, 10000);
   EXPECT_EQ(sample_shape("auto"), sample_shape("mnist"));
   EXPECT_TRUE(blank_dataset("").train.y.empty());  // of experiments without a data set
   EXPECT_THAT(error_of([] { blank_dataset("mnist2d"); }), HasSubstr("mnist1d"));

@@ -50,7 +50,7 @@ struct Split {
 };
 
 struct Dataset {
-  std::string name;            // what it is: "mnist", "fashion-mnist", "digits", "mnist1d"
+  std::string name;            // what it is: "mnist", or another of the catalogue
   std::string requested;       // what was asked for: `name`, or "auto"
   std::string source;          // "files in DIR", "generated", "downloaded from URL to DIR"
   std::string note;            // why "auto" passed over the sets before this one; else empty

@@ -50,7 +50,10 @@ TEST(Catalogue, IsComplete) {
     for (std::sregex_iterator d(text.begin(), text.end(), declaration), end; d != end; ++d) {
       const std::string names = (*d)[1];
       for (std::sregex_iterator n(names.begin(), names.end(), name); n != end; ++n)
-        EXPECT_TRUE(here.contains(n->str())) << n->str() << " of " << file.path();
+        EXPECT_TRUE(here.contains(n->str()))
+            << n->str() << " of " << file.path()
+            << " has no sample, by which tests of all ops try it: "
+            << "add its line to kSamples of the test beside it, see docs/ops.md";
     }
   }
 }

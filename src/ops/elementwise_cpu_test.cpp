@@ -167,6 +167,16 @@ TEST(ElementwiseKernels, FollowFormulasThatAreNotTheTables) {
   }
 }
 
+TEST(ElementwiseKernels, EveryFunctionOfOneNumberThatRoundsHasSuchAFormula) {
+  for (const testing::ElementwiseEntry& e : testing::elementwise_entries()) {
+    const Accuracy a{e.op, e.low, e.high, e.relative, e.absolute};
+    if (e.relative > 0 && a.inputs(1).size() == 1) {
+      EXPECT_NE(std::ranges::find(kFormulas, e.op, &Formula::op), std::end(kFormulas))
+          << e.op->name << " has no formula of its own in kFormulas";
+    }
+  }
+}
+
 struct Special {
   const OpDef* op;
   float x, y;
