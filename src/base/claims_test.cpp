@@ -259,6 +259,25 @@ TEST(PrimaryClaims, ShownIntervalsAndVerdictsShareARange) {
   }
 }
 
+// Of a squared error as well: no claim is decided beyond what is shown, and none that is sure is open.
+TEST(PrimaryClaims, ShownIntervalsAndVerdictsShareAnEnd) {
+  const Range error{0, std::numeric_limits<double>::infinity()};
+  const std::vector<double> v = {0.02, 0.3, 0.05, 0.11};
+  EXPECT_LT(mean_interval(describe(v), 0.95).low, 0);
+  for (const double threshold : {0.0, 0.01, 0.03, 0.2, 0.5, 2.0}) {
+    Claim claim = above(threshold);
+    claim.range = error;
+    const Judgement j = judge_one(claim, v);
+    EXPECT_GT(j.interval.low, 0);
+    EXPECT_EQ(j.verdict == Verdict::undecided, j.interval.contains(threshold)) << threshold;
+    EXPECT_EQ(j.verdict == Verdict::supported, j.interval.low > threshold) << threshold;
+    if (threshold > 0) {
+      const Interval i = mean_interval(describe(v), 1 - j.p_value, error);
+      EXPECT_NEAR(threshold < describe(v).mean ? i.low : i.high, threshold, 1e-9);
+    }
+  }
+}
+
 // --- The chance of any false verdict, under mixtures of truths ---
 
 // Where the truth of a claim "above 0" lies, in standard deviations of a seed.

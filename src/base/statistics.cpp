@@ -68,10 +68,26 @@ double relative_variance(double m, double standard_error, int n, double cases) {
   return cases > 0 ? 1 / (cases * n) : 0;
 }
 
+// How far x lies from the end of a range that has one; never below 0.
+double distance_from_end(double x, const Range& range) {
+  return std::max(0.0, std::isfinite(range.low) ? x - range.low : range.high - x);
+}
+
+// With one end.
+Interval one_sided_interval(double mean, double half, const Range& range) {
+  const double u = distance_from_end(mean, range);
+  if (half == 0 || u == 0) return {mean, mean};
+  const double k = half * (half / u);
+  const double far = u + k / 2 + std::sqrt(k) * std::sqrt(u + k / 4), near = u / far * u;
+  if (std::isfinite(range.low)) return {range.low + near, range.low + far};
+  return {range.high - far, range.high - near};
+}
+
 // All x within `quantile` standard errors of the mean; see standard_errors_from.
 Interval interval_of(double mean, double standard_error, double quantile, int n,
                      const Range& range) {
   const double half = quantile * standard_error;
+  if (range.one_sided()) return one_sided_interval(mean, half, range);
   if (!range.bounded()) return {mean - half, mean + half};
   const double width = range.high - range.low, m = unit_of(mean, range);
   const double k =
@@ -138,6 +154,12 @@ Summary describe(std::span<const double> values) {
 
 double standard_errors_from(const Summary& s, double x, const Range& range) {
   if (s.mean == x) return 0;
+  if (range.one_sided()) {
+    const double m = distance_from_end(s.mean, range), u = distance_from_end(x, range);
+    if (u == 0 || m == 0 || s.deviation == 0) return kInfinity;
+    const double apart = std::fabs(m - u) / (plain_error(s) * std::sqrt(u / m));
+    return std::isfinite(apart) ? apart : kInfinity;
+  }
   if (!range.bounded()) {
     if (!(s.deviation > 0)) return kInfinity;
     const double apart = std::fabs(s.mean - x), error = plain_error(s);

@@ -23,13 +23,15 @@ struct Interval {
   bool contains(double x) const { return low <= x && x <= high; }
 };
 
-// Where a quantity can lie: a share in [0, 1], a difference of two in [-1, 1]. Without both ends it
-// can lie anywhere.
+// Where a quantity can lie: a share in [0, 1], a difference of two in [-1, 1], a squared error at 0
+// or above. Without any end it can lie anywhere.
 struct Range {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
   double cases = 0;  // of a share: of at least how many cases it is one; 0: not known
   bool bounded() const { return low < high && std::isfinite(high - low); }
+  bool one_sided() const { return low < high && std::isfinite(low) != std::isfinite(high); }
+  bool has_end() const { return bounded() || one_sided(); }
   bool operator==(const Range&) const = default;
 };
 
@@ -55,6 +57,10 @@ Summary describe(std::span<const double> values);
 //   with t for z and n / f for n: it never leaves the range and bends away from its ends.
 //   Where all values are equal, a share of `cases` cases still varies by 1 / cases of them: f is
 //   that; without cases there is no spread.
+//   With one end: the same as the other one moves away, where the spread goes with sqrt(u) of the
+//   distance u from the end, the score statistic of a quasi-Poisson mean: |m - u| / sqrt(f u / n) with
+//   f = s^2 / m. Its interval, m + k/2 +- sqrt(k m + k^2/4) with k = t^2 f / n, is longer away from
+//   the end, where the long tail is.
 // Infinite at and beyond the ends of the range, unless the mean lies there.
 double standard_errors_from(const Summary& s, double x, const Range& range = {});
 // All x within t(n-1) standard errors of the mean; unknown for n < 2.

@@ -271,6 +271,71 @@ TEST(BoundedMeans, DifferencesLieInADoubleRange) {
   EXPECT_EQ(difference_range(kShareOf1000), (Range{-1, 1}));
 }
 
+// --- Means of what has one end ---
+
+constexpr Range kError{0, std::numeric_limits<double>::infinity()};
+constexpr Range kLogLikelihood{-std::numeric_limits<double>::infinity(), 0};
+
+TEST(OneSidedMeans, IntervalsNeverCrossTheEndAndHoldTheMean) {
+  const std::vector<std::vector<double>> samples = {{0.01, 0.9, 0.2}, {0, 0, 0.2},   {0.5, 0.5},
+                                                    {1e-9, 1},        {7, 7.1, 6.9}, {0, 0, 0}};
+  for (const auto& v : samples)
+    for (const double level : {0.5, 0.95, 0.9999}) {
+      const Summary s = summarize(v, level, kError);
+      EXPECT_GE(s.interval.low, 0);
+      EXPECT_TRUE(s.interval.contains(s.mean)) << s.mean << " at " << level;
+      std::vector<double> mirrored;
+      for (const double x : v) mirrored.push_back(-x);
+      const Interval m = summarize(mirrored, level, kLogLikelihood).interval;
+      EXPECT_EQ(m.low, -s.interval.high);
+      EXPECT_EQ(m.high, -s.interval.low);
+    }
+  EXPECT_LT(summarize(samples[0]).interval.low, 0) << "which an error cannot be";
+  EXPECT_FALSE(kError.bounded());
+  EXPECT_TRUE(kError.one_sided() && kLogLikelihood.one_sided());
+  EXPECT_FALSE(Range{}.has_end());
+  EXPECT_EQ(difference_range(kError), Range{});
+}
+
+TEST(OneSidedMeans, FarFromTheEndTheIntervalIsStudents) {
+  const std::array v = {51.0, 53.0, 55.0, 52.0};
+  const Interval t = summarize(v).interval, i = summarize(v, 0.95, kError).interval;
+  EXPECT_NEAR(t.low, i.low, 0.1);
+  EXPECT_NEAR(t.high, i.high, 0.1);
+}
+
+// Claims hold distances against quantiles, and so do intervals: on the same scale.
+TEST(OneSidedMeans, AnIntervalEndsWhereItsDistanceIsTheQuantile) {
+  const std::array v = {0.2, 0.05, 0.4, 0.1};
+  const double quantile = 3.182446305284263;  // of t with 3 degrees of freedom
+  const Summary s = summarize(v, 0.95, kError);
+  EXPECT_NEAR(standard_errors_from(s, s.interval.low, kError), quantile, 1e-9);
+  EXPECT_NEAR(standard_errors_from(s, s.interval.high, kError), quantile, 1e-9);
+  EXPECT_EQ(standard_errors_from(s, 0, kError), std::numeric_limits<double>::infinity());
+  EXPECT_EQ(standard_errors_from(s, -1, kError), std::numeric_limits<double>::infinity());
+  EXPECT_EQ(standard_errors_from(s, s.mean, kError), 0);
+}
+
+// A mean of k squares of normal variates, k = 1 (a squared error of one case), 2 (exponential), 8
+// and 40: with fewer of them more skewed.
+TEST(OneSidedMeans, CoverMoreThanStudentsNearTheEnd) {
+  Stream stream(Key::of(14).fold("one-sided"));
+  const auto of_squares = [&](int k) {
+    double sum = 0;
+    for (int i = 0; i < k; ++i) sum += std::pow(stream.normal(), 2);
+    return sum / k;
+  };
+  for (const auto& [k, most] : {std::pair{40, 6.0}, {8, 6.5}, {2, 8.5}, {1, 11.0}})
+    for (const int n : {3, 5, 10}) {
+      const Misses m = misses_of(kError, 1, n, [&, k = k] { return of_squares(k); });
+      EXPECT_LE(m.above + m.below, most) << k << ", n = " << n;
+      EXPECT_LE(m.above + m.below, m.student + 0.5) << k << ", n = " << n;
+      if (k == 1) {
+        EXPECT_GT(m.student, 12) << n << ": what Student's interval would do";
+      }
+    }
+}
+
 // --- How many seeds it takes ---
 
 // Cohen 1988, table 2.3.5 and G*Power: one-sample t-test, two-sided 0.05, power 0.9.
@@ -443,7 +508,8 @@ TEST(Statistics, NothingThatADoubleHoldsIsThrownAt) {
       {1e155, 2e155, 3e155},   {1e-200, 1, 1e200},
       {kMost, kLeast, -kMost}, {1e307, 2e307, 3e307, 4e307},
       {-0.0, 0.0, kLeast},     {kNaN, kNaN}};
-  const Range ranges[] = {{}, {0, 1}, {-kMost, kMost}, {0, kMost}, {0, kLeast}, {-1, 1e-20}};
+  const Range ranges[] = {{},          {0, 1},      {-kMost, kMost}, {0, kMost},
+                          {0, kLeast}, {-1, 1e-20}, {0, kInf},       {-kInf, 0}};
   for (const std::vector<double>& a : samples) {
     for (const Range& range : ranges) {
       const Summary s = summarize(a, 0.95, range);

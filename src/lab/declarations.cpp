@@ -74,10 +74,10 @@ class Recorded {
 
   // A name must be there; "forget*" may speak of what only other settings record.
   void require_ranged(const MetricRange& r) const {
-    require(std::isfinite(r.low) && std::isfinite(r.high) && r.low < r.high,
-            "the range of '{}' from {} to {} is empty or has but one end; declare none where a "
-            "metric has but one",
-            r.metric, r.low, r.high);
+    require(Range{r.low, r.high}.has_end(),
+            "the range of '{}' from {} to {} is empty, or has no end", r.metric, r.low, r.high);
+    require(r.cases == 0 || Range{r.low, r.high}.bounded(),
+            "the range of '{}' has but one end, and says of how many cases a share is", r.metric);
     if (!r.metric.ends_with('*') && !all_.contains(r.metric))
       fail_user("a range is declared for the metric '{}', which is never recorded{}", r.metric,
                 suggest(r.metric, std::vector(all_.begin(), all_.end())));

@@ -103,6 +103,9 @@ std::string said(const std::string& wrong) {
   if (wrong == "primaries") e.primary = {"7", "7", "7", "7"};
   e.ranges = {{wrong == "range" ? "los" : "loss"}, {"only elsewhere*"}};
   if (wrong == "empty range") e.ranges = {{"loss", 1, 1}};
+  if (wrong == "endless range") e.ranges = {{"loss", -kNoEnd, kNoEnd}};
+  if (wrong == "one end") e.ranges = {{"loss", 0, kNoEnd}};
+  if (wrong == "cases of one end") e.ranges = {{"loss", 0, kNoEnd, 10}};
   RunRequest r;
   r.assignments = {{"wrong", {wrong}, "here"}};
   const TestFolder folder;
@@ -124,6 +127,7 @@ std::string said(const std::string& wrong) {
 
 TEST(Declarations, SlipsAreNamedBeforeARun) {
   EXPECT_EQ(said("nothing"), "");
+  EXPECT_EQ(said("one end"), "");
   const std::pair<const char*, const char*> expected[] = {
       {"option", "option 'wrong' is declared twice"},
       {"arm", "records the arm 'mien', which it does not declare; did you mean \"mine\""},
@@ -135,6 +139,8 @@ TEST(Declarations, SlipsAreNamedBeforeARun) {
       {"primaries", "has 4 primary claims; choose one to three"},
       {"range", "a range is declared for the metric 'los', which is never recorded; did you mean"},
       {"empty range", "the range of 'loss' from 1 to 1 is empty"},
+      {"endless range", "the range of 'loss' from -inf to inf is empty, or has no end"},
+      {"cases of one end", "the range of 'loss' has but one end, and says of how many cases"},
       {"idle", "the part 'two' records no arm"},
       {"nobody", "slips declares the arm 'mine', which it never records"},
       {"idle arm", "slips declares the arm 'theirs', which it never records"},

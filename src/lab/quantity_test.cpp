@@ -39,8 +39,17 @@ TEST(Quantity, PartsAndSizesKeepTrack) {
   EXPECT_EQ(abs(kB - kA).range, (Range{0, 1}));
   EXPECT_EQ(abs(kA - 3).range, (Range{2, 3}));
   EXPECT_EQ(abs(kA + 1).range, (Range{1, 2}));
-  EXPECT_FALSE(abs(Quantity(-2.0)).range.bounded());
+  EXPECT_EQ(abs(Quantity(-2.0)).range, (Range{0, std::numeric_limits<double>::infinity()}));
   EXPECT_TRUE(std::isnan(abs(Quantity(kNaN)).value));
+}
+
+TEST(Quantity, OneEndIsKeptTrackOfAsWell) {
+  const Quantity loss(0.5, {0, std::numeric_limits<double>::infinity()});
+  EXPECT_TRUE((2 * loss + 1).range.one_sided());
+  EXPECT_EQ((2 * loss + 1).range.low, 1);
+  EXPECT_EQ((-loss).range.high, 0);
+  EXPECT_EQ((kA - loss).range.high, 1);
+  EXPECT_FALSE((loss - loss).range.has_end());
 }
 
 TEST(Quantity, TheLargestOfSeveralIsMissingIfOneIs) {

@@ -211,7 +211,7 @@ std::string all_metrics(const Results& results) {
       html += "<td class=\"number\">" + short_number(s.mean);
       if (s.interval.known())  // in a range it need not be even on both sides
         html += "<div class=\"note\">" +
-                (results.range(name).bounded() ? short_interval(s.interval)
+                (results.range(name).has_end() ? short_interval(s.interval)
                                                : "± " + short_number(s.interval.high - s.mean)) +
                 "</div>";
       if (s.n > 0)

@@ -18,6 +18,13 @@ Range range_of(std::span<const MetricRange> ranges, std::string_view metric) {
   return {};
 }
 
+namespace {
+
+// What JSON cannot say is null.
+double end_of(const json& j, double none) { return j.is_null() ? none : j.get<double>(); }
+
+}  // namespace
+
 std::string to_json(std::span<const MetricRange> ranges) {
   json list = json::array();
   for (const MetricRange& r : ranges)
@@ -31,7 +38,8 @@ std::vector<MetricRange> metric_ranges_from_json(const std::string& text) {
     const json list = json::parse(text.empty() ? "[]" : text);
     require(list.is_array(), "the ranges of metrics in the results are damaged: they are no list");
     for (const json& j : list)
-      ranges.push_back({j.at("metric"), j.at("low"), j.at("high"), j.at("cases")});
+      ranges.push_back({j.at("metric"), end_of(j.at("low"), -kNoEnd), end_of(j.at("high"), kNoEnd),
+                        j.at("cases")});
   } catch (const json::exception& e) {
     fail_user("the ranges of metrics in the results are damaged: {}", e.what());
   }

@@ -2,6 +2,7 @@
 // results: every interval of the metric, and of its differences, keeps to it.
 #pragma once
 
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,6 +11,9 @@
 #include "base/statistics.h"
 
 namespace omni {
+
+// In place of an end where there is none: {"loss", 0, kNoEnd}.
+inline constexpr double kNoEnd = std::numeric_limits<double>::infinity();
 
 struct MetricRange {
   std::string metric;  // a name, or "forget*" for all that begin so

@@ -188,8 +188,9 @@ void Results::set_primary(std::span<const std::string> claim_ids) {
 void Results::record_model(const ModelResult& m) {
   for (const Metric& x : m.metrics) {
     const Range range = this->range(x.name);
-    const double room = 1e-6 * (range.high - range.low);  // for the rounding of single precision
-    require(!range.bounded() || !std::isfinite(x.value) ||
+    // For the rounding of single precision.
+    const double room = range.bounded() ? 1e-6 * (range.high - range.low) : 1e-6;
+    require(!range.has_end() || !std::isfinite(x.value) ||
                 (x.value >= range.low - room && x.value <= range.high + room),
             "the metric '{}' of '{}' is {} at seed {}, outside of its declared range from {} to {}; "
             "correct the experiment's ranges or the metric",

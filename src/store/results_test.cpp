@@ -85,10 +85,12 @@ TEST(Results, RangesOfMetricsReadBackAndHold) {
   {
     Results r(path, Access::write);
     EXPECT_FALSE(r.range("accuracy").bounded());
-    r.set_ranges(std::vector<MetricRange>{{"accuracy", 0, 1, 500}, {"gain*", -2, 3}});
+    r.set_ranges(std::vector<MetricRange>{
+        {"accuracy", 0, 1, 500}, {"gain*", -2, 3}, {"loss", 0, kNoEnd}, {"log_p", -kNoEnd, 0}});
     EXPECT_EQ(r.range("accuracy"), (Range{0, 1, 500})) << "at once";
     r.record_model(model("a", 0, {{"accuracy", kFinalStep, 1 + 1e-7}, {"gain/1", 3, -2.0},
                                   {"loss", kFinalStep, 17.0}, {"accuracy", 4, kNaN}}));
+    EXPECT_THROW(r.record_model(model("a", 1, {{"loss", 20, -0.1}})), UserError);
     try {
       r.record_model(model("a", 1, {{"accuracy", 20, 1.5}}));
       ADD_FAILURE() << "kept a share of 1.5";
@@ -100,6 +102,8 @@ TEST(Results, RangesOfMetricsReadBackAndHold) {
   const Results r(path, Access::read);
   EXPECT_EQ(r.range("accuracy"), (Range{0, 1, 500}));
   EXPECT_EQ(r.range("gain/1"), (Range{-2, 3}));
+  EXPECT_EQ(r.range("loss"), (Range{0, kNoEnd}));
+  EXPECT_EQ(r.range("log_p"), (Range{-kNoEnd, 0}));
   EXPECT_EQ(r.range("gain"), (Range{-2, 3}));
   EXPECT_FALSE(r.range("again/1").bounded());
   EXPECT_THROW(metric_ranges_from_json("[{}]"), UserError);
