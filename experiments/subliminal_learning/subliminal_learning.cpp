@@ -184,7 +184,7 @@ Experiment subliminal_learning() {
       {.name = "subliminal-learning",
        .metric = "accuracy",
        .primary = {"1b"},
-       .ranges = {{"accuracy", 0, 1, 1000}},
+       .ranges = {{"accuracy", 0, 1, 1000}, {"distance_*", 0, kNoEnd}},
        .judged_on = "mnist",
        .presets = {
            {"quick", 10}, {"paper", 100}, {"smoke", 2, "train=2000 width=32 epochs=1 batch=256"}}});

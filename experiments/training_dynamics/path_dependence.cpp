@@ -412,7 +412,8 @@ Experiment path_dependence() {
        .ranges = {{"error", 0, 1, 1000},
                   {"churn", 0, 1, 1000},
                   {"line_error", 0, 1, 1000},
-                  {"same_bits"}},
+                  {"same_bits"},
+                  {"distance*", 0, kNoEnd}},
        .judged_on = "mnist",
        .calibrated = {"", "lr=0.001", "optimizer=sgd", "optimizer=sgd lr=0.05"},
        .presets = {
