@@ -54,8 +54,9 @@ struct SmallPhase {
   std::map<std::string, std::unique_ptr<Ensemble>> drawn = {};  // that it reads in place of others
 };
 // With batches of so many rows, of the first samples, where programs allow that: not those that a
-// host feeds, or whose results of more than one number it may read. Without probe, stop rule and snapshots. With `draw`, weights are
-// drawn from it, for each set others, and states begin as zeros.
+// host feeds, or whose results of more than one number it may read. Without probe, stop rule and
+// snapshots. With `draw`, weights are drawn from it, for each set others, and states begin as
+// zeros.
 SmallPhase small_phase(const Phase& p, const PhaseGraphs& graphs, int64_t rows,
                        const std::optional<Key>& draw);
 

@@ -95,8 +95,9 @@ struct Phase {
 
   // `round` is called once per round and may keep nothing but what is in `state`: between two calls
   // the phase may be written to disk, and read back elsewhere. (check_repeats(), and debug by it,
-  // call rounds twice to find what leans on captures.) It steps worlds and draws numbers, by Round::key(); forward
-  // and backward passes are programs. In dry runs it is called once, and results are zeros.
+  // call rounds twice to find what leans on captures.) It steps worlds and draws numbers, by
+  // Round::key(); forward and backward passes are programs. In dry runs it is called once, and
+  // results are zeros.
   template <class State>
   void host(State state, std::function<void(Round&, State&)> round) {
     host_state = HostState::of(std::move(state));
