@@ -312,8 +312,12 @@ Trained Trial::train(const std::string& name, const Trained& start, const Traini
     if (!inherited) inherited = trained->diverged_at;
   if (!inherited || out.diverged_at) return out;
   out.diverged_at = inherited;
-  worker_.note_diverged(out.model[0], *inherited);
-  for (const Snapshot& s : out.kept) worker_.note_diverged(s.model[0], *inherited);
+  const uint64_t began = weights_hash(start.model[0]);  // what was left as it was is what it was
+  const auto note = [&](const Ensemble& e) {
+    if (weights_hash(e[0]) != began) worker_.note_diverged(e[0], *inherited);
+  };
+  note(out.model);
+  for (const Snapshot& s : out.kept) note(s.model);
   return out;
 }
 
