@@ -59,17 +59,6 @@ void take(const Assignment& a, const Experiment& e, RunRequest& request) {
   }
 }
 
-std::set<std::string> names_of_passes(const std::string& text) {
-  std::set<std::string> names;
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find(',', begin), text.size());
-    if (end > begin) names.insert(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  resolve_passes_off(names);
-  return names;
-}
-
 }  // namespace
 
 std::string sweep_text(const Resolved& resolved, const RunRequest& request) {
@@ -144,7 +133,8 @@ Chosen choose(const Context& context, const Choice& choice) {
   if (!choice.executor.empty()) request.executor = executor_of(choice.executor, "--executor");
   if (!choice.precision.empty())
     request.precision = precision_of(choice.precision, "--precision");
-  request.passes_off = names_of_passes(choice.passes_off);
+  request.passes_off = passes_in(choice.passes_off);
+  request.passes_off.merge(passes_off_here());
   request.data = DataOptions::from_environment(choice.data_dir);
   request.data.allow_download = !choice.no_download;
   return chosen;

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "base/build_info.h"
@@ -561,6 +562,31 @@ TEST_F(Cli, DivergedModelsAreCountedAndTheRunGoesOn) {
   EXPECT_EQ(o.code, 0) << o.err;
   EXPECT_NE(o.err.find("2/2 seeds, 4 of 4 models diverged"), std::string::npos) << o.err;
   EXPECT_NE(o.out.find("condition    n    left out"), std::string::npos) << o.out;
+}
+
+// A run without some passes, whoever said so, is another run: other bits are never taken over.
+TEST_F(Cli, PassesThatTheEnvironmentSwitchesOffAreInTheRunsName) {
+  const auto folders = [] {
+    std::set<std::string> names;
+    for (const auto& entry : fs::directory_iterator("runs")) names.insert(entry.path().filename());
+    return names;
+  };
+  ASSERT_EQ(omni({"run", "toy-steps", "models=1"}).code, 0);
+  const std::set<std::string> plain = folders();
+  setenv("OMNISCALE_PASSES_OFF", "slice-batch,dead-code", 1);
+  const Output o = omni({"run", "toy-steps", "models=1"});
+  EXPECT_EQ(o.code, 0) << o.err;
+  unsetenv("OMNISCALE_PASSES_OFF");
+  ASSERT_EQ(folders().size(), plain.size() + 1) << o.err;
+  EXPECT_EQ(omni({"run", "toy-steps", "models=1", "--passes-off", "dead-code,slice-batch"})
+                .err.find("This run is finished already"),
+            0u);
+  for (const std::string& name : folders()) {
+    const std::string toml = read_file(fs::path("runs") / name / "config.toml");
+    EXPECT_EQ(toml.find("# passes switched off: dead-code, slice-batch") != std::string::npos,
+              !plain.contains(name))
+        << toml;
+  }
 }
 
 TEST_F(Cli, OurFaultIsOne) {

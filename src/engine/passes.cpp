@@ -173,23 +173,37 @@ constexpr PassInfo kPasses[] = {
 
 std::span<const PassInfo> passes() { return kPasses; }
 
-std::set<Pass> resolve_passes_off(const std::set<std::string>& names) {
-  std::set<std::string> asked = names;
-  if (const char* more = std::getenv("OMNISCALE_PASSES_OFF")) {
-    std::stringstream list(more);
-    for (std::string name; std::getline(list, name, ',');) asked.insert(name);
-  }
+std::set<Pass> passes_named(const std::set<std::string>& names) {
   std::vector<std::string> known;
   for (const PassInfo& p : kPasses) known.push_back(p.name);
   std::set<Pass> off;
-  for (const std::string& name : asked) {
-    if (name.empty()) continue;
+  for (const std::string& name : names) {
     bool found = false;
     for (const PassInfo& p : kPasses)
       if (name == p.name || (name == "all" && p.keeps_bits)) off.insert(p.pass), found = true;
     require(found, "there is no pass '{}'{}", name, suggest(name, known));
   }
   return off;
+}
+
+std::set<std::string> names_of(const std::set<Pass>& passes) {
+  std::set<std::string> names;
+  for (const PassInfo& p : kPasses)
+    if (passes.contains(p.pass)) names.insert(p.name);
+  return names;
+}
+
+std::set<std::string> passes_in(const std::string& text) {
+  std::set<std::string> names;
+  std::stringstream list(text);
+  for (std::string name; std::getline(list, name, ',');)
+    if (!name.empty()) names.insert(name);
+  return names_of(passes_named(names));
+}
+
+std::set<std::string> passes_off_here() {
+  const char* text = std::getenv("OMNISCALE_PASSES_OFF");
+  return passes_in(text ? text : "");
 }
 
 void simplify(const Graph& from, Graph& to, Fold fold, const std::set<Pass>& off) {

@@ -43,10 +43,16 @@ struct PassInfo {
 // All of them, those that rewrite in the order in which they run.
 std::span<const PassInfo> passes();
 
-// The passes named by ProgramOptions::passes_off: "all" stands for every pass that keeps f32 bits.
-// The environment's OMNISCALE_PASSES_OFF (names separated by commas) is added, so that a whole test
-// suite can be rerun without them. Throws UserError for unknown names.
-std::set<Pass> resolve_passes_off(const std::set<std::string>& names);
+// The passes of these names, "all" standing for every pass that keeps f32 bits. UserError for
+// unknown names.
+std::set<Pass> passes_named(const std::set<std::string>& names);
+// As they are named in passes(), so that what is equal is one text.
+std::set<std::string> names_of(const std::set<Pass>& passes);
+// Names in a text, separated by commas: of an option or of the environment.
+std::set<std::string> passes_in(const std::string& text);
+// Those of the environment's OMNISCALE_PASSES_OFF, by which a whole test suite is run again without
+// them. For whoever resolves what is asked for; what runs graphs takes what it is given.
+std::set<std::string> passes_off_here();
 
 // Copies `from` into the empty `to`, without nodes that are identities forward (routes, stopped
 // gradients) and rewritten by the passes that are not switched off.

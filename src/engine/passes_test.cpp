@@ -177,7 +177,7 @@ TEST(Simplify, MasksNoPooledGradientOfASlicedBatchWhereThatIsOff) {
   const PooledRelu many = pooled_relu({}, "mask-pooled", kImages);
   EXPECT_GT(few.slices, 1);
   EXPECT_EQ(few.slices, many.slices);
-  const bool everywhere_off = resolve_passes_off({}).contains(Pass::mask_pooled);
+  const bool everywhere_off = passes_off_here().contains("mask-pooled");
   EXPECT_EQ(few.steps == many.steps, everywhere_off);
   EXPECT_EQ(few.bits, many.bits);
 }
@@ -232,27 +232,37 @@ class Environment {
 };
 
 TEST(PassNames, AreCheckedAndRead) {
-  Environment none(nullptr);
-  EXPECT_EQ(resolve_passes_off({"dead-code"}), std::set<Pass>{Pass::dead_code});
-  const auto all = resolve_passes_off({"all"});
+  EXPECT_EQ(passes_named({"dead-code"}), std::set<Pass>{Pass::dead_code});
+  const auto all = passes_named({"all"});
   EXPECT_TRUE(all.contains(Pass::fuse_elementwise));
   EXPECT_FALSE(all.contains(Pass::slice_batch));  // it changes bits
   for (const PassInfo& p : passes())
-    EXPECT_EQ(resolve_passes_off({p.name}), std::set<Pass>{p.pass}) << p.name;
+    EXPECT_EQ(passes_named({p.name}), std::set<Pass>{p.pass}) << p.name;
   try {
-    resolve_passes_off({"fuse-elementwize"});
+    passes_named({"fuse-elementwize"});
     FAIL();
   } catch (const UserError& e) {
     EXPECT_NE(std::string(e.what()).find("fuse-elementwise"), std::string::npos) << e.what();
   }
 }
 
-TEST(PassNames, ComeFromTheEnvironmentToo) {
+TEST(PassNames, OfEqualSetsAreEqual) {
+  std::set<std::string> each;
+  for (const PassInfo& p : passes())
+    if (p.keeps_bits) each.insert(p.name);
+  EXPECT_EQ(passes_in("all"), each);
+  EXPECT_EQ(passes_in("dead-code,,all"), each);
+  EXPECT_EQ(passes_in(""), std::set<std::string>());
+}
+
+// Programs take what they are given: what the environment says is asked for where options begin.
+TEST(PassNames, OfTheEnvironmentAreThoseOfOptionsThatNameNone) {
   Environment environment("share-memory,dead-code");
-  EXPECT_EQ(resolve_passes_off({"fuse-gathers"}),
-            (std::set<Pass>{Pass::share_memory, Pass::dead_code, Pass::fuse_gathers}));
+  EXPECT_EQ(passes_off_here(), (std::set<std::string>{"dead-code", "share-memory"}));
+  EXPECT_EQ(ProgramOptions().passes_off, passes_off_here());
+  EXPECT_EQ(passes_named({"fuse-gathers"}), std::set<Pass>{Pass::fuse_gathers});
   environment.set("nonsense");
-  EXPECT_THROW(resolve_passes_off({}), UserError);
+  EXPECT_THROW(passes_off_here(), UserError);
 }
 
 }  // namespace

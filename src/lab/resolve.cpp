@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/nearest.h"
+#include "engine/passes.h"
 #include "lab/numbers.h"
 #include "lab/runner.h"
 #include "lab/wanted.h"
@@ -105,10 +106,11 @@ void refuse_for_executor(const RunRequest& request) {
   require(request.precision == Precision::f32,
           "precision bf16 is for the executor cpu; {} computes in double precision",
           name_of(request.executor));
-  require(request.passes_off.empty(),
-          "passes can be switched off for the executor cpu; {} runs graphs as they were built, "
-          "without any",
-          name_of(request.executor));
+  require(
+      request.passes_off.empty(),
+      "passes can be switched off (--passes-off, OMNISCALE_PASSES_OFF) for the executor cpu; {} "
+      "runs graphs as they were built, without any",
+      name_of(request.executor));
 }
 
 std::string toml_of(const Experiment& e, const Resolved& r, const RunRequest& request,
@@ -120,8 +122,8 @@ std::string toml_of(const Experiment& e, const Resolved& r, const RunRequest& re
   text += fmt::format("precision = \"{}\"\n", precision);
   if (request.executor != ExecutorKind::cpu)
     text += fmt::format("executor = \"{}\"\n", name_of(request.executor));
-  if (!request.passes_off.empty())
-    text += fmt::format("# passes switched off: {}\n", fmt::join(request.passes_off, ", "));
+  if (const auto off = names_of(passes_named(request.passes_off)); !off.empty())
+    text += fmt::format("# passes switched off: {}\n", fmt::join(off, ", "));
   text += '\n';
   OptionList options = r.variants.front().settings->options();
   for (const Option& o : options.all()) {

@@ -132,7 +132,6 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
   std::optional<ReadsInputs> reading(&inputs);
   const Resolved r = resolve(e, request);
   reading.reset();
-  resolve_passes_off(request.passes_off);
   const std::string name = r.variants.front().settings->data();
   const Dataset read =
       name.empty() || request.loaded ? Dataset{} : load_dataset(name, request.data);

@@ -54,7 +54,7 @@ struct Program::Impl {
   std::vector<AlignedBytes> shadow_memory;
 
   explicit Impl(const ProgramOptions& o)
-      : off(resolve_passes_off(o.passes_off)),
+      : off(passes_named(o.passes_off)),
         precision(o.precision),
         limits(o.limits),
         storage(o.precision == Precision::bf16 ? o.limits.bf16_storage : DType::f32),

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/passes.h"
 #include "engine/precision.h"
 #include "executors/cpu/limits.h"
 #include "graph/graph.h"
@@ -15,7 +16,7 @@ namespace omni {
 
 struct ProgramOptions {
   Precision precision = Precision::f32;
-  std::set<std::string> passes_off;  // names of passes() in engine/passes.h
+  std::set<std::string> passes_off = passes_off_here();  // names of passes() in engine/passes.h
   int threads = 1;                   // of the team that runs this program; never changes its bits
   DeviceLimits limits = cpu::limits();
 };

@@ -342,7 +342,9 @@ class CpuSession final : public Session {
 
 class CpuExecutor final : public Executor {
  public:
-  explicit CpuExecutor(ProgramOptions options) : options_(std::move(options)) {}
+  explicit CpuExecutor(ProgramOptions options) : options_(std::move(options)) {
+    options_.passes_off = names_of(passes_named(options_.passes_off));
+  }
 
   std::unique_ptr<Session> open(SessionSpec spec) override {
     return std::make_unique<CpuSession>(std::move(spec),

@@ -1,7 +1,9 @@
 #include "executors/cpu/session.h"
 
+#include <cstdlib>
 #include <new>
 #include <numeric>
+#include <optional>
 #include <set>
 
 #include "cpu/op_plan.h"
@@ -118,8 +120,8 @@ TEST(CpuPrograms, WhatThrowsInARunLeavesProgramsForOthersAndASessionToBeGivenAne
   EXPECT_EQ(s->standing().programs[0].runs, 3);
 }
 
-TEST(CpuPrograms, UnknownPassesAreRefusedWhenTheFirstSessionIsOpened) {
-  EXPECT_THROW(make_cpu_executor({Precision::f32, {"no-such-pass"}, 1})->open(spec()), UserError);
+TEST(CpuPrograms, UnknownPassesAreRefused) {
+  EXPECT_THROW(make_cpu_executor({Precision::f32, {"no-such-pass"}, 1}), UserError);
 }
 
 TEST(CpuPrograms, NumericsTellAllThatMovesBits) {
@@ -131,6 +133,21 @@ TEST(CpuPrograms, NumericsTellAllThatMovesBits) {
     o.threads = 2;
     EXPECT_FALSE(all.insert(make_cpu_executor(o)->numerics()).second);
   }
+}
+
+// What the environment says is in what options are made from, and what is equal has one name.
+TEST(CpuPrograms, NumericsTellWhichPassesAreOffWhoeverSaidSo) {
+  ProgramOptions all, each;
+  all.passes_off = {"all"};
+  each.passes_off = names_of(passes_named({"all"}));
+  EXPECT_EQ(make_cpu_executor(all)->numerics(), make_cpu_executor(each)->numerics());
+  const char* kName = "OMNISCALE_PASSES_OFF";
+  const char* before = std::getenv(kName);
+  const std::optional<std::string> saved =
+      before ? std::optional<std::string>(before) : std::nullopt;
+  setenv(kName, "slice-batch", 1);
+  EXPECT_NE(make_cpu_executor()->numerics().find("no slice-batch"), std::string::npos);
+  saved ? setenv(kName, saved->c_str(), 1) : unsetenv(kName);
 }
 
 }  // namespace
