@@ -115,6 +115,8 @@ int guarded(const Context& context, const std::function<void()>& prepare) {
     return no_memory();
   } catch (const std::exception& e) {
     return our_fault(context, e.what());
+  } catch (...) {
+    return our_fault(context, "it threw what is no std::exception");
   }
 }
 

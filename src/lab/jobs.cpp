@@ -6,6 +6,7 @@
 
 #include "base/build_info.h"
 #include "data/catalogue.h"
+#include "lab/author_code.h"
 #include "lab/declarations.h"
 
 namespace omni {
@@ -17,7 +18,8 @@ SeedRecord run_job(const Resolved& r, Worker& worker, const Job& job) {
   worker.begin(job.seed, job.part);
   for (const Variant& v : r.variants) {
     Trial trial(worker, job.seed, v.label, record, v.settings->common().when_diverging());
-    v.settings->run(trial);
+    call_author(worker.options().dry ? "called dry, with zeros for what it measures" : "",
+                [&] { v.settings->run(trial); });
   }
   require_recorded(record);
   return record;

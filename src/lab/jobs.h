@@ -30,7 +30,8 @@ struct Division {
 };
 
 SeedRecord run_job(const Resolved& r, Worker& worker, const Job& job);
-// A bug in one job ends that job's models, not its neighbours'.
+// What one job throws, by a bug of the library or of the experiment, ends that job's models, not
+// its neighbours'.
 SeedRecord failed_job(const Division& division, const Job& job);
 
 // One seed without training: what it costs and how it can be shared out.

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/nearest.h"
+#include "lab/author_code.h"
 #include "lab/round_calls.h"
 #include "lab/sets.h"
 
@@ -216,10 +217,13 @@ void PhaseRun::take(int64_t end) {
   } else {
     const Worker::InRound in(worker_, p_.name);
     live_->begin();
-    try {
-      p_.host_round(*live_, host_);
-    } catch (const StandsStill&) {
-    }
+    call_author([&] { return fmt::format("phase {}, round {}", p_.name, out_.rounds); },
+                [&] {
+                  try {
+                    p_.host_round(*live_, host_);
+                  } catch (const StandsStill&) {
+                  }
+                });
     session_->end_round();
   }
   const Standing& now = session_->standing();

@@ -11,8 +11,8 @@
 
 #include "base/build_info.h"
 #include "base/machine.h"
-#include "engine/passes.h"
 #include "executors/cpu/kernels.h"
+#include "lab/author_code.h"
 #include "lab/declarations.h"
 #include "lab/jobs.h"
 #include "lab/judging.h"
@@ -270,6 +270,10 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
         const auto job_begin = Clock::now();
         try {
           record = run_job(r, worker, *job);
+        } catch (const ThrownByExperiment& error) {
+          record = failed_job(division, *job);
+          const std::lock_guard lock(mutex);
+          watcher.note(fmt::format("seed {} failed: {}", job->seed, error.what()));
         } catch (const UserError& error) {
           fail_user("seed {}: {}", job->seed, error.what());
         } catch (const std::bad_alloc&) {
@@ -341,14 +345,16 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
       request.executor == ExecutorKind::cpu && request.precision == Precision::f32 &&
       outcome.status == RunStatus::finished)
     outcome.slowness = speed.slowness();
-  if (outcome.status == RunStatus::finished) {
+  const bool ended = outcome.status == RunStatus::finished;
+  if (ended) {
     outcome.claims = judge_claims(r, e, results, data, &recording);
     results.set_claims(outcome.claims);
   }
   results.checkpoint();
+  // The next start trains again what failed.
+  if (ended && outcome.failed > 0) outcome.status = RunStatus::failed;
   folder.set_status(outcome.status, outcome.busy_s);
-  if (outcome.status == RunStatus::finished)
-    atomic_write(folder.summary_path(), results.summary_csv());
+  if (ended) atomic_write(folder.summary_path(), results.summary_csv());
   return outcome;
 }
 

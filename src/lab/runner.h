@@ -93,7 +93,7 @@ Count count_of(const Resolved& r, const Dataset& data);
 Work work_of_seed(const Resolved& r, const Dataset& data);
 
 struct RunOutcome {
-  RunStatus status;
+  RunStatus status;  // failed: some models did, and what the others give was judged
   std::filesystem::path folder;
   std::vector<ClaimRow> claims = {};
   int models = 0, diverged = 0, failed = 0;

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
+#include <stdexcept>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/test_folder.h"
@@ -32,6 +34,7 @@ struct Toy {
   int64_t epochs = 3;
   std::string reads = "";                       // a file whose length is measured
   bool parts = false;                           // each arm is a part; the second trains the first too
+  std::string throws = "";                      // by seed 1: what, or from where
 
   void visit(auto&& option) {
     option("lr", lr, "learning rate", between(0, 10));
@@ -40,6 +43,7 @@ struct Toy {
     option("explode", explode, "seed whose loss becomes infinite");
     option("broken", broken, "seed that meets a bug");
     option("parts", parts, "each arm is a part");
+    option("throws", throws, "what seed 1 throws");
   }
   std::vector<ArmInfo> arms() const { return {{"first", "First", "", {}}, {"second", "Second", "", {}}}; }
 
@@ -47,6 +51,10 @@ struct Toy {
 
   void run(Trial& t) const {
     check(t.dry() || static_cast<double>(t.seed()) != broken, "this seed meets a bug");
+    const bool slips = !t.dry() && t.seed() == 1;
+    if (slips && throws == "vector") std::ignore = std::vector<int>(2).at(7);
+    if (slips && throws == "int") throw 42;
+    if (throws == "dry") throw std::out_of_range("a place");
     const double length = reads.empty() ? 0 : static_cast<double>(read_text(reads).size());
     const Ensemble start = t.init(
         [](Net& net) { logits(net, input(net.graph(), "x", {DType::f32, {1, 40}, 0}, Role::data)); },
@@ -72,7 +80,9 @@ struct Toy {
     p.start = &start;
     const double factor = !t.dry() && static_cast<double>(t.seed()) == explode ? 1e30 : 1;
     p.scalars = {{"factor", factor}};
-    p.build = [times](Step& s) {
+    const bool slips = !t.dry() && t.seed() == 1 && throws == "graph";
+    p.build = [times, slips](Step& s) {
+      if (slips) throw std::domain_error("no such width");
       Net net = s.net("model");
       const Value z = logits(net, s.rows("train.x")) * s.scalar("factor") * s.scalar("factor");
       const Value loss = cross_entropy(z, s.rows("train.y"));
@@ -244,10 +254,44 @@ TEST(Runner, ABugInOneSeedLeavesTheOthers) {
   const TestFolder folder;
   Watcher watcher;
   const RunOutcome r = run_toy(folder.path() / "run", 2, watcher, {"broken=1"});
-  EXPECT_EQ(r.status, RunStatus::finished);
+  EXPECT_EQ(r.status, RunStatus::failed);
   EXPECT_EQ(r.failed, 2);
   EXPECT_EQ(r.models, 8);
   EXPECT_NE(watcher.notes.find("this seed meets a bug"), std::string::npos);
+}
+
+// What its code throws is not taken for a fault of ours, ends its seed alone, and is tried again.
+TEST(Runner, WhatAnExperimentThrowsIsToldAsItsOwn) {
+  const TestFolder folder;
+  const std::pair<const char*, const char*> cases[] = {
+      {"vector", "seed 1 failed: the experiment's code threw std::out_of_range: vector::_M_range"},
+      {"int", "seed 1 failed: the experiment's code threw int"},
+      {"graph",
+       "seed 1 failed: phase first, its graph: the experiment's code threw "
+       "std::domain_error: no such width"}};
+  for (const auto& [what, said] : cases)
+    for (const int start : {0, 1}) {
+      Watcher watcher;
+      const RunOutcome r =
+          run_toy(folder.path() / what, 2, watcher, {fmt::format("throws={}", what)});
+      EXPECT_EQ(r.status, RunStatus::failed);
+      EXPECT_EQ(r.failed, 2);
+      EXPECT_EQ(r.models, 8);
+      EXPECT_EQ(r.claims.size(), 1u);
+      EXPECT_EQ(watcher.seeds, 4) << "all but one were found at the second start";
+      EXPECT_NE(watcher.notes.find(said), std::string::npos) << start << watcher.notes;
+      EXPECT_EQ(watcher.notes.find("bug"), std::string::npos) << watcher.notes;
+      EXPECT_EQ(RunFolder::open(folder.path() / what).manifest().status, RunStatus::failed);
+    }
+  Watcher watcher;
+  try {
+    run_toy(folder.path() / "dry", 2, watcher, {"throws=dry"});
+    ADD_FAILURE();
+  } catch (const UserError& e) {
+    EXPECT_STREQ(e.what(),
+                 "called dry, with zeros for what it measures: the experiment's code "
+                 "threw std::out_of_range: a place");
+  }
 }
 
 TEST(Runner, AFailedModelIsTrainedAgain) {

@@ -558,6 +558,19 @@ TEST(Hosts, SlipsAreNamedBeforeAnythingIsTrained) {
     }
 }
 
+TEST(Hosts, WhatTheyThrowIsToldWithTheRound) {
+  Counting b;
+  EXPECT_EQ(b.refused([](Round& r, Count&) {
+    add(r, 1);
+    if (r.number() == 5) throw std::runtime_error("the casino is closed");
+  }),
+            "phase counting, round 5: the experiment's code threw std::runtime_error: the casino "
+            "is closed");
+  EXPECT_EQ(b.refused([](Round&, Count&) { throw 7; }),
+            "phase counting, its round called dry, with number 0 and zeros: the experiment's code "
+            "threw int");
+}
+
 TEST(Hosts, WhatWasNotKeptIsNotRestored) {
   EXPECT_NE(Counting()
                 .refused([](Round& r, Count&) { r.restore("best"); })

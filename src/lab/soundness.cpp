@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/nearest.h"
+#include "lab/author_code.h"
 #include "ops/gather.h"
 #include "ops/leaf.h"
 
@@ -365,8 +366,10 @@ std::string who_of(const Phase& p, const std::string& program) {
 void emit(const std::string& who, const StepBuilder& build, Step& step) {
   require(static_cast<bool>(build), "{}: it has no function that emits its graph (build)", who);
   try {
-    build(step);
+    call_author("its graph", [&] { build(step); });
     step.check_hooks();
+  } catch (const ThrownByExperiment& e) {
+    throw ThrownByExperiment(fmt::format("{}, {}", who, e.what()));
   } catch (const UserError& e) {
     fail_user("{}: {}", who, e.what());
   }
