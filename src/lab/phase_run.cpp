@@ -348,8 +348,14 @@ PhaseResult PhaseRun::finish() {
   for (const auto& [name, specs] : graphs_.trained()) out_.sets.emplace(name, set(name));
   out_.host = host_.bytes();
   // The last update may have been the one that broke it.
-  for (const auto& [name, e] : out_.sets)
-    if (!out_.diverged_at && !all_finite(e)) out_.diverged_at = out_.rounds;
+  for (const auto& [name, e] : out_.sets) {
+    if (out_.diverged_at || all_finite(e)) continue;
+    out_.diverged_at = out_.rounds;
+    require(on_divergence_ != OnDivergence::stop_run,
+            "phase {}: the weights '{}' were not finite after the last {}, {}, and "
+            "on_divergence=stop-run ends the run there; with stop-model or keep it goes on",
+            p_.name, name, p_.programs.size() == 1 ? "step" : "round", out_.rounds);
+  }
   const int64_t rounds = std::exchange(out_.rounds, p_.rounds);
   tell();
   out_.rounds = rounds;

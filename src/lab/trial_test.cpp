@@ -227,6 +227,17 @@ TEST(Trial, TheLastUpdateCanDivergeToo) {
     return s == steps - 1 ? std::numeric_limits<double>::infinity() : 0.01;
   };
   EXPECT_EQ(b.trial->train(p).diverged_at, 20);
+  ToyBench fresh;
+  Trial stops(fresh.worker, 0, "", fresh.record, OnDivergence::stop_run);
+  try {
+    stops.train(p);
+    ADD_FAILURE() << "the run went on";
+  } catch (const UserError& e) {
+    EXPECT_NE(std::string(e.what()).find("the weights 'model' were not finite after the last step, "
+                                         "20"),
+              std::string::npos)
+        << e.what();
+  }
 }
 
 TEST(Trial, ProbesWhereAsked) {
