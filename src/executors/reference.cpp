@@ -481,8 +481,8 @@ class ReferenceSlots final : public Slots {
   uint64_t launches_ = 0;
 };
 
-// Of what is each model's own: all inputs but tables, which have no '/' in their names, and
-// results.
+// Of what is each model's own: parameters, which have a '/' in their names, what is fed, and
+// results. Tables are counted where they are made.
 int64_t bytes_of(const Graph& g, const std::vector<std::string>& fed,
                  std::set<std::string>& counted) {
   int64_t numbers = 0;
@@ -519,6 +519,7 @@ class ReferenceExecutor final : public SlotExecutor {
     }
     return bytes;
   }
+  int64_t bytes_per_table_number() const override { return sizeof(double); }
 
  private:
   std::shared_ptr<Shared> shared_;

@@ -40,6 +40,8 @@ class SlotExecutor : public Executor {
   virtual int models_at_once() const = 0;
   // That each model takes in its slot.
   virtual int64_t bytes_per_model(const SessionSpec& spec) const = 0;
+  // That it keeps of each number of a table in a form of its own, beside the table.
+  virtual int64_t bytes_per_table_number() const = 0;
 };
 
 // Equal for specs whose models may share slots. Weights, keys, rates, numbers, what tables hold and

@@ -61,17 +61,23 @@ const Dataset& Trial::data() const {
   check(worker_.options().data != nullptr, "this experiment has no data set");
   return *worker_.options().data;
 }
-void Trial::made(int64_t bytes) {
+void Trial::made(int64_t bytes, int64_t of_tables) {
+  if (!dry()) return;
   const std::string part = in_part_.value_or("");
-  int64_t& most = record_.made_bytes[part];
-  most = std::max(most, made_bytes_[part] += bytes);
+  Made& most = record_.made[part];
+  Made& now = made_[part];
+  most.bytes = std::max(most.bytes, now.bytes += bytes);
+  most.of_tables = std::max(most.of_tables, now.of_tables += of_tables);
 }
 void Trial::put_table(const std::string& name, Table table) {
-  if (dry()) made(table.type.bytes());
-  tables_[name] = std::move(table);
+  const auto there = tables_.find(name);
+  const bool again = there != tables_.end() && !table.hash.empty() &&
+                     there->second.hash == table.hash && there->second.type == table.type;
+  if (!again) made(table.type.bytes(), table.type.shape.count());
+  tables_.insert_or_assign(name, std::move(table));
 }
 void Trial::add_tables(const DataTable& tables) {
-  for (const auto& [name, array] : tables) tables_.insert_or_assign(name, array);
+  for (const auto& [name, array] : tables) put_table(name, array);
 }
 void Trial::add_subset(const std::string& name, std::vector<int32_t> rows) {
   std::vector<std::string> splits;

@@ -160,6 +160,13 @@ enum class OnDivergence {
   stop_run,    // the whole run ends there, which is an error
 };
 
+// What a dry run would make of models and tables, all variants by themselves: that of the one that
+// makes most.
+struct Made {
+  int64_t bytes = 0;
+  int64_t of_tables = 0;  // numbers in tables
+};
+
 class Trial {
  public:
   // Begins with the data set's tables.
@@ -242,7 +249,7 @@ class Trial {
 
  private:
   void put_table(const std::string& name, Table table);
-  void made(int64_t bytes);  // in a dry run, of models and tables
+  void made(int64_t bytes, int64_t of_tables = 0);  // in a dry run; how many numbers of tables
   std::string arm_name(const std::string& arm) const;
   void put_value(const std::string& arm, const std::string& metric, int64_t step, double value);
   Measured run_once(const StepBuilder& build, const std::string& subset, int64_t rows,
@@ -258,7 +265,7 @@ class Trial {
   DataTable tables_;
   std::optional<std::string> in_part_;
   std::set<std::string> parts_;  // met so far
-  std::map<std::string, int64_t> made_bytes_;  // by part
+  std::map<std::string, Made> made_;  // by part
 };
 
 }  // namespace omni

@@ -19,17 +19,24 @@ int64_t slot_bytes(const SeedRecord& dry, const std::string& part, const SlotExe
   return bytes;
 }
 
-int64_t made_bytes(const SeedRecord& dry, const std::string& part) {
-  const auto made = dry.made_bytes.find(part);
-  return made == dry.made_bytes.end() ? 0 : made->second;
+Made made_of(const SeedRecord& dry, const std::string& part) {
+  const auto made = dry.made.find(part);
+  return made == dry.made.end() ? Made() : made->second;
 }
 
 int64_t job_bytes(const SeedRecord& dry, const std::optional<std::string>& part,
                   const SlotExecutor& executor) {
-  int64_t made = made_bytes(dry, ""), slot = slot_bytes(dry, "", executor);
-  if (part) made += made_bytes(dry, *part), slot = std::max(slot, slot_bytes(dry, *part, executor));
+  Made made = made_of(dry, "");
+  int64_t slot = slot_bytes(dry, "", executor);
+  if (part) {
+    const Made more = made_of(dry, *part);
+    made.bytes += more.bytes;
+    made.of_tables += more.of_tables;
+    slot = std::max(slot, slot_bytes(dry, *part, executor));
+  }
   // Finished phases are there once more, up to a bound, until they are on the disk.
-  return made + std::min(made, WorkerOptions{}.most_held_bytes) + slot + kThreadBytes;
+  return made.bytes + std::min(made.bytes, WorkerOptions{}.most_held_bytes) +
+         made.of_tables * executor.bytes_per_table_number() + slot + kThreadBytes;
 }
 
 }  // namespace

@@ -170,13 +170,20 @@ TEST(UnderWay, EachSeedEndsByItself) {
 // Two arms in parts; a seed may meet a bug.
 struct Meets {
   std::string data = "mnist1d";
-  int64_t broken = -1, large = 8;
+  int64_t broken = -1, large = 8, text = 0;
   void visit(auto&& option) {
     option("broken", broken, "seed that meets a bug");
     option("large", large, "units of the hidden layer");
+    option("text", text, "tokens of a text that each seed makes for itself");
   }
   std::vector<ArmInfo> arms() const { return {{"one", "One", "", {}}, {"two", "Two", "", {}}}; }
   void run(Trial& t) const {
+    if (text > 0) {
+      const std::vector<int32_t> tokens(static_cast<size_t>(text), static_cast<int32_t>(t.seed()));
+      const DataTable tables = {{"text.x", make_table("text.x", tokens, Shape{text})}};
+      t.add_tables(tables);
+      t.add_tables(tables);  // again, which makes nothing
+    }
     for (const char* arm : {"one", "two"})
       t.part(arm, [&] {
         const auto logits = [this](Net& net, Value x) { return mlp(net, x, {large, 10}); };
@@ -307,6 +314,10 @@ TEST(UnderWay, MemoryBoundsHowManyThereAre) {
   // Begun with, reached, held and in a slot.
   EXPECT_GE(large - each, 4 * more * 4);
   EXPECT_LE(large - each, 20 * more * 4);
+  // A text, held as phases are, and the reference's copy of it as doubles.
+  const int64_t tokens = 1'000'000, text = fit({"text=1000000"}, 1).bytes_each - each;
+  EXPECT_GE(text, (4 + 8) * tokens);
+  EXPECT_LE(text, (4 + 4 + 8) * tokens);
   EXPECT_EQ(fit({}, 1).jobs, 1);
   EXPECT_EQ(fit({}, 3 * each + 1).jobs, 3);
   EXPECT_EQ(fit({}, 100 * each).jobs, 10);

@@ -86,11 +86,9 @@ struct SeedRecord {
   std::vector<std::string> arms = {};         // as they were recorded
   std::vector<RecordedImage> images = {};
   std::vector<RecordedText> texts = {};
-  double model_epochs = 0;                // counted by dry runs, as is
-  std::map<std::string, Work> work = {};  // by part
-  // By part, of a dry run: the bytes of all models and tables that are made, of the variant that
-  // makes most.
-  std::map<std::string, int64_t> made_bytes = {};
+  double model_epochs = 0;                          // counted by dry runs, as is
+  std::map<std::string, Work> work = {};            // by part
+  std::map<std::string, Made> made = {};            // by part, of a dry run
   std::vector<std::string> parts = {};              // in the order they were met; none: undivided
   std::map<std::string, std::string> part_of = {};  // arm -> the part that recorded it
   // By part, of a dry run: all that its results depend on and that can be seen without training.
