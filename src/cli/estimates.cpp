@@ -10,6 +10,7 @@
 #include "base/build_info.h"
 #include "base/error.h"
 #include "base/machine.h"
+#include "base/missing_file.h"
 #include "base/places.h"
 #include "cli/screen.h"
 #include "data/catalogue.h"
@@ -115,7 +116,10 @@ Counted count_preset(const Experiment& e, const Preset& p, Look& look) {
     look_at(e, r, data, dry, look);
     if (!look.slip.empty()) return {counted(dry), ""};
     return {counted(dry), "", recorded_reads(r, e, data, recording_of(dry))};
+  } catch (const MissingFile& error) {
+    return {std::nullopt, error.what()};
   } catch (const std::exception& error) {  // the others are told all the same
+    look.slip = error.what();
     return {std::nullopt, error.what()};
   }
 }

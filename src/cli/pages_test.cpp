@@ -19,6 +19,7 @@ namespace omni {
 namespace {
 
 std::string never = "third";  // the arm of the second claim
+enum class Slip { none, shapes, fact, absent } slip = Slip::none;
 
 struct Paged {
   double lr = 0.1;
@@ -38,6 +39,15 @@ struct Paged {
             },
             t.key()),
         {}};
+    if (slip == Slip::absent) read_file("nowhere.txt");
+    if (slip == Slip::shapes)
+      t.evaluate(
+          [](Step& s) {
+            Net net = s.net("model");
+            const Value x = input(s.graph(), "x", {DType::f32, {2, 3}}, Role::data);
+            s.graph().result("y", x + input(s.graph(), "y", {DType::f32, {4}}, Role::data));
+          },
+          2, {{"model", &m.model}});
     t.record("first", m, {{"height", 1}});
     t.record("second", m, {{"height", 0.5}});
     if (third) t.record("third", m, {{"height", 0.25}});
@@ -45,6 +55,7 @@ struct Paged {
   void claims(Claims& claim) const {
     claim("1", of("first", "height") - of("second", "height") > 0.25);
     claim("2", of(never, "height") > 0);
+    if (slip == Slip::fact) claim("3", of("first", "height") >= 0.5);
   }
   void figures(Figures& figure) const { figure.bars("height").from_zero(); }
 };
@@ -175,6 +186,25 @@ TEST_F(Pages, WhatTheyDoNotSayIsToldWithTheCounts) {
   EXPECT_EQ(
       o.err,
       "!! paged: paged.md: it says nothing of the claim '2'; write a row of it under ## Claims\n");
+}
+
+// Whatever would end a run of a preset is told when the build counts it; but for files that the
+// user has still to bring.
+TEST_F(Pages, WhatWouldEndARunIsToldWithTheCounts) {
+  const auto told = [](Slip what) {
+    slip = what;
+    const Output o = omni({"list", "--count", "counts.json"});
+    slip = Slip::none;
+    EXPECT_EQ(o.code, 0) << o.err;
+    return o.err;
+  };
+  EXPECT_NE(told(Slip::shapes).find("!! paged: evaluation: add: shapes"), std::string::npos)
+      << told(Slip::shapes);
+  EXPECT_EQ(told(Slip::fact),
+            "!! paged: claim 3: 'height of first >= 0.5' is a fact of a seed; say always(height of "
+            "first >= 0.5), sometimes(height of first >= 0.5), or > or < of the mean\n");
+  EXPECT_EQ(told(Slip::absent), "");
+  EXPECT_NE(read_file("counts.json").find("nowhere.txt"), std::string::npos);
 }
 
 // What a run adds to what the build counted.

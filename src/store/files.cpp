@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/inputs.h"
+#include "base/missing_file.h"
 #include "base/random.h"
 #include "base/utf8.h"
 
@@ -29,7 +30,10 @@ constexpr std::string_view kPart = ".part";
     hint = "; free some space there or choose another folder, then run the same command again";
   if (error == EACCES || error == EPERM || error == EROFS)
     hint = "; choose a folder that you may write to, or change its permissions";
-  fail_user("cannot {} '{}': {}{}", what, path.string(), std::strerror(error), hint);
+  const std::string text =
+      fmt::format("cannot {} '{}': {}{}", what, path.string(), std::strerror(error), hint);
+  if (error == ENOENT) throw MissingFile(text);
+  throw UserError(text);
 }
 
 struct Descriptor {

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/inputs.h"
+#include "base/missing_file.h"
 #include "text/unicode.h"
 
 namespace omni {
@@ -85,6 +86,8 @@ std::string read_text(const std::filesystem::path& path) {
   note_input(path);
   errno = 0;
   const std::unique_ptr<gzFile_s, int (*)(gzFile)> file(gzopen(path.c_str(), "rb"), gzclose);
+  if (!file && errno == ENOENT)
+    throw MissingFile(fmt::format("cannot read '{}': {}", path.string(), std::strerror(ENOENT)));
   require(file != nullptr, "cannot read '{}': {}", path.string(),
           errno == 0 ? "out of memory" : std::strerror(errno));
   std::string text;

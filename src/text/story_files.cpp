@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/inputs.h"
+#include "base/missing_file.h"
 #include "text/lines.h"
 #include "text/tokenizer.h"
 #include "text/unicode.h"
@@ -37,7 +38,8 @@ std::pair<size_t, size_t> next_separator(std::string_view text, size_t at, Story
 std::vector<fs::path> files_of(const fs::path& path) {
   std::vector<fs::path> files;
   try {
-    require(fs::exists(path), "text '{}': there is no such file or folder", path.string());
+    if (!fs::exists(path))
+      throw MissingFile(fmt::format("text '{}': there is no such file or folder", path.string()));
     if (!fs::is_directory(path)) return {path};
     for (const char* ending : {".txt", ".txt.gz"}) note_input(path, ending);
     for (const auto& entry : fs::recursive_directory_iterator(path)) {
