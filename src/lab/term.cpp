@@ -248,10 +248,18 @@ Statement fact(const Term& a, double x, const char* sign, std::function<bool(dou
           true};
 }
 
+// Of a seed's value what is else claimed of the mean.
+std::function<bool(double)> shown_by(const Claim& c) {
+  if (c.kind == ClaimKind::above) return [x = c.threshold](double value) { return value > x; };
+  if (c.kind == ClaimKind::below) return [x = c.threshold](double value) { return value < x; };
+  return [c](double value) { return c.low <= value && value <= c.high; };
+}
+
 Statement how_often(Statement s, ClaimKind kind, const char* word, const char* often) {
-  require(s.lacks_how_often, "{}({}): a fact is said with ==, >= or <=, and once how often", word,
+  require(!is_fact(s.claim.kind) || s.lacks_how_often, "{}({}): it is said already how often", word,
           s.text);
-  s.claim.kind = kind;
+  if (!is_fact(s.claim.kind)) s.shown = shown_by(s.claim);
+  s.claim = {.kind = kind};
   s.text = fmt::format("{}: {}", often, s.text);
   s.lacks_how_often = false;
   return s;

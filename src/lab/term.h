@@ -126,7 +126,7 @@ Statement operator>(const Term& a, const Term& b);  // of the difference, unless
 Statement operator<(const Term& a, const Term& b);
 Statement within(const Term& a, double low, double high);
 Statement near(const Term& a, double x, double by);  // within(a, x - by, x + by)
-// Facts alone.
+// Facts alone: within always() or sometimes(), where all the others may stand, too.
 Statement operator>=(const Term& a, double x);
 Statement operator<=(const Term& a, double x);
 Statement operator==(const Term& a, double x);
