@@ -1,14 +1,18 @@
 // What can be typed after each command, and the help that teaches it by examples.
 #include <CLI/CLI.hpp>
-
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
 
 #include "base/error.h"
 #include "base/nearest.h"
 #include "cli/commands.h"
 #include "cli/screen.h"
+#include "lab/numbers.h"
 
 namespace omni::cli {
 namespace {
@@ -27,6 +31,37 @@ class HelpPage : public CLI::Formatter {
     return o->get_type_size() == 0 ? "" : " " + o->get_type_name();
   }
 };
+
+template <class T>
+struct NumberOf {
+  using type = T;
+};
+template <class T>
+struct NumberOf<std::optional<T>> {
+  using type = T;
+};
+
+// A number as people type them everywhere, 1e3 for one, made what the parser reads; or what is
+// wrong with it.
+template <class T>
+std::string as_number(std::string& text) {
+  using Number = typename NumberOf<T>::type;
+  if constexpr (std::is_floating_point_v<Number>) {
+    double x = 0;
+    if (!parse_number(text, x))
+      return fmt::format("expected a number, got '{}'{}", text, number_hint(text));
+    text = fmt::format("{}", x);
+  } else if constexpr (std::is_integral_v<Number>) {
+    int64_t n = 0;
+    if (std::is_unsigned_v<Number> && !text.starts_with('-') && text.size() > 18) return "";
+    if (!parse_integer(text, n) || !std::in_range<Number>(n))
+      return fmt::format("expected a whole number from {} to {}, got '{}'",
+                         std::is_unsigned_v<Number> ? 0 : std::numeric_limits<Number>::min(),
+                         std::numeric_limits<Number>::max(), text);
+    text = fmt::format("{}", n);
+  }
+  return "";
+}
 
 // One command's arguments while they are parsed.
 class Parser {
@@ -62,7 +97,8 @@ class Parser {
   void option(const char* name, T& to, const char* type, const char* what) {
     app_.add_option(name, to, what)
         ->type_name(type)
-        ->check([](const std::string& text) { return text.empty() ? "a value is missing" : ""; });
+        ->check([](const std::string& text) { return text.empty() ? "a value is missing" : ""; })
+        ->transform(CLI::Validator(as_number<T>, ""));
   }
   void flag(const char* name, bool& to, const char* what) { app_.add_flag(name, to, what); }
 

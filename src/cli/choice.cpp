@@ -125,6 +125,11 @@ Chosen choose(const Context& context, const Choice& choice) {
   const auto is_typed = [&](const char* key) {
     return std::ranges::find(typed, key, &Assignment::key) != typed.end();
   };
+  const auto in_file = [&](const char* key) {
+    return std::ranges::find(from_file, key, &Assignment::key) != from_file.end();
+  };
+  require(!in_file("seeds") || !in_file("models"), "{}: give either models or seeds, not both",
+          choice.config);
   require(is_typed("seeds") + is_typed("models") + !choice.seeds.empty() <= 1,
           "give one of models=N, seeds=A..B and --seeds A..B, not several");
   for (const Assignment& a : typed) take(a, e, request);

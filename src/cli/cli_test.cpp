@@ -206,10 +206,17 @@ TEST_F(Cli, ImpossibleValuesSayWhatIsAllowed) {
   expect_refused({"run", "toy-steps", "--executor", "reference", "--passes-off", "all"},
                  {"passes", "executor cpu", "reference runs graphs as they were built"});
   expect_refused({"run", "toy-steps", "--threads", "0"}, {"--threads", "from 1"});
-  expect_refused({"run", "toy-steps", "--threads", "x"}, {"--threads"});
+  expect_refused({"run", "toy-steps", "--threads", "x"}, {"--threads", "a whole number", "'x'"});
+  expect_refused({"run", "toy-steps", "--threads=1.5"}, {"--threads", "a whole number", "'1.5'"});
+  expect_refused({"run", "toy-steps", "--threads", "1e9"}, {"--threads", "from 1 to 1024"});
+  expect_refused({"run", "toy-steps", "--checkpoint-every", "2,5"}, {"a number", "2.5"});
+  expect_refused({"debug", "toy-steps", "--steps", "1e99"}, {"--steps", "a whole number"});
   expect_refused({"run", "toy-steps", "threads=2"}, {"--threads 2"});
   expect_refused({"run", "toy-steps", "--data-dir", "nowhere"}, {"nowhere"});
   expect_refused({"run", "toy-steps", "--config", "nowhere.toml"}, {"nowhere.toml"});
+  atomic_write("both.toml", "models = 3\nseeds = \"0..1\"\n");
+  expect_refused({"run", "toy-steps", "--config", "both.toml"}, {"both.toml", "models or seeds"});
+  expect_refused({"report", "both.toml"}, {"'both.toml' is a file", "the folder of a run"});
 }
 
 // A tiny random GPT-2 with the 256 bytes for tokens, as on the hub.

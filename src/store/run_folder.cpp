@@ -300,6 +300,8 @@ RunFolder RunFolder::create(const fs::path& path, Manifest manifest, std::string
 
 RunFolder RunFolder::open(const fs::path& path) {
   std::error_code error;
+  require(!fs::exists(path, error) || fs::is_directory(path, error),
+          "'{}' is a file; give the folder of a run", path.string());
   require(fs::is_directory(path, error), "there is no folder '{}'", path.string());
   require(is_there(manifest_path(path)),
           "the folder '{}' is no run: it has no manifest.json; give the folder that was named by "
