@@ -217,7 +217,7 @@ MANIFEST = {"format": 1, "experiment": "undo", "program_version": "0.1.0", "comm
             "machine": "a processor", "config_hash": "0123456789abcdef",
             "data_hashes": {"mnist": "feed"}, "status": "finished",
             "created": "2001-02-03T04:05:06Z", "updated": "2001-02-03T04:05:07Z", "busy_s": 1.5,
-            "threads": 2, "sittings": ["2001-02-03T04:05:06Z commit abc on a processor"]}
+            "threads": 2, "starts": ["2001-02-03T04:05:06Z commit abc on a processor"]}
 
 
 def manifest(**changes):
@@ -225,15 +225,15 @@ def manifest(**changes):
 
 
 put_all("manifest", "good", {
-    "whole": manifest(), "running": manifest(status="running", sittings=[], data_hashes={}),
+    "whole": manifest(), "running": manifest(status="running", starts=[], data_hashes={}),
     "inputs": manifest(inputs=[{"path": "a.txt", "sha256": "feed"},
                                {"path": "b", "ending": ".txt", "sha256": "absent"}]),
-    "more": manifest(later="ignored"), "long": manifest(busy_s=1e300, commit="\n\"\u00e9")})
+    "older": manifest().replace("starts", "sittings"), "more": manifest(later="ignored"), "long": manifest(busy_s=1e300, commit="\n\"\u00e9")})
 put_all("manifest", "bad", {
     "empty": "", "list": "[]", "cut": manifest()[:100], "format": manifest(format=2),
     "format-wraps": manifest(format=(1 << 32) + 1), "format-float": manifest(format=1e300),
     "threads": manifest(threads=1 << 40), "status": manifest(status="done"),
-    "busy": manifest(busy_s="long"), "sittings": manifest(sittings=[1]),
+    "busy": manifest(busy_s="long"), "starts": manifest(starts=[1]),
     "inputs": manifest(inputs=[{"path": "a.txt"}]),
     "deep": '{"format":' + "[" * 5000 + "]" * 5000 + "}",
     "not-utf-8": manifest(commit="?").encode().replace(b"?", b"\xff")})

@@ -111,7 +111,7 @@ struct SteeringScalar : LanguageTask {
     const auto routed = [](const char* metric) { return of("routed", metric); };
     claim("S1a", always(routed("rank") == 1));
     claim("S1b", of("unrouted", "rank") > 10);
-    claim("S1c", of("by-lot", "rank") > 10);
+    claim("S1c", of("random", "rank") > 10);
     claim("S2a", routed("kin_standing_out") > 3);
     claim("S2b", routed("kin") > of("unrouted", "kin"));
     claim("S2c", routed("companions_standing_out") > 3);
@@ -282,7 +282,7 @@ struct SteeringSeed : SteeringScalar {
     for (const int32_t i : order | std::views::take(kRanked))
       list += fmt::format("{}{} {:.2f}", list.empty() ? "" : ",", corpus.tokenizer->text_of(i),
                           cosines[i]);
-    if (arm != "by-lot") t.text("ranking", arm == "unrouted", list);
+    if (arm != "random") t.text("ranking", arm == "unrouted", list);
     return sign;
   }
 
@@ -365,7 +365,7 @@ struct SteeringSeed : SteeringScalar {
 
 void SteeringScalar::run(Trial& t) const {
   const SteeringSeed seed(*this, t);
-  for (const std::string arm : {"routed", "unrouted", "by-lot"})
+  for (const std::string arm : {"routed", "unrouted", "random"})
     t.part(arm, [&] { seed.run_arm(arm); });
 }
 

@@ -13,7 +13,7 @@ using testing::smoke_request;
 TEST(SteeringScalar, RunsEverywhere) {
   const SmokeRun run(steering_scalar(), {});
   EXPECT_EQ(run.outcome.failed, 0);
-  for (const char* arm : {"routed", "unrouted", "by-lot"}) {
+  for (const char* arm : {"routed", "unrouted", "random"}) {
     for (const char* metric : {"rank", "kin", "kin_others", "companions", "companions_standing_out",
                                "loss", "word@1", "word@-2", "kin@-1", "companions@2",
                                "perplexity@-1", "kin_gain", "opposite_gain"})
@@ -44,9 +44,9 @@ TEST(SteeringScalar, RoutingDrawsTheWordToTheDimension) {
     EXPECT_GT(values("word@2", "routed")[i].value, 1.15);
     EXPECT_LT(values("word@-2", "routed")[i].value, 0.9);
     EXPECT_NEAR(values("word@2", "unrouted")[i].value, 1, 0.1);
-    EXPECT_NEAR(values("word@2", "by-lot")[i].value, 1, 0.1);
+    EXPECT_NEAR(values("word@2", "random")[i].value, 1, 0.1);
     // The best push is one of the positive ones, or none.
-    for (const char* arm : {"routed", "unrouted", "by-lot"}) {
+    for (const char* arm : {"routed", "unrouted", "random"}) {
       const auto value = [&](const std::string& metric) {
         return run.results.values(metric, arm)[i].value;
       };

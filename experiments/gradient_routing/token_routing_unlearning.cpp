@@ -56,7 +56,7 @@ struct TokenRouting : StoryUnlearning {
     t.text("tokens", 0, list);
     t.part("routed", [&] { run_arm(t, c, "routed", marks); });
     t.part("unrouted", [&] { run_arm(t, c, "unrouted", {}); });
-    t.part("by-lot", [&] { run_arm(t, c, "by-lot", drawn); });
+    t.part("random", [&] { run_arm(t, c, "random", drawn); });
   }
 
   void run_arm(Trial& t, const Corpus& c, const std::string& arm,
@@ -108,7 +108,7 @@ struct TokenRouting : StoryUnlearning {
     claim("V1b", lasting("routed", "others") > 3 * lasting("routed", "retain"));
     claim("V2a", lasting("routed", "forget") > lasting("unrouted", "forget"));
     claim("V2b", lasting("routed", "others") > lasting("unrouted", "others"));
-    claim("V3", lasting("routed", "forget") > lasting("by-lot", "forget"));
+    claim("V3", lasting("routed", "forget") > lasting("random", "forget"));
   }
 
   void figures(Figures& figure) const {

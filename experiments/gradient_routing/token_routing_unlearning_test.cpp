@@ -15,7 +15,7 @@ using testing::SmokeRun;
 TEST(TokenRoutingUnlearning, RunsEverywhere) {
   const SmokeRun run(token_routing_unlearning(), {});
   EXPECT_EQ(run.outcome.failed, 0);
-  for (const char* arm : {"routed", "unrouted", "by-lot"})
+  for (const char* arm : {"routed", "unrouted", "random"})
     for (const std::string topic : {"forget", "others", "retain"}) {
       const auto of = [&](const char* stage) { return run.results.values(topic + stage, arm); };
       const auto before = of("_before"), retrained = of("_retrained"), lasting = of("_lasting");

@@ -165,7 +165,7 @@ std::string to_json(const Manifest& m) {
                   {"updated", m.updated},
                   {"busy_s", m.busy_s},
                   {"threads", m.threads},
-                  {"sittings", m.starts}};
+                  {"starts", m.starts}};
   return j.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
@@ -192,7 +192,7 @@ Manifest manifest_from_json(const std::string& text, const std::string& folder) 
     m.updated = j.at("updated");
     m.busy_s = j.at("busy_s");
     m.threads = int_at(j, "threads", where);
-    m.starts = j.at("sittings");
+    m.starts = j.at(j.contains("starts") ? "starts" : "sittings");  // as they once were called
     const std::string status = j.at("status");
     bool known = false;
     for (const RunStatus s : kAllStatuses)

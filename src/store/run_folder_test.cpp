@@ -56,6 +56,17 @@ TEST(RunFolder, TheSameRunIsResumed) {
   EXPECT_EQ(run.manifest().programs, std::vector<std::string>{"12ab"});
 }
 
+// As they were called in the manifests of older versions.
+TEST(RunFolder, SittingsAreStarts) {
+  const TestFolder folder;
+  { RunFolder::create(folder.path(), manifest(), "seeds = 4\n"); }
+  std::string text = read_file(folder.path() / "manifest.json");
+  const size_t at = text.find("\"starts\"");
+  ASSERT_NE(at, std::string::npos) << text;
+  atomic_write(folder.path() / "manifest.json", text.replace(at, 8, "\"sittings\""));
+  EXPECT_EQ(RunFolder::open(folder.path()).manifest().starts.size(), 1u);
+}
+
 TEST(RunFolder, ProgramsThatWorkedOnARunAreKept) {
   const TestFolder folder;
   { RunFolder::create(folder.path(), manifest(), "seeds = 4\n"); }

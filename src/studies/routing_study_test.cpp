@@ -23,9 +23,9 @@ struct Bench : ToyBench {
     trial->add_subset("all.train", rows);
   }
   // Classes 0 and 1 are a group, class 2 is one.
-  std::vector<int32_t> told(const LabelFaults& faults, bool by_lot = false) {
+  std::vector<int32_t> told(const LabelFaults& faults, bool drawn = false) {
     faults.tell(
-        *trial, "told", 2, [](int32_t label) { return label == 2; }, by_lot);
+        *trial, "told", 2, [](int32_t label) { return label == 2; }, drawn);
     const Table& a = trial->tables().at("train.told");
     const auto* p = static_cast<const int32_t*>(a.data);
     return {p, p + a.type.count()};
