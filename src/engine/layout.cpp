@@ -5,6 +5,7 @@
 #include <queue>
 
 #include "ops/elementwise.h"
+#include "ops/gather.h"
 #include "ops/leaf.h"
 
 namespace omni {
@@ -213,6 +214,14 @@ bool gathers_from(const Graph& g, const std::vector<int>& members, int table) {
   return false;
 }
 
+// Whether the value may be written over the input whose new value it is.
+bool may_overwrite(const Draft& d, int value, int in) {
+  const Node& n = d.g.node(value);
+  if (n.op == &ops::put_rows) return memory_of(d.g, n.in[0]) == in && memory_of(d.g, n.in[1]) != in;
+  return fits_pass(n) && !d.led[value] &&
+         !gathers_from(d.g, d.units.members(d.units.of(value)), in);
+}
+
 void update_in_place(Draft& d) {
   std::map<std::string, int> inputs;
   for (int id = 0; id < d.g.size(); ++id)
@@ -220,8 +229,7 @@ void update_in_place(Draft& d) {
   for (const Output& o : d.g.outputs()) {
     if (!o.update) continue;
     const int in = inputs.at(o.name);
-    if (d.g.node(in).type.dtype == d.g.node(o.id).type.dtype && fits_pass(d.g.node(o.id)) &&
-        !d.led[o.id] && !gathers_from(d.g, d.units.members(d.units.of(o.id)), in))
+    if (d.g.node(in).type.dtype == d.g.node(o.id).type.dtype && may_overwrite(d, o.id, in))
       d.layout.in_place[o.id] = in;
   }
 }

@@ -277,6 +277,40 @@ TEST(InPlace, TablesAreNotOverwrittenWhileRowsArePicked) {
   EXPECT_EQ(weights[kRows * kWidth - 1], kWidth - 1 + 0.5f);
 }
 
+// Rows are written where the table lies, after all that reads them; where that cannot be, the
+// table is copied.
+TEST(InPlace, RowsArePutIntoTheirTable) {
+  constexpr int64_t kRows = 700, kWidth = 5;
+  const auto run = [](bool moves, const std::set<std::string>& off) {
+    Graph g;
+    const Value w = parameter(g, "w", {kRows, kWidth}), other = f32(g, "other", {kRows, kWidth});
+    const Value from = input(g, "from", {DType::i32, {2}}, Role::data);
+    const Value to = input(g, "to", {DType::i32, {2}}, Role::data);
+    const Value moved = gather(w, from);  // one of which is written, too
+    g.update(w, put_rows(moves ? w : other, moved, to));
+    g.result("sum", reduce_sum(w, {0, 1}));
+    EXPECT_EQ(in_place(g, "w"), moves);
+    Program p(g, {Precision::f32, off, 1});
+    std::vector<float> weights(kRows * kWidth, 1), others(kRows * kWidth, 7);
+    for (int i = 0; i < kWidth; ++i) weights[3 * kWidth + i] = 2;
+    const std::vector<int32_t> rows = {3, 4}, places = {4, 3};
+    p.bind("w", weights.data());
+    p.bind("other", others.data());
+    p.bind("from", rows.data());
+    p.bind("to", places.data());
+    p.run();
+    EXPECT_EQ(p.result("sum")[0], (kRows + 1) * kWidth);
+    const float rest = moves ? 1 : 7;
+    EXPECT_EQ(weights[3 * kWidth], 1);
+    EXPECT_EQ(weights[5 * kWidth - 1], 2);
+    EXPECT_EQ(weights[5 * kWidth], rest);
+    EXPECT_EQ(weights.back(), rest);
+  };
+  for (const bool moves : {true, false})
+    for (const char* off : {"", "all"})
+      run(moves, *off ? std::set<std::string>{off} : std::set<std::string>{});
+}
+
 TEST(InPlace, TransposesReadTheOldValue) {
   Graph g;
   const Value w = parameter(g, "w", {3, 3});

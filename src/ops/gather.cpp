@@ -4,6 +4,7 @@
 
 #include "cpu/op_plan.h"
 #include "ops/elementwise.h"
+#include "ops/leaf.h"
 #include "ops/shape_ops.h"
 
 namespace omni {
@@ -79,6 +80,38 @@ void scatter_add_reference(RefContext& c) {
         c.out().v[static_cast<int64_t>(index.v[i]) * width + j] += rows.v[i * width + j];
 }
 
+// --- put_rows ---
+
+Type put_rows_type(std::span<const Type> in, const Attrs&) {
+  const Type &into = in[0], &rows = in[1], &index = in[2];
+  require_index(index, "put_rows");
+  require(is_float(into.dtype) && is_float(rows.dtype) && into.shape.rank() >= 1,
+          "put_rows: rows are put into an array of f32, got {} and {}", into, rows);
+  std::vector<int64_t> dims = index.shape.dims();
+  dims.insert(dims.end(), into.shape.begin() + 1, into.shape.end());
+  require(rows.shape == Shape(dims), "put_rows: rows of {} at an index {} are {}, got {}", into,
+          index, Shape(dims), rows);
+  const bool whole = into.batch == kNoBatch && rows.batch == kNoBatch && index.batch == kNoBatch;
+  return {DType::f32, into.shape, whole ? kNoBatch : kMixedBatch};
+}
+
+void put_rows_grad(GradContext& c) {
+  const Value nothing = broadcast_to(constant(c.graph(), 0), c.x(1).shape());
+  c.add(0, put_rows(c.dy(), nothing, c.x(2)));
+  c.add(1, gather(c.dy(), c.x(2)));
+}
+
+void put_rows_reference(RefContext& c) {
+  const RefArray &rows = c.in(1), &index = c.in(2);
+  const int64_t count = c.out().type.shape[0],
+                width = c.out().type.count() / std::max<int64_t>(count, 1);
+  c.out().v = c.in(0).v;
+  for (size_t i = 0; i < index.v.size(); ++i)
+    for (int64_t j = 0; j < width; ++j)
+      if (index.v[i] >= 0 && index.v[i] < static_cast<double>(count))
+        c.out().v[static_cast<int64_t>(index.v[i]) * width + j] = rows.v[i * width + j];
+}
+
 // --- one_hot ---
 
 Type one_hot_type(std::span<const Type> in, const Attrs& a) {
@@ -127,6 +160,7 @@ void take_last_reference(RefContext& c) {
 namespace ops {
 void plan_gather(cpu::Planner& p, int id);  // gather_cpu.cpp
 void plan_scatter_add(cpu::Planner& p, int id);
+void plan_put_rows(cpu::Planner& p, int id);
 void plan_one_hot(cpu::Planner& p, int id);
 void plan_take_last(cpu::Planner& p, int id);
 
@@ -143,6 +177,12 @@ const OpDef scatter_add = {.name = "scatter_add",
                            .grad = scatter_add_grad,
                            .reference = scatter_add_reference,
                            .cpu = &cpu::planned_by<plan_scatter_add>};
+const OpDef put_rows = {.name = "put_rows",
+                        .arity = 3,
+                        .type = put_rows_type,
+                        .grad = put_rows_grad,
+                        .reference = put_rows_reference,
+                        .cpu = &cpu::planned_by<plan_put_rows>};
 const OpDef one_hot = {.name = "one_hot",
                        .arity = 1,
                        .type = one_hot_type,
@@ -167,6 +207,10 @@ Value embedding(Value table, Value index) {
 
 Value scatter_add(Value rows, Value index, int64_t count) {
   return rows.graph->add(ops::scatter_add, {rows, index}, {{"count", count}});
+}
+
+Value put_rows(Value into, Value rows, Value index) {
+  return into.graph->add(ops::put_rows, {into, rows, index});
 }
 
 Value one_hot(Value index, int64_t classes) {

@@ -1,5 +1,6 @@
-// Ops that follow indices: rows of a table, sums into rows, one-hot codes, one entry of each row.
-// An index outside its range reads and writes nothing: where it would read, the result is zero.
+// Ops that follow indices: rows of a table, sums into rows, rows put in place, one-hot codes, one
+// entry of each row. An index outside its range reads and writes nothing: where it would read, the
+// result is zero.
 #pragma once
 
 #include "graph/graph.h"
@@ -7,7 +8,7 @@
 namespace omni {
 
 namespace ops {
-extern const OpDef gather, scatter_add, one_hot, take_last;
+extern const OpDef gather, scatter_add, put_rows, one_hot, take_last;
 }
 
 // Rows of table [N, ...] by index i32 [..] -> [.., ...] of the table's dtype (f32, i32, u8); zeros
@@ -21,6 +22,11 @@ Value embedding(Value table, Value index);
 // rows f32 [.., ...], index i32 [..] -> f32 [count, ...]. Rows with an index outside 0..count-1 are
 // left out. Over batched rows this is a plain sum over the batch: its result has no batch axis.
 Value scatter_add(Value rows, Value index, int64_t count);
+
+// `into` with other rows at some places: rows f32 [.., ...] at index i32 [..] of into f32 [N, ...].
+// No two indices within 0..N-1 may be equal; rows with one outside are left out. As the new value
+// of the input `into` it writes these rows alone.
+Value put_rows(Value into, Value rows, Value index);
 
 // index i32 [..] -> f32 [.., classes], 1 at the index and 0 elsewhere; all 0 for an index outside.
 Value one_hot(Value index, int64_t classes);

@@ -72,6 +72,27 @@ void plan_scatter_add(cpu::Planner& p, int id) {
   });
 }
 
+void plan_put_rows(cpu::Planner& p, int id) {
+  const Node& n = p.node(id);
+  const int64_t count = n.type.shape[0], row_bytes = n.type.bytes() / std::max<int64_t>(count, 1);
+  const int64_t rows = p.type(n.in[2]).count();
+  const bool in_place = p.updated_in_place(id) == p.storage(n.in[0]);
+  const auto into = p.cell<const char>(n.in[0]), source = p.cell<const char>(n.in[1]);
+  const auto index = p.cell<const int32_t>(n.in[2]);
+  const auto out = p.cell<char>(id);
+  // Shares are ranges of the result's rows: who copies them puts others there.
+  p.divisible_step(id, [=](int part, int parts) {
+    const int64_t begin = count * part / parts, end = count * (part + 1) / parts;
+    if (!in_place)
+      std::memcpy(out.get() + begin * row_bytes, into.get() + begin * row_bytes,
+                  static_cast<size_t>((end - begin) * row_bytes));
+    for (int64_t i = 0; i < rows; ++i)
+      if (const int64_t at = index.get()[i]; begin <= at && at < end)
+        std::memcpy(out.get() + at * row_bytes, source.get() + i * row_bytes,
+                    static_cast<size_t>(row_bytes));
+  });
+}
+
 void plan_one_hot(cpu::Planner& p, int id) {
   const Node& n = p.node(id);
   const int64_t classes = n.type.shape.back(), count = n.type.count() / classes;

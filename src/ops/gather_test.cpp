@@ -132,6 +132,31 @@ TEST(ScatterAdd, SumsTheBatchAway) {
   EXPECT_THROW(type({DType::i32, {5, 4}}, kIndex), UserError);
 }
 
+TEST(PutRows, ReplacesSomeAndLeavesOutsiders) {
+  const auto put = [](Values x) { return put_rows(x[0], x[1], x[2]); };
+  check_op(put, {normal({6, 3}), normal({4, 3}), indices({4}, {5, -1, 0, 6})});
+  check_op(put, {normal({5}), normal({2, 2}), indices({2, 2}, {4, 0, 1, 9})});
+  check_op(put, {normal({3, 2, 2}), normal({1, 2, 2}), indices({1}, {1})});
+  check_op([](Values x) { return square(put_rows(exp(x[0]), x[1] * 2.0, x[2])); },
+           {normal({300, 7}), normal({2, 7}), indices({2}, {299, 17})});
+  const RefArray out = evaluate(
+      put, {testing::values({3}, {1, 2, 4}), testing::values({2}, {8, 16}), indices({2}, {2, 0})});
+  EXPECT_EQ(out.v, (std::vector<double>{16, 2, 8}));
+  const auto type = [](const Type& into, const Type& rows, const Type& index) {
+    Graph g;
+    return put_rows(input(g, "into", into, Role::data), input(g, "rows", rows, Role::data),
+                    input(g, "index", index, Role::data))
+        .type();
+  };
+  EXPECT_EQ(type({DType::f32, {9, 4}}, {DType::f32, {5, 4}}, kFixedIndex),
+            (Type{DType::f32, {9, 4}, kNoBatch}));
+  EXPECT_EQ(type({DType::f32, {9, 4}}, {DType::f32, {5, 4}, 0}, kIndex).batch, kMixedBatch);
+  EXPECT_THROW(type({DType::f32, {9, 4}}, {DType::f32, {5, 3}}, kFixedIndex), UserError);
+  EXPECT_THROW(type({DType::f32, {9, 4}}, {DType::f32, {4, 4}}, kFixedIndex), UserError);
+  EXPECT_THROW(type({DType::i32, {9}}, {DType::i32, {5}}, kFixedIndex), UserError);
+  EXPECT_THROW(type({DType::f32, {9}}, {DType::f32, {5}}, {DType::f32, {5}}), UserError);
+}
+
 TEST(OneHot, MarksTheIndex) {
   check_op([](Values x) { return one_hot(x[0], 5); }, {integers({7}, -2, 8, 0, 0)},
            {.tolerance = 0, .gradient = false});
@@ -159,9 +184,16 @@ TEST(TakeLast, PicksOnePerRow) {
 
 const testing::Samples kSamples = {
     {&ops::gather,
-     [](Graph& g) { return gather(testing::f32(g, "t", {5, 3}), testing::i32(g, "i", {4}, 0)); }},
+     [](Graph& g) {
+       return gather(testing::f32(g, "t", {5, 3}), testing::i32(g, "i", {4}, 0));
+     }},
     {&ops::scatter_add,
      [](Graph& g) { return scatter_add(testing::rows(g), testing::i32(g, "i", {4}, 0), 5); }},
+    {&ops::put_rows,
+     [](Graph& g) {
+       return put_rows(testing::f32(g, "t", {5, 3}), testing::f32(g, "r", {4, 3}),
+                       testing::i32(g, "i", {4}));
+     }},
     {&ops::one_hot, [](Graph& g) { return one_hot(testing::i32(g, "i", {4}, 0), 5); }},
     {&ops::take_last,
      [](Graph& g) { return take_last(testing::rows(g), testing::i32(g, "i", {4}, 0)); }},
