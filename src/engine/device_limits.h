@@ -35,6 +35,12 @@ struct DeviceLimits {
 
   // --- Where values stand (engine/memory_plan.h) ---
   int64_t alignment = 1;  // of every value, bytes
+  // A step of elementwise ops reads an element of its inputs before it writes that of a result, and
+  // put_rows writes its rows alone where the result stands in its first input: updates, too, are
+  // made in place.
+  bool overwrites_elementwise = false;
+  // A gradient of max pooling reads every window of 2 x 2 of the image before it writes there.
+  bool overwrites_pooled_image = false;
 
   // --- Precision (engine/precision.h) ---
   DType bf16_storage = DType::f32;  // of what bf16 precision rounds: 16 bits, or f32 words

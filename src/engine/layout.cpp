@@ -223,6 +223,7 @@ bool may_overwrite(const Draft& d, int value, int in) {
 }
 
 void update_in_place(Draft& d) {
+  if (!d.limits.overwrites_elementwise) return;
   std::map<std::string, int> inputs;
   for (int id = 0; id < d.g.size(); ++id)
     if (is_input(d.g.node(id))) inputs[d.g.node(id).name] = id;

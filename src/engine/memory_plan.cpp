@@ -21,13 +21,15 @@ struct Block {
 
 class Arena {
  public:
-  Arena(const Graph& g, const Layout& layout, int64_t alignment) : g_(g), layout_(layout) {
+  Arena(const Graph& g, const Layout& layout, const DeviceLimits& limits)
+      : g_(g), layout_(layout), limits_(limits) {
     for_each_member([&](int unit, int id) {
       const bool elsewhere = layout_.in_place.contains(id) || layout_.external.contains(id);
       if (!layout_.stored[id] || elsewhere || g_.node(id).op->alias) return;
       block_of_[id] = blocks_.size();
       blocks_.push_back(
-          {id, unit, unit, round_up(std::max<int64_t>(g_.node(id).type.bytes(), 1), alignment)});
+          {id, unit, unit,
+           round_up(std::max<int64_t>(g_.node(id).type.bytes(), 1), limits.alignment)});
     });
     for_each_member([&](int unit, int id) {
       for (const int i : g_.node(id).in)
@@ -41,8 +43,9 @@ class Arena {
   void keep_everything() { std::ranges::for_each(blocks_, keep_to_the_end); }
 
   // Lets results of elementwise units overwrite inputs that die in them, element by element, and
-  // gradients of pooling the images that they are of: fewer cache lines are touched. The input must
-  // be dense f32 of the unit's shape and have no reader after the op that makes the result.
+  // gradients of pooling the images that they are of, where the device can: fewer cache lines are
+  // touched. The input must be dense f32 of the unit's shape and have no reader after the op that
+  // makes the result.
   void reuse_dying_inputs() {
     for (int u = 0; u < std::ssize(layout_.units); ++u) reuse_dying_inputs(u);
   }
@@ -84,8 +87,11 @@ class Arena {
   void reuse_dying_inputs(int unit) {
     const std::vector<int>& members = layout_.units[unit].members;
     const OpDef& first = *g_.node(members.front()).op;
-    if (ops::may_overwrite_image(g_.node(members.front()))) return reuse_image(unit);
-    if (!first.elementwise && !first.row_gather) return;
+    if (ops::may_overwrite_image(g_.node(members.front()))) {
+      if (limits_.overwrites_pooled_image) reuse_image(unit);
+      return;
+    }
+    if (!limits_.overwrites_elementwise || (!first.elementwise && !first.row_gather)) return;
     for (const int out : members) {
       const auto own = block_of_.find(out);
       if (own == block_of_.end() || !g_.node(out).op->elementwise) continue;
@@ -129,6 +135,7 @@ class Arena {
 
   const Graph& g_;
   const Layout& layout_;
+  const DeviceLimits& limits_;
   std::vector<Block> blocks_;
   std::map<int, size_t> block_of_;  // by value; several may share one
 };
@@ -137,7 +144,7 @@ class Arena {
 
 MemoryPlan plan_memory(const Graph& g, const Layout& layout, const DeviceLimits& limits,
                        const std::set<Pass>& off) {
-  Arena arena(g, layout, limits.alignment);
+  Arena arena(g, layout, limits);
   if (off.contains(Pass::share_memory))
     arena.keep_everything();
   else

@@ -145,6 +145,26 @@ TEST(MemoryPlan, GradientsOfPoolingOverwriteImagesThatDie) {
   }
 }
 
+// By its own limits, a device that says nothing clears what it writes to before it reads.
+TEST(MemoryPlan, NothingIsOverwrittenOnADeviceThatDoesNotSaySo) {
+  Graph g;
+  const Value x = relu(f32(g, "x", {4, 8, 8, 16}, 0)), y = max_pool2d(x),
+              w = parameter(g, "w", {8});
+  g.result("y", sum(max_pool2d_gradient(x, exp(y), {})));
+  g.update(w, w * 2.0);
+  DeviceLimits limits = cpu::limits();
+  EXPECT_FALSE(Planned(g).layout.in_place.empty());
+  limits.overwrites_pooled_image = false;
+  const Planned apart(g, {}, limits);
+  EXPECT_NE(apart.offsets(ops::max_pool2d_gradient), apart.offsets(ops::relu));
+  EXPECT_EQ(apart.offsets(ops::exp), apart.offsets(ops::max_pool2d));
+  limits.overwrites_elementwise = false;
+  const Planned nothing(g, {}, limits);
+  EXPECT_NE(nothing.offsets(ops::exp), nothing.offsets(ops::max_pool2d));
+  EXPECT_TRUE(nothing.layout.in_place.empty());
+  expect_all_found(Planned(g, {}, DeviceLimits{}));
+}
+
 TEST(MemoryPlan, KeepsTheDevicesAlignment) {
   Graph g;
   emit_step(g);

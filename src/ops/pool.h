@@ -13,8 +13,8 @@ namespace ops {
 extern const OpDef max_pool2d, max_pool2d_gradient, max_pool2d_pick;
 extern const OpDef avg_pool2d, avg_pool2d_gradient;
 
-// Whether n is a gradient of max pooling that may be written over its image: plans read every
-// window of 2 x 2 before they write it, and no other window has its places.
+// Whether n is a gradient of max pooling over windows of 2 x 2 that touch and do not overlap: one
+// may be written over its image by who reads each window before writing it.
 bool may_overwrite_image(const Node& n);
 }  // namespace ops
 

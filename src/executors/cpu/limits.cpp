@@ -44,6 +44,8 @@ const DeviceLimits& limits() {
       .relu_epilogue = true,
       .fused_gathers = true,
       .alignment = kAlignment,
+      .overwrites_elementwise = true,
+      .overwrites_pooled_image = true,
       .bf16_storage = onednn::multiplies_bf16_faster() ? DType::bf16 : DType::f32,
   };
   return here;
