@@ -9,6 +9,7 @@
 #include "base/nearest.h"
 #include "bench/workload.h"
 #include "engine/flops.h"
+#include "nn/testing.h"
 
 namespace omni::bench {
 namespace {
@@ -31,8 +32,8 @@ class BareStep {
     program_->bind("step", &step_);
     program_->bind("lr", &rate_);
     models_ = std::make_unique<Models>(parameters, 1);
-    models_->weights.bind(*program_, "model", 0);
-    models_->state.bind(*program_, "model.opt", 0);
+    omni::testing::bind_model(*program_, "model", models_->weights[0]);
+    omni::testing::bind_model(*program_, "model.opt", models_->state[0]);
     program_->refresh();
   }
   Program& program() { return *program_; }

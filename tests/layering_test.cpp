@@ -30,7 +30,7 @@ const std::map<std::string, Names>& may_include() {
       {"engine", {"base", "graph", "ops"}},  // not cpu: it plans for any device
       {"executors", {"base", "graph"}},
       {"executors/cpu", {"base", "graph", "cpu", "ops", "engine", "executors"}},
-      {"nn", {"base", "graph", "ops", "engine", "executors", "executors/cpu"}},
+      {"nn", {"base", "graph", "ops"}},
       {"data", {"base"}},
       {"text", {"base"}},
       {"store", {"base"}},
@@ -40,7 +40,7 @@ const std::map<std::string, Names>& may_include() {
        {"base", "graph", "ops", "engine", "executors", "executors/cpu", "nn", "data", "text",
         "store", "weights"}},
       {"studies",
-       {"base", "graph", "ops", "executors/cpu", "nn", "data", "text", "store", "weights", "lab"}},
+       {"base", "graph", "ops", "nn", "data", "text", "store", "weights", "lab"}},
       {"experiments",
        {"base", "graph", "ops", "engine", "nn", "data", "text", "store", "weights", "lab",
         "studies"}},
@@ -208,6 +208,8 @@ TEST(Layering, NoticesAWrongDirection) {
   EXPECT_EQ(violations("weights", "#include \"lab/trial.h\"\n").size(), 1U);
   EXPECT_EQ(violations("lab", "#include \"studies/image_task.h\"\n").size(), 1U);
   EXPECT_EQ(violations("lab", "#include \"weights/arrays.h\"\n").size(), 0U);
+  for (const char* folder : {"nn", "studies"})
+    EXPECT_EQ(violations(folder, "#include \"executors/cpu/program.h\"\n").size(), 1U);
   EXPECT_EQ(violations("studies", "#include \"experiments/catalogue.h\"\n").size(), 1U);
   EXPECT_EQ(violations("experiments/a", "#include \"experiments/catalogue.h\"\n").size(), 0U);
   EXPECT_EQ(violations("experiments/a", "#include \"experiments/a/study.h\"\n").size(), 0U);

@@ -353,8 +353,8 @@ struct SteeringSeed : SteeringScalar {
           .drawing = {.top_k = 200},
           .stop = words.end_of_text(),
           .hooks = [&](Net& net) { push(net, constant(net.graph(), shown)); }};
-      std::vector<std::optional<Tokens>> found(samples);
-      if (!t.dry()) found = sample(options, m, prompts, t.key().fold("samples"), how);
+      const std::vector<std::optional<Tokens>> found =
+          sample(t, options, m, prompts, t.key().fold("samples"), how);
       for (int64_t i = 0; i < samples; ++i)
         t.text("samples", 3 * i + column,
                found[i] ? words.decode(*found[i]) : "(its logits are not finite)");

@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/language_model.h"
 #include "cli/screen.h"
+#include "lab/inference.h"
 #include "store/files.h"
 #include "studies/choice_scoring.h"
 
@@ -46,9 +47,9 @@ int ask_command(const AskArguments& a) {
   how.form = a.continuations ? ChoiceForm::continuations : ChoiceForm::letters;
   how.preface = a.preface;
   how.after_end_of_text = a.end_of_text;
-  how.threads = available_cores();
+  LoneTrial here({.threads = available_cores()});
   const ChoiceScores scores =
-      score_choices(model.options(), model.view(), *model.tokenizer, items, how);
+      score_choices(here.trial, model.options(), model.view(), *model.tokenizer, items, how);
   if (!a.to.empty()) atomic_write(a.to, csv(items, scores));
 
   const Interval interval = scores.interval();

@@ -43,8 +43,9 @@ int sample_command(const SampleArguments& a) {
   s.stop = tokenizer.end_of_text();
   s.vocabulary = tokenizer.size();
   const std::vector<Tokens> prompts(static_cast<size_t>(a.samples), prompt);
+  LoneTrial here;
   const std::vector<std::optional<Tokens>> found =
-      sample(options, model.view(), prompts, Key::of(a.seed).fold("sample"), s);
+      sample(here.trial, options, model.view(), prompts, Key::of(a.seed).fold("sample"), s);
   for (size_t i = 0; i < found.size(); ++i) {
     require(found[i].has_value(),
             "{}: the model's logits are not finite; its weights may have diverged", a.words[0]);

@@ -1,20 +1,8 @@
 #include "lab/evaluation.h"
 
-#include "base/error.h"
-#include "executors/cpu/session.h"
 #include "lab/sets.h"
-#include "lab/soundness.h"
 
 namespace omni {
-
-Measured evaluate(const Evaluation& e, const DataTable& tables, const ProgramOptions& options) {
-  require(e.rows >= 1, "evaluation: there are no rows to evaluate");
-  const auto graph = std::make_shared<Graph>();
-  Step step(*graph, e.rows, tables);
-  emit("evaluation", e.build, step);
-  require_sound("evaluation", *graph, e.rows, e.sets, e.scalars, tables);
-  return run_evaluation(e, graph, *make_cpu_executor(options), tables);
-}
 
 Measured run_evaluation(const Evaluation& e, const std::shared_ptr<const Graph>& graph,
                         Executor& executor, const DataTable& tables) {

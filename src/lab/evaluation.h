@@ -1,11 +1,10 @@
-// A graph run once over rows of tables, inside of a trial or on its own.
+// A graph run once over rows of tables, inside of a trial.
 #pragma once
 
 #include <map>
 #include <memory>
 #include <string>
 
-#include "executors/cpu/program.h"
 #include "executors/executor.h"
 #include "lab/trial.h"
 
@@ -19,11 +18,7 @@ struct Evaluation {
   Key key = {};  // of random values in the graph
 };
 
-// The results by name. UserError for what the graph reads and nobody gives, and for hooks on what
-// no model has.
-Measured evaluate(const Evaluation& e, const DataTable& tables, const ProgramOptions& options = {});
-
-// The second half: `graph` was built from e.
+// The results by name. `graph` was built from e.
 Measured run_evaluation(const Evaluation& e, const std::shared_ptr<const Graph>& graph,
                         Executor& executor, const DataTable& tables);
 

@@ -465,4 +465,30 @@ void require_sound(const std::string& who, const Graph& g, int64_t rows,
   require_read(who, "the number", scalars, read, false);
 }
 
+void require_sound(const std::string& who, const SessionSpec& spec,
+                   const std::map<std::string, ModelView>& models) {
+  std::map<std::string, std::vector<ParameterSpec>> own;
+  for (const ProgramSpec& p : spec.programs)
+    for (const Output& o : p.graph->outputs()) {
+      if (!o.update) continue;
+      const std::string set = set_of(o.name);
+      require(!models.contains(set),
+              "{}: its program '{}' updates '{}', and only looks at the models that it is given",
+              who, p.name, o.name);
+      const std::string name = o.name.substr(std::min(o.name.size(), set.size() + 1));
+      if (std::ranges::count(own[set], name, &ParameterSpec::name) == 0)
+        own[set].push_back({name, p.graph->node(o.id).type.shape, init::zeros()});
+    }
+  Specs sets;
+  for (const auto& [name, model] : models) sets[name] = &model.ensemble->specs();
+  for (const auto& [name, specs] : own) sets[name] = &specs;
+  std::vector<std::string> read;
+  for (const ProgramSpec& p : spec.programs) {
+    const std::set<std::string> fed(p.fed.begin(), p.fed.end());
+    require_inputs(who, *p.graph, {sets, {}, {}, p.batch, fed});
+    for (std::string& name : inputs_of(*p.graph)) read.push_back(std::move(name));
+  }
+  require_read(who, "the set", models, read, true);
+}
+
 }  // namespace omni

@@ -48,4 +48,8 @@ void require_sound(const std::string& who, const Graph& graph, int64_t rows,
                    const std::map<std::string, ModelView>& sets,
                    const std::map<std::string, double>& scalars, const DataTable& tables);
 
+// The same of programs that read models and are fed: here updates are of sets that are not given.
+void require_sound(const std::string& who, const SessionSpec& spec,
+                   const std::map<std::string, ModelView>& sets);
+
 }  // namespace omni

@@ -8,6 +8,7 @@
 #include "base/statistics.h"
 #include "graph/inspect.h"
 #include "lab/evaluation.h"
+#include "lab/inference.h"
 #include "lab/phase.h"
 #include "lab/phase_graphs.h"
 #include "lab/phase_run.h"
@@ -32,6 +33,12 @@ void see(SeedRecord& record, const std::optional<std::string>& part, const Facts
 // What a text begins with; nothing for what no phase gave.
 std::string in(const std::string& phase) {
   return phase.empty() ? "" : fmt::format("phase {}: ", phase);
+}
+
+std::map<std::string, ModelView> models_of(const FrozenSets& sets) {
+  std::map<std::string, ModelView> models;
+  for (const auto& [name, ensemble] : sets) models.emplace(name, (*ensemble)[0]);
+  return models;
 }
 
 void require_free(const auto& recorded, const std::string& figure, int64_t place) {
@@ -344,13 +351,15 @@ void Trial::part(const std::string& name, const std::function<void()>& work) {
 
 Measured Trial::evaluate(const StepBuilder& build, int64_t rows, const FrozenSets& sets,
                          const std::map<std::string, double>& scalars) {
-  return run_once(build, "", rows, sets, scalars);
+  return run_once("", {build, rows, models_of(sets), scalars});
 }
+
+Measured Trial::evaluate(Evaluation e) { return run_once("", std::move(e)); }
 
 Measured Trial::evaluate(const std::string& on, const Reads& sets, const StepBuilder& build) {
   FrozenSets weights;
   for (const auto& [set, trained] : sets) weights[set] = &trained->model;
-  return run_once(build, on, rows_of(*this, on), weights, {});
+  return run_once(on, {build, rows_of(*this, on), models_of(weights)});
 }
 
 double Trial::measure(const Trained& m, const std::string& on, const ScalarOf& what) {
@@ -360,30 +369,28 @@ double Trial::measure(const Trained& m, const std::string& on, const ScalarOf& w
     require(value.type().shape.count() == 1, "what is measured is {}, and no scalar", value.type());
     s.graph().result("value", value);
   };
-  return run_once(build, on, rows_of(*this, on), {{"model", &m.model}}, {}).at("value")[0];
+  return run_once(on, {build, rows_of(*this, on), {{"model", m}}}).at("value")[0];
 }
 
-Measured Trial::run_once(const StepBuilder& build, const std::string& subset, int64_t rows,
-                         const FrozenSets& sets, const std::map<std::string, double>& scalars) {
+Measured Trial::run_once(const std::string& subset, Evaluation e) {
   worker_.require_no_round("an evaluation");
   const std::string who =
       subset.empty() ? "evaluation" : fmt::format("evaluation over '{}'", subset);
-  require(rows >= 1, "{}: there are no rows to evaluate", who);
+  require(e.rows >= 1, "{}: there are no rows to evaluate", who);
+  e.key = key().fold("evaluate");
   const auto owned = std::make_shared<Graph>();
   Graph& graph = *owned;
-  Step step(graph, rows, tables_, subset);
-  emit(who, build, step);
-  Evaluation e{build, rows, {}, scalars, key().fold("evaluate")};
-  for (const auto& [name, ensemble] : sets) e.sets.emplace(name, (*ensemble)[0]);
-  require_sound(who, graph, rows, e.sets, scalars, tables_);
+  Step step(graph, e.rows, tables_, subset);
+  emit(who, e.build, step);
+  require_sound(who, graph, e.rows, e.sets, e.scalars, tables_);
   if (const auto& saw = worker_.options().saw_evaluation) saw(e, subset, graph, tables_);
   if (dry()) {
     Measured zeros;
     for (const Output& o : graph.outputs()) zeros[o.name].assign(graph.node(o.id).type.count(), 0);
     record_.work[in_part_.value_or("")].add(owned, 1);
-    see(record_, in_part_, fingerprint(graph), rows);
-    for (const auto& [name, set] : sets) see(record_, in_part_, name);
-    for (const auto& [name, x] : scalars) see(record_, in_part_, name, x);
+    see(record_, in_part_, fingerprint(graph), e.rows);
+    for (const auto& [name, set] : e.sets) see(record_, in_part_, name);
+    for (const auto& [name, x] : e.scalars) see(record_, in_part_, name, x);
     for (const auto& [name, array] : tables_)
       if (graph.find_input(name)) see(record_, in_part_, name, array.hash);
     return zeros;
@@ -393,6 +400,15 @@ Measured Trial::run_once(const StepBuilder& build, const std::string& subset, in
   if (const auto& advanced = worker_.options().advanced)
     advanced({0, load_of_run(graph).matmul_flops});
   return found;
+}
+
+std::unique_ptr<OpenInference> Trial::open(const Inference& i) {
+  worker_.require_no_round("an inference");
+  const SessionSpec spec = session_of(i);
+  if (!dry()) return open_inference(i, spec, worker_);
+  see(record_, in_part_, fingerprint(spec), i.given.value());
+  for (const auto& [name, model] : i.sets) see(record_, in_part_, name);
+  return count_inference(spec, record_.work[in_part_.value_or("")]);
 }
 
 std::string Trial::arm_name(const std::string& arm) const {

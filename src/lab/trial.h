@@ -30,6 +30,9 @@ struct Phase;  // lab/phase.h
 struct PhaseResult;
 class OpenPhase;
 class PhaseGraphs;
+struct Evaluation;  // lab/evaluation.h
+struct Inference;   // lab/inference.h
+class OpenInference;
 
 // Emits the graph of one step for step.batch() rows.
 using StepBuilder = std::function<void(Step&)>;
@@ -224,6 +227,10 @@ class Trial {
                     const std::map<std::string, double>& scalars = {});
   // The same over a subset.
   Measured evaluate(const std::string& on, const Reads& sets, const StepBuilder& build);
+  // The same of any model of an ensemble. Its key is the trial's.
+  Measured evaluate(Evaluation evaluation);
+  // Programs that read models and train none, to be run as often as one likes.
+  std::unique_ptr<OpenInference> open(const Inference& inference);
   // A scalar of one model, the set "model", over a subset.
   double measure(const Trained& m, const std::string& on, const ScalarOf& what);
 
@@ -252,8 +259,7 @@ class Trial {
   void made(int64_t bytes, int64_t of_tables = 0);  // in a dry run; how many numbers of tables
   std::string arm_name(const std::string& arm) const;
   void put_value(const std::string& arm, const std::string& metric, int64_t step, double value);
-  Measured run_once(const StepBuilder& build, const std::string& subset, int64_t rows,
-                    const FrozenSets& sets, const std::map<std::string, double>& scalars);
+  Measured run_once(const std::string& subset, Evaluation evaluation);
   PhaseResult run_phase(const Phase& p, const std::function<void(const PhaseGraphs&)>& saw_graphs);
   Phase with_rows(Phase p) const;  // of the subsets that it names
 

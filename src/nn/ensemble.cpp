@@ -10,7 +10,6 @@
 
 #include "base/huge_pages.h"
 #include "base/nearest.h"
-#include "executors/cpu/program.h"
 
 namespace omni {
 namespace {
@@ -191,18 +190,6 @@ void Ensemble::perturb(int64_t model, Key key, double scale, Noise noise) {
     const double unit = noise == Noise::relative ? deviation_of(values) : 1;
     for (size_t i = 0; i < values.size(); ++i)
       values[i] = static_cast<float>(values[i] + scale * unit * draws[i]);
-  }
-}
-
-void Ensemble::bind(Program& program, std::string_view set, int64_t model) const {
-  for (size_t s = 0; s < specs_.size(); ++s) {
-    const std::string name = fmt::format("{}/{}", set, specs_[s].name);
-    if (!program.has_input(name)) continue;
-    const Shape& wanted = program.input_type(name).shape;
-    require(specs_[s].shape == wanted,
-            "parameter '{}' is {}, the step that reads it was built for {}: were the weights made "
-            "with other options?", name, specs_[s].shape, wanted);
-    program.bind(name, array(s, model).data());
   }
 }
 

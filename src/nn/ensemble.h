@@ -13,7 +13,6 @@
 namespace omni {
 
 class Ensemble;
-class Program;
 
 // One model of an ensemble, to read from.
 struct ModelView {
@@ -64,12 +63,6 @@ class Ensemble {
   // deviation (around its mean, dividing by the count). A scale of 0 leaves every bit.
   enum class Noise { absolute, relative };
   void perturb(int64_t model, Key key, double scale, Noise noise = Noise::absolute);
-
-  // Binds the program's inputs "set/name" to a model's memory. Names that the program does not read
-  // are skipped; UserError for shapes other than it reads. Call program.refresh() when all its sets
-  // are bound. Const so that frozen sets can be bound: a program that updates the set writes to it
-  // all the same.
-  void bind(Program& program, std::string_view set, int64_t model) const;
 
  private:
   size_t find(std::string_view name) const;

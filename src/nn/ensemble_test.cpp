@@ -6,9 +6,6 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "executors/cpu/program.h"
-#include "ops/leaf.h"
-#include "ops/reduce.h"
 
 namespace omni {
 namespace {
@@ -174,19 +171,6 @@ TEST(Ensemble, RefusesNonsense) {
   const Ensemble other({small_specs()[0]}, 1);
   EXPECT_THROW(e.copy(0, other[0]), UserError);
   EXPECT_THROW(distance(e[0], other[0]), UserError);
-}
-
-TEST(Ensemble, BindsToNothingOfAnotherShape) {
-  for (const int64_t wide : {4, 5, 6}) {
-    Graph g;
-    const Value w = input(g, "model/b.weight", {DType::f32, {3, wide}}, Role::parameter);
-    g.result("y", sum(w));
-    Program p(g);
-    if (wide == 5)
-      make(1).bind(p, "model", 0);
-    else
-      EXPECT_THROW(make(1).bind(p, "model", 0), UserError) << wide;
-  }
 }
 
 TEST(Ensemble, CosineOfDisplacements) {

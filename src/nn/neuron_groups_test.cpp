@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "executors/cpu/program.h"
+#include "nn/testing.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/reduce.h"
@@ -37,7 +38,7 @@ Value tokens(Graph& g) { return input(g, "tokens", {DType::i32, {kBatch, kLength
 std::vector<float> result_of(Graph& g, const Ensemble& e, Value v) {
   g.result("out", v);
   Program p(g);
-  e.bind(p, "model", 0);
+  testing::bind_model(p, "model", e[0]);
   std::vector<int32_t> t(kBatch * kLength);
   for (size_t i = 0; i < t.size(); ++i) t[i] = static_cast<int32_t>(3 * i % kWords);
   p.bind("tokens", t.data());

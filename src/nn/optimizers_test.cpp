@@ -190,8 +190,8 @@ TEST(Adam, CorrectionsArePreciseUpToAMillionSteps) {
       weights.initialise(0, Key::of(0));
       state.initialise(0, Key::of(0));
       Program program(g);
-      weights.bind(program, "m", 0);
-      state.bind(program, "m.opt", 0);
+      testing::bind_model(program, "m", weights[0]);
+      testing::bind_model(program, "m.opt", state[0]);
       const auto step = static_cast<float>(t), f = static_cast<float>(beta);
       program.bind("step", &step);
       program.bind("beta", &f);

@@ -16,8 +16,8 @@ Ensemble zeros(std::vector<ParameterSpec> specs) {
 
 Trainer::Trainer(const Graph& g, const Net& net, std::vector<ParameterSpec> state)
     : weights_(zeros(net.parameters())), state_(zeros(std::move(state))), program_(g) {
-  weights_.bind(program_, net.set(), 0);
-  state_.bind(program_, net.set() + ".opt", 0);
+  bind_model(program_, net.set(), weights_[0]);
+  bind_model(program_, net.set() + ".opt", state_[0]);
 }
 
 void Trainer::set(const std::string& input, std::vector<float> values) {

@@ -11,6 +11,19 @@
 
 namespace omni::testing {
 
+// The program's inputs "set/name" to a model's memory, where it reads them; to be followed by
+// refresh(). Bug for shapes other than it reads. A program that updates the set writes to it.
+inline void bind_model(Program& p, const std::string& set, ModelView model) {
+  const std::vector<ParameterSpec>& specs = model.ensemble->specs();
+  for (size_t s = 0; s < specs.size(); ++s) {
+    const std::string name = set + "/" + specs[s].name;
+    if (!p.has_input(name)) continue;
+    check(p.input_type(name).shape == specs[s].shape, "'{}' is {}, and read as {}", name,
+          specs[s].shape, p.input_type(name).shape);
+    p.bind(name, model.ensemble->array(s, model.index).data());
+  }
+}
+
 // One model and its optimiser's state, trained by one graph. Scalars and data are set by name and
 // copied; they stay until set again. step() supplies "step" = 1, 2, 3, ...
 class Trainer {

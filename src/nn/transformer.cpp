@@ -38,8 +38,17 @@ void check_options(const TransformerOptions& o, const Type& tokens) {
 // What was before the one token of each row.
 struct Past {
   Value positions;  // i32 [B]
-  int64_t length;   // positions that are kept
+  PastShape shape;
 };
+
+constexpr const char* kKinds[] = {"k", "v"};
+
+// Keys ("k") or values ("v") of what was before, [rows * kv_heads * length, D].
+Value past_of(const Net& net, int64_t layer, const char* kind, const PastShape& past,
+              const TransformerOptions& o) {
+  return input(net.graph(), fmt::format("{}.past/blocks.{}.{}", net.set(), layer, kind),
+               {DType::f32, {past.place(past.rows, 0, 0, o), o.width / o.heads}}, Role::parameter);
+}
 
 // One block, with its name before all others.
 class Block {
@@ -100,7 +109,7 @@ class Block {
   Value recall(Value q, Value k, Value v, const AttentionOptions& a) {
     Graph& g = net_.graph();
     const int64_t rows = q.dim(0), shared = a.heads / a.kv_heads, width = o_.width / o_.heads;
-    const int64_t length = past_->length;
+    const int64_t length = past_->shape.length;
     const double scale = a.scale > 0 ? a.scale : 1 / std::sqrt(static_cast<double>(width));
     const auto by_group = [&](Value x, int64_t each) {
       return reshape(x, {rows, a.kv_heads, each, width});
@@ -108,9 +117,9 @@ class Block {
     q = by_group(q, shared);
     k = by_group(k, 1);
     v = by_group(v, 1);
-    const auto kept = [&](std::string_view what) {
-      return input(g, past_input(net_.set(), layer_, what),
-                   {DType::f32, {rows, a.kv_heads, length, width}, 0}, Role::data);
+    const auto kept = [&](const char* kind) {
+      return reshape(past_of(net_, layer_, kind, past_->shape, o_),
+                     {rows, a.kv_heads, length, width});
     };
     const Value now = reshape(convert(past_->positions, DType::f32), {rows, 1, 1, 1});
     const Value ago = now - iota(g, {length}, 0);
@@ -218,12 +227,25 @@ Value transformer_step(Net& net, Value tokens, Value positions, int64_t length,
           "transformer_step: {} positions cannot be kept, the context is {}", length, o.context);
   tokens = reshape(tokens, {t.shape[0], 1});
   check_options(o, tokens.type());
-  const Past past{positions, length};
+  const Past past{positions, {t.shape[0], length}};
   return logits_of(net, tokens, o, &past);
 }
 
-std::string past_input(const std::string& set, int64_t layer, std::string_view what) {
-  return fmt::format("{}.past/blocks.{}.{}", set, layer, what);
+void remember(Net& net, Value places, const PastShape& past, const TransformerOptions& o) {
+  for (int64_t layer = 0; layer < o.layers; ++layer)
+    for (const char* kind : kKinds) {
+      const Value before = past_of(net, layer, kind, past, o);
+      const Value now = net.value(fmt::format("blocks.{}.attn.hook_{}", layer, kind));
+      net.graph().update(before, put_rows(before, reshape(now, {-1, before.dim(1)}), places));
+    }
+}
+
+void copy_past(Net& net, Value from, Value to, const PastShape& past, const TransformerOptions& o) {
+  for (int64_t layer = 0; layer < o.layers; ++layer)
+    for (const char* kind : kKinds) {
+      const Value before = past_of(net, layer, kind, past, o);
+      net.graph().update(before, put_rows(before, gather(before, from), to));
+    }
 }
 
 Value next_token_loss(Value logits, Value targets, Value weights) {

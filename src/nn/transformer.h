@@ -74,16 +74,31 @@ std::vector<ParameterSpec> transformer_parameters(const TransformerOptions& opti
 // at positions i32 [B] give logits [B, vocabulary], up to rounding those of transformer() at the
 // end of the whole row. Rows may stand at different positions.
 //
-// What is kept are the inputs past_input(..), f32 [B, kv_heads, length, D], by position, keys
-// already turned to it. Only what lies before a row's own position is seen, but all of it must be
-// finite. The caller adds what this token is to be remembered by: the activations
-// "blocks.0.attn.hook_k" and "hook_v", [B, 1, kv_heads * D]. Of "attn.hook_pattern",
-// [B, heads, 1, length + 1], the last weight is the token's own.
+// What is kept is the set "model.past" of set "model": "blocks.0.k" and "blocks.0.v", f32
+// [B * kv_heads * length, D], rows by head and position, keys already turned to it. Only what lies
+// before a row's own position is seen, but all of it must be finite. What this token is to be
+// remembered by is added by remember(). Of "attn.hook_pattern", [B, heads, 1, length + 1], the last
+// weight is the token's own.
 Value transformer_step(Net& net, Value tokens, Value positions, int64_t length,
                        const TransformerOptions& options);
 
-// "model.past/blocks.0.k" for layer 0 of set "model"; `what` is "k" or "v".
-std::string past_input(const std::string& set, int64_t layer, std::string_view what);
+// Where a past of so many rows and positions keeps things.
+struct PastShape {
+  int64_t rows = 0, length = 0;
+  // Of what the head remembers of the row's token at this position.
+  int64_t place(int64_t row, int64_t head, int64_t position, const TransformerOptions& o) const {
+    return (row * (o.kv_heads > 0 ? o.kv_heads : o.heads) + head) * length + position;
+  }
+};
+
+// Updates of the past by the keys and values of all tokens that the model was emitted for on `net`,
+// by transformer() or transformer_step(): `places` i32 [tokens * kv_heads] is where each head's go,
+// of one token after the other; those outside of the past are not kept.
+void remember(Net& net, Value places, const PastShape& past, const TransformerOptions& options);
+
+// Updates of the past by itself: what lies at places `from` goes to places `to` as well.
+void copy_past(Net& net, Value from, Value to, const PastShape& past,
+               const TransformerOptions& options);
 
 // The mean cross-entropy of predicting targets [B, T] over positions with weight 1: the sum of
 // weights * loss by the sum of weights [B, T] (at least 1).

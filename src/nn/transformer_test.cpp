@@ -10,6 +10,7 @@
 #include "engine/testing.h"
 #include "nn/ensemble.h"
 #include "nn/optimizers.h"
+#include "nn/testing.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/route.h"
@@ -66,7 +67,7 @@ Ran run(const TransformerOptions& o, const std::vector<int32_t>& tokens, const H
   Ensemble e(net.parameters(), 1);
   e.initialise(0, key);
   Program p(g);
-  e.bind(p, "model", 0);
+  testing::bind_model(p, "model", e[0]);
   p.bind("tokens", tokens.data());
   p.refresh();
   p.run();
@@ -146,8 +147,8 @@ TEST(Transformer, LearnsToRepeat) {
     Ensemble state(std::move(moments), 1);
     state.initialise(0, Key{});
     Program p(g);
-    e.bind(p, "model", 0);
-    state.bind(p, "model.opt", 0);
+    testing::bind_model(p, "model", e[0]);
+    testing::bind_model(p, "model.opt", state[0]);
     const std::vector<int32_t> data = some_tokens();
     std::vector<float> ones(data.size(), 1.f);
     ones.back() = 0;
@@ -188,11 +189,12 @@ TEST(Transformer, AStepSeesOnlyWhatIsBeforeIt) {
     const std::vector<int32_t> tokens = {4, 4}, positions = {0, 3};
     std::vector<float> past(static_cast<size_t>(2 * kv_heads * 6 * (o.width / o.heads)));
     Program p(g);
-    e.bind(p, "model", 0);
+    testing::bind_model(p, "model", e[0]);
     p.bind("tokens", tokens.data());
     p.bind("positions", positions.data());
     for (int64_t layer = 0; layer < o.layers; ++layer)
-      for (const char* kind : {"k", "v"}) p.bind(past_input("model", layer, kind), past.data());
+      for (const char* kind : {"k", "v"})
+        p.bind(fmt::format("model.past/blocks.{}.{}", layer, kind), past.data());
     p.refresh();
     p.run();
     const auto weights = p.result("pattern");
@@ -234,7 +236,7 @@ Stepped step(const TransformerOptions& o, int64_t rows, int64_t length, const Ho
   Ensemble e(net.parameters(), 1);
   e.initialise(0, Key::of(1));
   Program p(g, options);
-  e.bind(p, "model", 0);
+  testing::bind_model(p, "model", e[0]);
   std::vector<int32_t> tokens(static_cast<size_t>(rows * length) + 1);
   for (size_t i = 0; i < tokens.size(); ++i)
     tokens[i] = static_cast<int32_t>(i * i % static_cast<size_t>(o.vocabulary));

@@ -4,8 +4,7 @@
 
 namespace omni {
 
-Activations read_activations(const Reading& reading, ModelView model, const DataTable& tables,
-                             const ProgramOptions& options) {
+Activations read_activations(Trial& t, const Reading& reading, ModelView model) {
   require(!reading.names.empty(), "activations: no names are given");
   Activations out;
   const auto build = [&](Step& s) {
@@ -20,7 +19,7 @@ Activations read_activations(const Reading& reading, ModelView model, const Data
       if (out.try_emplace(name, v.shape()).second) s.graph().result(name, v);
     }
   };
-  Measured found = evaluate({build, reading.rows, {{"model", model}}}, tables, options);
+  Measured found = t.evaluate({build, reading.rows, {{"model", model}}});
   for (auto& [name, values] : found) out.at(name).values = std::move(values);
   return out;
 }

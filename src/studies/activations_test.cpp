@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/test_folder.h"
 #include "lab/checkpoint.h"
+#include "lab/inference.h"
 #include "lab/test_support.h"
 #include "nn/transformer.h"
 #include "ops/shape_ops.h"
@@ -51,6 +52,10 @@ DataTable texts() {
   return tables;
 }
 
+struct OnTexts : LoneTrial {
+  OnTexts() { trial.add_tables(texts()); }
+};
+
 Reading reading(std::vector<std::string> names, const std::string& table = "x") {
   return {[table](Step& s, Net& net) { transformer(net, s.rows(table), tiny()); }, kRows,
           std::move(names)};
@@ -78,8 +83,9 @@ const std::vector<std::string> kNames = {"hook_embed",
                                          "logits"};
 
 TEST(Activations, HaveTheirShapes) {
+  OnTexts here;
   const Ensemble e = three();
-  const Activations all = read_activations(reading(kNames), e[0], texts());
+  const Activations all = read_activations(here.trial, reading(kNames), e[0]);
   EXPECT_EQ(all.size(), kNames.size());
   EXPECT_EQ(all.at("hook_pos_embed").shape, (Shape{kLength, 16}));
   EXPECT_EQ(all.at("blocks.0.attn.hook_pattern").shape, (Shape{kRows, 4, kLength, kLength}));
@@ -93,11 +99,11 @@ TEST(Activations, HaveTheirShapes) {
 }
 
 TEST(Activations, PatchedWithItsOwnValuesARunKeepsItsBits) {
+  OnTexts here;
   const Ensemble e = three();
-  DataTable tables = texts();
   for (int64_t model = 0; model < 3; ++model) {
-    const Activations own = read_activations(reading(kNames), e[model], tables);
-    tables.merge(tables_of(own, fmt::format("own{}", model)));
+    const Activations own = read_activations(here.trial, reading(kNames), e[model]);
+    here.trial.add_tables(tables_of(own, fmt::format("own{}", model)));
     for (const std::string& name : kNames) {
       for (const bool some : {false, true}) {
         Reading patched = reading({"logits"});
@@ -108,8 +114,8 @@ TEST(Activations, PatchedWithItsOwnValuesARunKeepsItsBits) {
           const int64_t rows = name.ends_with("pattern") ? kLength : values.dim(-2);
           return {patch(name, values, at_positions(s.graph(), rows, {1, -1}))};
         };
-        EXPECT_TRUE(
-            equal_bits(read_activations(patched, e[model], tables).at("logits"), own.at("logits")))
+        EXPECT_TRUE(equal_bits(read_activations(here.trial, patched, e[model]).at("logits"),
+                               own.at("logits")))
             << name << (some ? " at two positions" : "");
       }
     }
@@ -117,21 +123,22 @@ TEST(Activations, PatchedWithItsOwnValuesARunKeepsItsBits) {
 }
 
 TEST(Activations, ADonorsLastResidualsGiveTheDonorsLogits) {
+  OnTexts here;
   const Ensemble e = three();
-  DataTable tables = texts();
   const std::string name = "blocks.1.hook_resid_post";
-  const Activations host = read_activations(reading({"logits"}), e[0], tables);
-  const Activations donor = read_activations(reading({name, "logits"}, "other"), e[0], tables);
-  tables.merge(tables_of(donor, "donor"));
+  const Activations host = read_activations(here.trial, reading({"logits"}), e[0]);
+  const Activations donor = read_activations(here.trial, reading({name, "logits"}, "other"), e[0]);
+  here.trial.add_tables(tables_of(donor, "donor"));
   Reading patched = reading({"logits"});
   patched.changes = [&](Step& s) { return std::vector{patch(name, s.rows("donor/" + name))}; };
-  EXPECT_TRUE(equal_bits(read_activations(patched, e[0], tables).at("logits"), donor.at("logits")));
+  EXPECT_TRUE(
+      equal_bits(read_activations(here.trial, patched, e[0]).at("logits"), donor.at("logits")));
   // At some positions: theirs there, the host's elsewhere.
   patched.changes = [&](Step& s) {
     const Value mask = at_positions(s.graph(), kLength, {0, 3});
     return std::vector{patch(name, s.rows("donor/" + name), mask)};
   };
-  const Activation mixed = read_activations(patched, e[0], tables).at("logits");
+  const Activation mixed = read_activations(here.trial, patched, e[0]).at("logits");
   for (int64_t i = 0; i < mixed.shape.count(); ++i) {
     const int64_t position = i / kWords % kLength;
     const Activations& from = position == 0 || position == 3 ? donor : host;
@@ -141,12 +148,12 @@ TEST(Activations, ADonorsLastResidualsGiveTheDonorsLogits) {
 }
 
 TEST(Activations, SteeringAddsADirection) {
+  OnTexts here;
   const Ensemble e = three();
-  DataTable tables = texts();
   const std::string name = "blocks.0.hook_resid_post";
   const auto direction = std::make_shared<std::vector<float>>(16, 0.5F);
-  tables["direction"] = {{DType::f32, {16}}, direction->data(), "d", direction};
-  const Activations plain = read_activations(reading({name, "logits"}), e[1], tables);
+  here.trial.add_tables({{"direction", {{DType::f32, {16}}, direction->data(), "d", direction}}});
+  const Activations plain = read_activations(here.trial, reading({name, "logits"}), e[1]);
   const auto steered = [&](double coefficient, bool as_value) {
     Reading r = reading({name, "logits"});
     r.changes = [=](Step& s) {
@@ -154,10 +161,10 @@ TEST(Activations, SteeringAddsADirection) {
       const Scalar c = as_value ? Scalar(number) : Scalar(coefficient);
       return std::vector{steer(name, s.table("direction"), c)};
     };
-    return read_activations(r, e[1], tables);
+    return read_activations(here.trial, r, e[1]);
   };
   const auto zero = std::make_shared<std::vector<float>>(1, 0.F);
-  tables["zero"] = {{DType::f32, {}}, zero->data(), "0", zero};
+  here.trial.add_tables({{"zero", {{DType::f32, {}}, zero->data(), "0", zero}}});
   for (const bool as_value : {false, true}) {
     EXPECT_TRUE(equal_bits(steered(0, as_value).at("logits"), plain.at("logits")));
     const Activations moved = steered(4, as_value);
@@ -168,23 +175,25 @@ TEST(Activations, SteeringAddsADirection) {
 }
 
 TEST(Activations, AblationPutsInAConstant) {
+  OnTexts here;
   const Ensemble e = three();
   Reading r =
       reading({"blocks.0.hook_attn_out", "blocks.0.hook_resid_pre", "blocks.0.hook_resid_mid"});
   r.changes = [](Step& s) {
     return std::vector{patch("blocks.0.hook_attn_out", constant(s.graph(), 0))};
   };
-  const Activations all = read_activations(r, e[2], texts());
+  const Activations all = read_activations(here.trial, r, e[2]);
   EXPECT_EQ(std::ranges::count(all.at("blocks.0.hook_attn_out").values, 0.F), kRows * kLength * 16);
   EXPECT_TRUE(equal_bits(all.at("blocks.0.hook_resid_pre"), all.at("blocks.0.hook_resid_mid")));
 }
 
 TEST(Activations, OfAnyModelOfAnEnsembleAndOfACheckpoint) {
+  OnTexts here;
   const TestFolder folder;
   const Ensemble e = three();
   std::vector<Activations> of_model;
   for (int64_t i = 0; i < 3; ++i) {
-    of_model.push_back(read_activations(reading(kNames), e[i], texts()));
+    of_model.push_back(read_activations(here.trial, reading(kNames), e[i]));
     const int64_t only[] = {i};
     const Ensemble alone = e.select(only);
     save_ensemble(folder.path() / "model.safetensors", alone);
@@ -198,17 +207,18 @@ TEST(Activations, OfAnyModelOfAnEnsembleAndOfACheckpoint) {
         read_checkpoint(folder.path() / "phase.safetensors", {{"model", e.specs()}});
     ASSERT_TRUE(progress);
     for (const Ensemble* copy : {&alone, &saved, &progress->reached.at(3).sets.at("model")})
-      for (const auto& [name, a] : read_activations(reading(kNames), (*copy)[0], texts()))
+      for (const auto& [name, a] : read_activations(here.trial, reading(kNames), (*copy)[0]))
         EXPECT_TRUE(equal_bits(a, of_model.back().at(name))) << name << " of model " << i;
   }
   EXPECT_FALSE(equal_bits(of_model[0].at("logits"), of_model[1].at("logits")));
 }
 
 TEST(Activations, MisspeltNamesGetTheNearest) {
+  OnTexts here;
   const Ensemble e = three();
   const auto refused = [&](const Reading& r, const std::string& part) {
     try {
-      read_activations(r, e[0], texts());
+      read_activations(here.trial, r, e[0]);
       ADD_FAILURE() << part;
     } catch (const UserError& error) {
       EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();

@@ -148,7 +148,6 @@ LearningTask ArithmeticTask::learning() const {
 
 double ArithmeticTask::solved(Trial& t, const Ensemble& model,
                               std::span<const Operation> operations) const {
-  if (t.dry()) return 0;
   const CharTokenizer characters = tokenizer();
   const auto kinds = static_cast<int64_t>(operations.size() * formats().size());
   const std::vector<Problem> asked =
@@ -158,7 +157,7 @@ double ArithmeticTask::solved(Trial& t, const Ensemble& model,
   SamplingOptions greedy{.tokens = kMostAnswer, .drawing = {.temperature = 0}, .rows = 32};
   greedy.stop = characters.encode("\n").front();
   const std::vector<std::optional<Tokens>> said =
-      sample(network(), {&model, 0}, prompts, t.key(), greedy);
+      sample(t, network(), {&model, 0}, prompts, t.key(), greedy);
   double right = 0;
   for (size_t i = 0; i < asked.size(); ++i) {
     if (!said[i]) return kNaN;

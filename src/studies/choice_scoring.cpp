@@ -6,8 +6,7 @@
 #include <map>
 
 #include "base/error.h"
-#include "executors/cpu/program.h"
-#include "ops/leaf.h"
+#include "lab/inference.h"
 #include "studies/predictions.h"
 #include "text/unicode.h"
 
@@ -96,37 +95,57 @@ class Questions {
   const ChoiceScoring& scoring_;
 };
 
-// Logits of the last `ending` positions of rows of `length` tokens, `rows` at a time.
+// Those of one length and their endings', so many side by side: full batches, and the last if it
+// is short.
 class Reader {
  public:
-  Reader(const TransformerOptions& o, ModelView model, int64_t rows, int64_t length, int64_t ending,
-         int threads)
-      : row_logits_(ending * o.vocabulary) {
-    Graph g;
-    Net net(g, "model");
-    const Value tokens = input(g, "tokens", {DType::i32, {rows, length}, 0}, Role::data);
-    g.result("logits", transformer(net, tokens, o, ending));
-    ProgramOptions options;
-    options.threads = threads;
-    program_ = std::make_unique<Program>(g, options);
-    model.ensemble->bind(*program_, "model", model.index);
-    for (const std::string& name : program_->unbound())
-      require(name == "tokens", "choices: the model has no '{}', which its options ask for", name);
-    program_->refresh();
+  using At = Rows::const_iterator;
+
+  Reader(Trial& t, const TransformerOptions& o, ModelView model,
+         std::pair<int64_t, int64_t> lengths, const Rows& rows, int64_t at_once)
+      : rows_(rows),
+        at_once_(std::min(at_once, std::ssize(rows))),
+        row_logits_(static_cast<size_t>(lengths.second * o.vocabulary)) {
+    Inference i{.name = "choices", .programs = {}, .sets = {{"model", model}}};
+    for (const int64_t count : {at_once_, std::ssize(rows) % at_once_}) {
+      if (count == 0) continue;
+      i.programs[program_of(count)] = [&, count](Step& s) {
+        Net net = s.net("model");
+        const Value tokens = s.fed("tokens", {DType::i32, {count, lengths.first}, 0});
+        s.graph().result("logits", transformer(net, tokens, o, lengths.second));
+      };
+    }
+    for (const auto& [row, scored] : rows) {
+      for (const int32_t token : row) i.given.add(token);
+      for (const Scored& of : scored)
+        for (const int32_t token : of.ending) i.given.add(token);
+    }
+    inference_ = t.open(i);
   }
 
-  void read(const Tokens& rows) {
-    program_->bind("tokens", rows.data());
-    program_->run();
-  }
-  // [ending, vocabulary] of one row.
-  std::span<const float> logits(size_t row) const {
-    return program_->result("logits").subspan(row * row_logits_, row_logits_);
+  // Calls visit(scored, logits [ending, vocabulary]) for each row.
+  template <class Visit>
+  void read(Visit visit) {
+    for (auto next = rows_.begin(); next != rows_.end();) {
+      const int64_t count = std::min(at_once_, std::distance(next, rows_.end()));
+      const std::string program = program_of(count);
+      auto to = inference_->feed<int32_t>(program, "tokens").begin();
+      const At first = next;
+      for (int64_t r = 0; r < count; ++r, ++next) to = std::ranges::copy(next->first, to).out;
+      inference_->run(program);
+      std::span<const float> logits = inference_->result(program, "logits");
+      for (At at = first; at != next; ++at, logits = logits.subspan(row_logits_))
+        visit(at->second, logits.first(row_logits_));
+    }
   }
 
  private:
-  size_t row_logits_;
-  std::unique_ptr<Program> program_;
+  static std::string program_of(int64_t rows) { return fmt::format("read {}", rows); }
+
+  const Rows& rows_;
+  const int64_t at_once_;
+  const size_t row_logits_;
+  std::unique_ptr<OpenInference> inference_;
 };
 
 void score_row(std::span<const float> logits, size_t vocabulary, std::span<const Scored> scored,
@@ -151,8 +170,9 @@ Interval ChoiceScores::interval(double level) const {
   return wilson_interval(static_cast<int>(right), static_cast<int>(count()), level);
 }
 
-ChoiceScores score_choices(const TransformerOptions& o, ModelView model, const Tokenizer& tokenizer,
-                           std::span<const ChoiceItem> items, const ChoiceScoring& scoring) {
+ChoiceScores score_choices(Trial& t, const TransformerOptions& o, ModelView model,
+                           const Tokenizer& tokenizer, std::span<const ChoiceItem> items,
+                           const ChoiceScoring& scoring) {
   require(!items.empty(), "choices: there are no questions");
   require(scoring.rows >= 1, "choices: at least one row is needed, got {}", scoring.rows);
   require(tokenizer.size() <= o.vocabulary,
@@ -160,25 +180,11 @@ ChoiceScores score_choices(const TransformerOptions& o, ModelView model, const T
           tokenizer.size(), o.vocabulary);
   ChoiceScores out;
   for (const ChoiceItem& item : items) out.log_likelihoods.emplace_back(item.choices.size(), 0.0);
-  for (const auto& [lengths, rows] : Questions(o, tokenizer, items, scoring).rows()) {
-    std::map<int64_t, Reader> readers;  // by rows: full ones, and the last if it is short
-    auto next = rows.begin();
-    for (auto left = static_cast<int64_t>(rows.size()); left > 0;) {
-      const int64_t count = std::min(left, scoring.rows);
-      Reader& reader =
-          readers
-              .try_emplace(count, o, model, count, lengths.first, lengths.second, scoring.threads)
-              .first->second;
-      Tokens together;
-      auto last = next;
-      for (int64_t r = 0; r < count; ++r, ++last)
-        together.insert(together.end(), last->first.begin(), last->first.end());
-      reader.read(together);
-      for (size_t r = 0; next != last; ++r, ++next)
-        score_row(reader.logits(r), static_cast<size_t>(o.vocabulary), next->second, out);
-      left -= count;
-    }
-  }
+  for (const auto& [lengths, rows] : Questions(o, tokenizer, items, scoring).rows())
+    Reader(t, o, model, lengths, rows, scoring.rows)
+        .read([&](std::span<const Scored> scored, std::span<const float> logits) {
+          if (!t.dry()) score_row(logits, static_cast<size_t>(o.vocabulary), scored, out);
+        });
   for (size_t i = 0; i < items.size(); ++i) {
     const std::vector<double>& of = out.log_likelihoods[i];
     const bool known = std::ranges::none_of(of, [](double x) { return std::isnan(x); });

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/statistics.h"
+#include "lab/trial.h"
 #include "nn/ensemble.h"
 #include "nn/transformer.h"
 #include "text/choice_items.h"
@@ -27,7 +28,6 @@ struct ChoiceScoring {
   std::string preface = "";        // before every question: a topic's name, questions with answers
   bool after_end_of_text = false;  // begin with <|endoftext|>, as the rows of rows_of_stories() do
   int64_t rows = 8;                // side by side
-  int threads = 1;                 // changes no bit
 };
 
 struct ChoiceScores {
@@ -44,11 +44,12 @@ struct ChoiceScores {
   Interval interval(double level = 0.95) const;  // Wilson's, of the accuracy; unknown where that is
 };
 
-// Rows of equal lengths run together. A model whose weights have diverged gives NaN, and so its
+// Rows of equal lengths run together, as an inference of the trial's: on the run's executor, and
+// with likelihoods of zero in dry runs. A model whose weights have diverged gives NaN, and so its
 // accuracy is recorded as missing. UserError without items, for a tokenizer of more tokens than the
 // model has, and, naming the item, for a letter that is not a single token, a choice or a question
 // without tokens, and a prompt that the context of learned positions does not hold.
-ChoiceScores score_choices(const TransformerOptions& options, ModelView model,
+ChoiceScores score_choices(Trial& t, const TransformerOptions& options, ModelView model,
                            const Tokenizer& tokenizer, std::span<const ChoiceItem> items,
                            const ChoiceScoring& scoring = {});
 

@@ -8,7 +8,9 @@
 
 #include "base/error.h"
 #include "executors/cpu/program.h"
+#include "lab/inference.h"
 #include "lab/test_support.h"
+#include "nn/testing.h"
 #include "ops/leaf.h"
 #include "studies/predictions.h"
 #include "studies/text_cache.h"
@@ -30,6 +32,11 @@ TransformerOptions small(int64_t vocabulary) {
   return o;
 }
 
+Trial& lone() {
+  static LoneTrial here;
+  return here.trial;
+}
+
 Ensemble drawn(const TransformerOptions& o) {
   Ensemble e(transformer_parameters(o), 1);
   e.initialise(0, Key::of(3));
@@ -44,7 +51,7 @@ double log_likelihood(const TransformerOptions& o, const Ensemble& e,
   const Type type{DType::i32, {1, static_cast<int64_t>(tokens.size())}, 0};
   g.result("logits", transformer(net, input(g, "tokens", type, Role::data), o));
   Program p(g);
-  e.bind(p, "model", 0);
+  testing::bind_model(p, "model", e[0]);
   p.bind("tokens", tokens.data());
   p.refresh();
   p.run();
@@ -81,7 +88,7 @@ TEST(ChoiceScoring, GivesTheLikelihoodsOfWholeRows) {
   for (const int64_t rows : {1, 2, 8}) {
     ChoiceScoring how{.form = ChoiceForm::continuations, .preface = "Who? ", .rows = rows};
     how.after_end_of_text = true;
-    const ChoiceScores found = score_choices(o, e[0], words(), items(), how);
+    const ChoiceScores found = score_choices(lone(), o, e[0], words(), items(), how);
     EXPECT_NEAR(found.chance, (3 / 2. + 2 / 3.) / 5, 1e-12);
     int64_t right = 0;
     for (size_t i = 0; i < items().size(); ++i) {
@@ -105,12 +112,35 @@ TEST(ChoiceScoring, GivesTheLikelihoodsOfWholeRows) {
   }
 }
 
+TEST(ChoiceScoring, RunsOnTheRunsExecutor) {
+  TransformerOptions o = small(words().size());
+  o.weight = init::normal(0, 0.3);
+  const Ensemble e = drawn(o);
+  const auto off = [&](const WorkerOptions& options, const WorkerOptions& from) {
+    LoneTrial a(options), b(from);
+    const auto likelihoods = [&](Trial& t) {
+      return score_choices(t, o, e[0], words(), items(), {.form = ChoiceForm::continuations})
+          .log_likelihoods;
+    };
+    const auto x = likelihoods(a.trial), y = likelihoods(b.trial);
+    double most = 0;
+    for (size_t i = 0; i < x.size(); ++i)
+      for (size_t c = 0; c < x[i].size(); ++c) most = std::max(most, std::abs(x[i][c] - y[i][c]));
+    return most;
+  };
+  const WorkerOptions wide{.executor = ExecutorKind::reference};
+  EXPECT_GT(off({}, wide), 0);
+  EXPECT_LT(off({}, wide), 1e-4);
+  EXPECT_GT(off({.precision = Precision::bf16}, wide), 1e-3);
+  EXPECT_EQ(off({.threads = 3}, {}), 0);
+}
+
 TEST(ChoiceScoring, ScoresLetters) {
   TransformerOptions o = small(words().size());
   o.weight = init::normal(0, 0.3);
   const Ensemble e = drawn(o);
   const std::vector<ChoiceItem> two = {items()[0], items()[3]};
-  const ChoiceScores found = score_choices(o, e[0], words(), two);
+  const ChoiceScores found = score_choices(lone(), o, e[0], words(), two);
   for (size_t i = 0; i < two.size(); ++i)
     for (int32_t c = 0; c < 2; ++c) {
       const std::vector<int32_t> tokens =
@@ -125,7 +155,7 @@ TEST(ChoiceScoring, WithoutWeightsAllIsAlike) {
   TransformerOptions o = small(words().size());
   o.weight = init::zeros();
   const ChoiceScores found =
-      score_choices(o, drawn(o)[0], words(), items(), {.form = ChoiceForm::continuations});
+      score_choices(lone(), o, drawn(o)[0], words(), items(), {.form = ChoiceForm::continuations});
   const double each = -std::log(static_cast<double>(words().size()));
   const std::vector<std::vector<double>> wanted = {{2 * each, each},
                                                    {each, each, each},
@@ -144,7 +174,7 @@ TEST(ChoiceScoring, OfADivergedModelNothingIsKnown) {
   Ensemble e = drawn(o);
   e.array("ln_final.weight", 0)[0] = std::nanf("");
   const ChoiceScores found =
-      score_choices(o, e[0], words(), items(), {.form = ChoiceForm::continuations});
+      score_choices(lone(), o, e[0], words(), items(), {.form = ChoiceForm::continuations});
   EXPECT_EQ(found.chosen, (std::vector<int32_t>{-1, -1, -1, -1, -1}));
   EXPECT_EQ(found.right, 0);
   EXPECT_EQ(found.lost, 5);
@@ -161,7 +191,7 @@ TEST(ChoiceScoring, OneLostQuestionLeavesNoAccuracy) {
   e.array("embed.weight", 0)[fox * static_cast<size_t>(o.width)] = std::nanf("");
   const std::vector<ChoiceItem> some = {{"Who is the fox", {" it", " the"}, 0}, items()[3]};
   const ChoiceScores found =
-      score_choices(o, e[0], words(), some, {.form = ChoiceForm::continuations});
+      score_choices(lone(), o, e[0], words(), some, {.form = ChoiceForm::continuations});
   EXPECT_EQ(found.chosen[0], -1);
   EXPECT_GE(found.chosen[1], 0);
   EXPECT_EQ(found.lost, 1);
@@ -174,7 +204,7 @@ TEST(ChoiceScoring, ErrorsNameTheItem) {
   const auto refused = [&](const std::vector<ChoiceItem>& some, const ChoiceScoring& how,
                            const std::string& part) {
     try {
-      score_choices(o, e[0], words(), some, how);
+      score_choices(lone(), o, e[0], words(), some, how);
       ADD_FAILURE() << part;
     } catch (const UserError& error) {
       EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
@@ -192,7 +222,8 @@ TEST(ChoiceScoring, ErrorsNameTheItem) {
   refused({{"", {" is", " it"}, 0}}, continuations, "question 1 (\"\") has no tokens");
   refused(items(), {.rows = 0}, "at least one row");
   const TransformerOptions fewer = small(words().size() - 1);
-  EXPECT_THROW(score_choices(fewer, drawn(fewer)[0], words(), items(), continuations), UserError);
+  EXPECT_THROW(score_choices(lone(), fewer, drawn(fewer)[0], words(), items(), continuations),
+               UserError);
 }
 
 TEST(ChoiceScoring, WhoReadTheStoriesKnowsTheirFacts) {
@@ -224,8 +255,8 @@ TEST(ChoiceScoring, WhoReadTheStoriesKnowsTheirFacts) {
                           .preface = "One sunny day Tom went to the forest. ",
                           .after_end_of_text = true,
                           .rows = 32};
-  const ChoiceScores before = score_choices(o, start[0], tokenizer, questions, how);
-  const ChoiceScores after = score_choices(o, trained.model[0], tokenizer, questions, how);
+  const ChoiceScores before = score_choices(lone(), o, start[0], tokenizer, questions, how);
+  const ChoiceScores after = score_choices(lone(), o, trained.model[0], tokenizer, questions, how);
   EXPECT_NEAR(before.chance, 1 / 8., 1e-12);
   EXPECT_LT(before.accuracy(), 0.3);
   EXPECT_GT(after.accuracy(), 0.6);

@@ -3,22 +3,12 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstring>
-#include <map>
 #include <numeric>
 
 #include "base/error.h"
-#include "base/memory.h"
-#include "executors/cpu/program.h"
-#include "ops/leaf.h"
-#include "ops/shape_ops.h"
 
 namespace omni {
 namespace {
-
-constexpr const char* kSet = "model";
-constexpr const char* kKinds[] = {"k", "v"};
-constexpr const char* kNew = ".new";  // what a step adds to its past
 
 // The `count` largest, the largest first.
 std::vector<int32_t> largest(std::span<const float> logits, int64_t count) {
@@ -31,41 +21,9 @@ std::vector<int32_t> largest(std::span<const float> logits, int64_t count) {
   return ids;
 }
 
-Value new_past(const Net& net, int64_t layer, const char* kind) {
-  return net.value(fmt::format("blocks.{}.attn.hook_{}", layer, kind));
-}
+std::string reading(int64_t tokens) { return fmt::format("read {}", tokens); }
 
-// Keys and values of a sequence's beginning, all positions at once, in the layout of the past.
-class Reading {
- public:
-  Reading(const TransformerOptions& o, ModelView model, int64_t length,
-          const std::function<void(Net&)>& hooks) {
-    Graph g;
-    Net net(g, kSet);
-    if (hooks) hooks(net);
-    transformer(net, input(g, "tokens", {DType::i32, {1, length}, 0}, Role::data), o);
-    const int64_t heads = o.kv_heads > 0 ? o.kv_heads : o.heads;
-    for (int64_t layer = 0; layer < o.layers; ++layer)
-      for (const char* kind : kKinds) {
-        const Value x = new_past(net, layer, kind);
-        g.result(past_input(kSet, layer, kind),
-                 transpose(reshape(x, {length, heads, x.dim(2) / heads}), {1, 0, 2}));
-      }
-    program_ = std::make_unique<Program>(g);
-    model.ensemble->bind(*program_, kSet, model.index);
-    program_->refresh();
-  }
-
-  void run(std::span<const int32_t> tokens) {
-    program_->bind("tokens", tokens.data());
-    program_->run();
-  }
-  // [kv_heads, length, D] of a layer.
-  std::span<const float> past(const std::string& name) const { return program_->result(name); }
-
- private:
-  std::unique_ptr<Program> program_;
-};
+Value fed(Step& s, const char* name, int64_t count) { return s.fed(name, {DType::i32, {count}}); }
 
 }  // namespace
 
@@ -94,102 +52,81 @@ std::optional<int32_t> draw_token(std::span<const float> logits, const Drawing& 
                                     : chosen - sums.begin());
 }
 
-struct Decoder::Impl {
-  TransformerOptions options;
-  ModelView model = {};
-  std::function<void(Net&)> hooks;
-  int64_t rows = 0, length = 0, kv_heads = 0;
-  int64_t row_floats = 0;  // of one layer's keys
-  std::unique_ptr<Program> program;
-  std::map<std::string, AlignedBytes> past;
-  std::map<int64_t, Reading> readings;  // by length
-
-  float* row_of(const std::string& name, int64_t row) {
-    return reinterpret_cast<float*>(past.at(name).data()) + row * row_floats;
+Decoder::Decoder(Trial& t, const TransformerOptions& o, ModelView model, DecoderShape shape,
+                 std::function<void(Net&)> hooks, Hash given)
+    : options_(o),
+      shape_(std::move(shape)),
+      past_{shape_.rows, shape_.length},
+      kv_heads_(o.kv_heads > 0 ? o.kv_heads : o.heads) {
+  require(shape_.rows >= 1, "sampling: at least one row is needed, got {}", shape_.rows);
+  Inference i{.name = "sampling", .programs = {}, .sets = {{"model", model}}, .given = given};
+  i.programs["step"] = [&](Step& s) {
+    Net net = s.net("model");
+    if (hooks) hooks(net);
+    const Value tokens = fed(s, "tokens", past_.rows), at = fed(s, "positions", past_.rows);
+    s.graph().result("logits", transformer_step(net, tokens, at, past_.length, options_));
+    remember(net, fed(s, "places", past_.rows * kv_heads_), past_, options_);
+  };
+  for (const int64_t count : shape_.beginnings) {
+    if (count == 0) continue;
+    i.programs[reading(count)] = [&, count](Step& s) {
+      Net net = s.net("model");
+      if (hooks) hooks(net);
+      transformer(net, s.fed("tokens", {DType::i32, {1, count}}), options_);
+      remember(net, fed(s, "places", count * kv_heads_), past_, options_);
+    };
   }
-};
-
-Decoder::Decoder(const TransformerOptions& o, ModelView model, int64_t rows, int64_t length,
-                 std::function<void(Net&)> hooks)
-    : impl_(std::make_unique<Impl>()) {
-  Impl& d = *impl_;
-  d.options = o;
-  d.model = model;
-  d.rows = rows;
-  d.length = length;
-  d.hooks = std::move(hooks);
-  require(rows >= 1, "sampling: at least one row is needed, got {}", rows);
-  Graph g;
-  Net net(g, kSet);
-  if (d.hooks) d.hooks(net);
-  const Type row{DType::i32, {rows}, 0};
-  g.result("logits", transformer_step(net, input(g, "tokens", row, Role::data),
-                                      input(g, "positions", row, Role::data), length, o));
-  for (int64_t layer = 0; layer < o.layers; ++layer)
-    for (const char* kind : kKinds)
-      g.result(past_input(kSet, layer, kind) + kNew, new_past(net, layer, kind));
-  d.program = std::make_unique<Program>(g);
-  d.kv_heads = o.kv_heads > 0 ? o.kv_heads : o.heads;
-  d.row_floats = d.kv_heads * length * (o.width / o.heads);
-  for (int64_t layer = 0; layer < o.layers; ++layer)
-    for (const char* kind : kKinds) {
-      const std::string name = past_input(kSet, layer, kind);
-      const int64_t bytes = rows * d.row_floats * static_cast<int64_t>(sizeof(float));
-      AlignedBytes& memory = d.past.emplace(name, AlignedBytes(bytes)).first->second;
-      std::memset(memory.data(), 0, bytes);
-      d.program->bind(name, memory.data());
-    }
-  model.ensemble->bind(*d.program, kSet, model.index);
-  for (const std::string& name : d.program->unbound())
-    require(name == "tokens" || name == "positions",
-            "sampling: the model has no '{}', which its options ask for", name);
-  d.program->refresh();
+  i.programs["copy"] = [&](Step& s) {
+    Net net = s.net("model");
+    const int64_t count = kv_heads_ * past_.length;
+    copy_past(net, fed(s, "from", count), fed(s, "to", count), past_, options_);
+  };
+  inference_ = t.open(i);
 }
 
-Decoder::~Decoder() = default;
+// Of the row's tokens at positions from `first`, each with its heads.
+void Decoder::place(std::span<int32_t> places, int64_t row, int64_t first, int64_t count) const {
+  size_t i = 0;
+  for (int64_t position = first; position < first + count; ++position)
+    for (int64_t head = 0; head < kv_heads_; ++head)
+      places[i++] = static_cast<int32_t>(past_.place(row, head, position, options_));
+}
 
 void Decoder::read(int64_t row, std::span<const int32_t> tokens) {
-  Impl& d = *impl_;
   const auto count = static_cast<int64_t>(tokens.size());
-  check(row >= 0 && row < d.rows && count <= d.length, "sampling: {} tokens of row {}", count, row);
+  check(row >= 0 && row < shape_.rows && count <= shape_.length &&
+            (count == 0 || shape_.beginnings.contains(count)),
+        "sampling: {} tokens of row {}", count, row);
   if (count == 0) return;
-  auto it = d.readings.find(count);
-  if (it == d.readings.end())
-    it = d.readings.emplace(count, Reading(d.options, d.model, count, d.hooks)).first;
-  it->second.run(tokens);
-  const int64_t width = d.options.width / d.options.heads;
-  for (auto& [name, memory] : d.past) {
-    const std::span<const float> from = it->second.past(name);
-    for (int64_t head = 0; head < d.kv_heads; ++head)
-      std::copy_n(from.begin() + head * count * width, count * width,
-                  d.row_of(name, row) + head * d.length * width);
-  }
+  const std::string program = reading(count);
+  std::ranges::copy(tokens, inference_->feed<int32_t>(program, "tokens").begin());
+  place(inference_->feed<int32_t>(program, "places"), row, 0, count);
+  inference_->run(program);
 }
 
 void Decoder::copy(int64_t from, int64_t to) {
-  for (auto& [name, memory] : impl_->past)
-    std::copy_n(impl_->row_of(name, from), impl_->row_floats, impl_->row_of(name, to));
+  place(inference_->feed<int32_t>("copy", "from"), from, 0, shape_.length);
+  place(inference_->feed<int32_t>("copy", "to"), to, 0, shape_.length);
+  inference_->run("copy");
 }
 
 std::span<const float> Decoder::step(std::span<const int32_t> tokens,
                                      std::span<const int32_t> positions) {
-  Impl& d = *impl_;
-  check(static_cast<int64_t>(tokens.size()) == d.rows && positions.size() == tokens.size(),
-        "sampling: {} tokens for {} rows", tokens.size(), d.rows);
+  check(static_cast<int64_t>(tokens.size()) == shape_.rows && positions.size() == tokens.size(),
+        "sampling: {} tokens for {} rows", tokens.size(), shape_.rows);
   for (const int32_t p : positions)
-    check(p >= 0 && p < d.length, "sampling: position {} of {}", p, d.length);
-  d.program->bind("tokens", tokens.data());
-  d.program->bind("positions", positions.data());
-  d.program->run();
-  const int64_t width = d.options.width / d.options.heads;
-  for (auto& [name, memory] : d.past) {
-    const float* from = d.program->result(name + kNew).data();
-    for (int64_t row = 0; row < d.rows; ++row)
-      for (int64_t head = 0; head < d.kv_heads; ++head, from += width)
-        std::copy_n(from, width, d.row_of(name, row) + (head * d.length + positions[row]) * width);
-  }
-  return d.program->result("logits");
+    check(p >= 0 && p < shape_.length, "sampling: position {} of {}", p, shape_.length);
+  std::ranges::copy(tokens, inference_->feed<int32_t>("step", "tokens").begin());
+  std::ranges::copy(positions, inference_->feed<int32_t>("step", "positions").begin());
+  const std::span<int32_t> places = inference_->feed<int32_t>("step", "places");
+  for (int64_t row = 0; row < shape_.rows; ++row)
+    place(places.subspan(static_cast<size_t>(row * kv_heads_)), row,
+          positions[static_cast<size_t>(row)], 1);
+  inference_->run("step");
+  return inference_->result("step", "logits");
 }
+
+void Decoder::leave_out(int64_t steps) { inference_->leave_out("step", steps); }
 
 namespace {
 
@@ -209,6 +146,23 @@ int64_t length_for(const TransformerOptions& o, std::span<const Tokens> prompts,
           tokens, o.context);
   const auto length = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(needed)));
   return o.positions == Positions::learned ? std::min(length, o.context) : length;
+}
+
+// All that decides what is written, but for the model.
+Hash hash_of(std::span<const Tokens> prompts, Key key, const SamplingOptions& s) {
+  Hash hash;
+  hash.add(key.bits);
+  hash.add(s.tokens);
+  hash.add(s.drawing.temperature);
+  hash.add(s.drawing.top_k);
+  hash.add(int64_t{s.stop.value_or(-1)});
+  hash.add(s.vocabulary);
+  hash.add(s.rows);
+  for (const Tokens& p : prompts) {
+    hash.add(p.size());
+    for (const int32_t id : p) hash.add(id);
+  }
+  return hash;
 }
 
 // One batch of rows from their prompts to their ends.
@@ -232,10 +186,11 @@ class Batch {
 
   // `key` gives the key of a row's sample.
   template <class KeyOf>
-  std::vector<std::optional<Tokens>> run(const KeyOf& key_of) {
-    size_t open = s_.tokens > 0 ? found_.size() : 0;
+  std::vector<std::optional<Tokens>> run(bool dry, const KeyOf& key_of) {
+    size_t open = s_.tokens > 0 && !dry ? found_.size() : 0;
     const int64_t drawn = s_.vocabulary > 0 ? s_.vocabulary : vocabulary_;
-    while (open > 0) {
+    int64_t steps = 0;
+    for (; open > 0; ++steps) {
       const std::span<const float> logits = decoder_.step(tokens_, positions_);
       for (size_t row = 0; row < found_.size(); ++row) {
         if (ended(row)) continue;
@@ -254,6 +209,7 @@ class Batch {
         ++positions_[row];
       }
     }
+    decoder_.leave_out(s_.tokens - steps);
     return std::move(found_);
   }
 
@@ -273,7 +229,7 @@ class Batch {
 
 }  // namespace
 
-std::vector<std::optional<Tokens>> sample(const TransformerOptions& o, ModelView model,
+std::vector<std::optional<Tokens>> sample(Trial& t, const TransformerOptions& o, ModelView model,
                                           std::span<const Tokens> prompts, Key key,
                                           const SamplingOptions& s) {
   require(s.tokens >= 0 && s.rows >= 1, "sampling: tokens and rows must be positive, got {} and {}",
@@ -282,14 +238,16 @@ std::vector<std::optional<Tokens>> sample(const TransformerOptions& o, ModelView
           "sampling: {} tokens to draw from, the model has {}", s.vocabulary, o.vocabulary);
   std::vector<std::optional<Tokens>> all;
   if (prompts.empty()) return all;
-  Decoder decoder(o, model, s.rows, length_for(o, prompts, s.tokens), s.hooks);
+  DecoderShape shape{s.rows, length_for(o, prompts, s.tokens)};
+  for (const Tokens& p : prompts) shape.beginnings.insert(static_cast<int64_t>(p.size()) - 1);
+  Decoder decoder(t, o, model, shape, s.hooks, hash_of(prompts, key, s));
   const auto rows = static_cast<size_t>(s.rows);
   for (size_t first = 0; first < prompts.size(); first += rows) {
     const auto these = prompts.subspan(first, std::min(rows, prompts.size() - first));
-    for (std::optional<Tokens>& t : Batch(decoder, these, s, o.vocabulary).run([&](size_t row) {
-           return key.fold(first + row);
-         }))
-      all.push_back(std::move(t));
+    Batch batch(decoder, these, s, o.vocabulary);
+    for (std::optional<Tokens>& found :
+         batch.run(t.dry(), [&](size_t row) { return key.fold(first + row); }))
+      all.push_back(std::move(found));
   }
   return all;
 }

@@ -6,10 +6,12 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <vector>
 
 #include "base/random.h"
+#include "lab/inference.h"
 #include "nn/ensemble.h"
 #include "nn/transformer.h"
 
@@ -28,30 +30,40 @@ struct Drawing {
 std::optional<int32_t> draw_token(std::span<const float> logits, const Drawing& drawing,
                                   double uniform);
 
-// Runs a model token by token on `rows` sequences side by side, of at most `length` tokens each.
-// The model must outlive it.
+// Sequences side by side, and what is read at once of them.
+struct DecoderShape {
+  int64_t rows = 1, length = 0;       // of at most so many tokens each
+  std::set<int64_t> beginnings = {};  // numbers of tokens that read() will be given
+};
+
+// Runs a model token by token: an inference of the trial's, on the run's executor. Trial and model
+// must outlive it.
 class Decoder {
  public:
   // `hooks` are set before the model is emitted; they see one token of each row at a time, and a
-  // prompt's tokens at once. Memory for the past is 8 * rows * length * layers * (width of all
-  // keys) bytes. UserError if the options do not fit the model or the length.
-  Decoder(const TransformerOptions& options, ModelView model, int64_t rows, int64_t length,
-          std::function<void(Net&)> hooks = {});
-  ~Decoder();
-  Decoder(const Decoder&) = delete;
-  Decoder& operator=(const Decoder&) = delete;
+  // prompt's tokens at once. `given` is all else that decides what comes of it. Memory for the past
+  // is 8 * rows * length * layers * (width of all keys) bytes. UserError if the options do not fit
+  // the model or the length.
+  Decoder(Trial& t, const TransformerOptions& options, ModelView model, DecoderShape shape,
+          std::function<void(Net&)> hooks = {}, Hash given = {});
 
-  // Forgets the row's past and reads these tokens, which become positions 0, 1, ...
+  // The row begins with these tokens, at positions 0, 1, ...: one of the numbers of beginnings.
   void read(int64_t row, std::span<const int32_t> tokens);
   void copy(int64_t from_row, int64_t to_row);  // the past of one row to another
 
   // One more token for each row, at its position, which all of its past must lie before. Logits
   // [rows, vocabulary] of what follows, valid until the next call.
   std::span<const float> step(std::span<const int32_t> tokens, std::span<const int32_t> positions);
+  void leave_out(int64_t steps);  // that were counted on
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  void place(std::span<int32_t> places, int64_t row, int64_t first, int64_t count) const;
+
+  TransformerOptions options_;
+  DecoderShape shape_;
+  PastShape past_;
+  int64_t kv_heads_;
+  std::unique_ptr<OpenInference> inference_;
 };
 
 struct SamplingOptions {
@@ -70,9 +82,10 @@ struct SamplingOptions {
 //
 // Sample i draws its token at position p with key.fold(i).fold(p), and the bits of its logits do
 // not depend on how many prompts there are, nor on the others where all have equal lengths. (With
-// others the place kept for the longest may change roundings.) They do depend on `rows`.
-std::vector<std::optional<Tokens>> sample(const TransformerOptions& options, ModelView model,
-                                          std::span<const Tokens> prompts, Key key,
+// others the place kept for the longest may change roundings.) They do depend on `rows`, and on the
+// run's executor and precision. Nothing is written in dry runs: all samples are empty.
+std::vector<std::optional<Tokens>> sample(Trial& t, const TransformerOptions& options,
+                                          ModelView model, std::span<const Tokens> prompts, Key key,
                                           const SamplingOptions& sampling = {});
 
 }  // namespace omni

@@ -4,12 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <functional>
 #include <limits>
 
 #include "base/error.h"
 #include "executors/cpu/program.h"
+#include "nn/testing.h"
 #include "ops/elementwise.h"
 #include "ops/leaf.h"
 
@@ -52,6 +54,11 @@ Ensemble drawn(const TransformerOptions& o) {
   return e;
 }
 
+Trial& lone() {
+  static LoneTrial here;
+  return here.trial;
+}
+
 // Logits after the last of these tokens, all computed anew.
 std::vector<float> logits_after(const TransformerOptions& o, const Ensemble& e,
                                 const Tokens& tokens,
@@ -63,7 +70,7 @@ std::vector<float> logits_after(const TransformerOptions& o, const Ensemble& e,
   const Value row = input(g, "tokens", {DType::i32, {1, length}, 0}, Role::data);
   g.result("logits", transformer(net, row, o));
   Program p(g);
-  e.bind(p, "model", 0);
+  testing::bind_model(p, "model", e[0]);
   p.bind("tokens", tokens.data());
   p.refresh();
   p.run();
@@ -81,7 +88,7 @@ TEST(Sampling, KeptKeysAndValuesChangeNoToken) {
     for (const double temperature : {0.0, 0.8}) {
       SamplingOptions s{.tokens = 9, .drawing = {.temperature = temperature, .top_k = 7}};
       s.rows = 4;  // six prompts: one full batch and one that is not
-      const auto found = sample(o, e[0], some_prompts(), Key::of(7), s);
+      const auto found = sample(lone(), o, e[0], some_prompts(), Key::of(7), s);
       ASSERT_EQ(found.size(), some_prompts().size());
       for (size_t i = 0; i < found.size(); ++i) {
         Tokens text = some_prompts()[i], wanted;
@@ -100,7 +107,7 @@ TEST(Sampling, StepsGiveTheLogitsOfTheWhole) {
   for (const TransformerOptions& o : {tiny(), local(), modern()}) {
     const Ensemble e = drawn(o);
     const Tokens text = {3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8};
-    Decoder d(o, e[0], 2, 16);
+    Decoder d(lone(), o, e[0], {2, 16, {7}});
     d.read(1, std::span(text).first(7));
     d.copy(1, 0);
     for (size_t i = 7; i < text.size(); ++i) {
@@ -124,7 +131,7 @@ TEST(Sampling, HooksReachThePromptAndEveryStep) {
     net.hook("blocks.0.hook_resid_post", [](Value v) { return v * 0.5 + 1.0; });
   };
   const Tokens text = {3, 1, 4, 1, 5, 9, 2, 6};
-  Decoder d(o, e[0], 1, 16, steer);
+  Decoder d(lone(), o, e[0], {1, 16, {7}}, steer);
   d.read(0, std::span(text).first(7));
   const auto logits = d.step(std::span(text).last(1), Tokens{7});
   const std::vector<float> wanted = logits_after(o, e, text, steer), plain = logits_after(o, e, text);
@@ -135,8 +142,8 @@ TEST(Sampling, HooksReachThePromptAndEveryStep) {
   }
   EXPECT_GT(apart, 0.1);
   const SamplingOptions steered{.tokens = 9, .hooks = steer};
-  EXPECT_NE(sample(o, e[0], std::vector<Tokens>{{4, 2}}, Key::of(5), steered),
-            sample(o, e[0], std::vector<Tokens>{{4, 2}}, Key::of(5), {.tokens = 9}));
+  EXPECT_NE(sample(lone(), o, e[0], std::vector<Tokens>{{4, 2}}, Key::of(5), steered),
+            sample(lone(), o, e[0], std::vector<Tokens>{{4, 2}}, Key::of(5), {.tokens = 9}));
 }
 
 TEST(Sampling, ASampleDoesNotDependOnHowManyThereAre) {
@@ -144,13 +151,13 @@ TEST(Sampling, ASampleDoesNotDependOnHowManyThereAre) {
   const Ensemble e = drawn(o);
   const std::vector<Tokens> prompts(11, Tokens{4, 2});
   const SamplingOptions s{.tokens = 12, .rows = 4};
-  const auto many = sample(o, e[0], prompts, Key::of(5), s);
+  const auto many = sample(lone(), o, e[0], prompts, Key::of(5), s);
   for (const size_t count : {1u, 3u, 6u}) {
-    const auto few = sample(o, e[0], std::span(prompts).first(count), Key::of(5), s);
+    const auto few = sample(lone(), o, e[0], std::span(prompts).first(count), Key::of(5), s);
     EXPECT_TRUE(std::equal(few.begin(), few.end(), many.begin())) << count;
   }
   EXPECT_NE(many[0], many[1]);
-  EXPECT_NE(many[0], sample(o, e[0], prompts, Key::of(6), s)[0]);
+  EXPECT_NE(many[0], sample(lone(), o, e[0], prompts, Key::of(6), s)[0]);
 }
 
 TEST(Sampling, StopsAtATokenAndAtTheEnd) {
@@ -158,16 +165,16 @@ TEST(Sampling, StopsAtATokenAndAtTheEnd) {
   const Ensemble e = drawn(o);
   const std::vector<Tokens> prompts(20, Tokens{4, 2});
   SamplingOptions s{.tokens = 20};
-  const auto whole = sample(o, e[0], prompts, Key::of(5), s);
+  const auto whole = sample(lone(), o, e[0], prompts, Key::of(5), s);
   s.stop = whole[0].value()[3];
-  const auto stopped = sample(o, e[0], prompts, Key::of(5), s);
+  const auto stopped = sample(lone(), o, e[0], prompts, Key::of(5), s);
   for (size_t i = 0; i < whole.size(); ++i) {
     const Tokens& all = whole[i].value();
     const auto end = std::ranges::find(all, *s.stop);
     EXPECT_EQ(stopped[i], Tokens(all.begin(), end == all.end() ? end : end + 1));
   }
   s.tokens = 0;
-  EXPECT_EQ(sample(o, e[0], prompts, Key::of(5), s),
+  EXPECT_EQ(sample(lone(), o, e[0], prompts, Key::of(5), s),
             std::vector<std::optional<Tokens>>(20, Tokens{}));
 }
 
@@ -199,7 +206,7 @@ TEST(Sampling, SaysWhatDoesNotFit) {
   const Ensemble e = drawn(o);
   const auto refused = [&](std::vector<Tokens> prompts, SamplingOptions s, const char* text) {
     try {
-      sample(o, e[0], prompts, Key::of(1), s);
+      sample(lone(), o, e[0], prompts, Key::of(1), s);
       ADD_FAILURE() << text;
     } catch (const UserError& error) {
       EXPECT_NE(std::string(error.what()).find(text), std::string::npos) << error.what();
@@ -212,7 +219,10 @@ TEST(Sampling, SaysWhatDoesNotFit) {
   refused({{1}}, {.tokens = 2, .drawing = {.temperature = -1}}, "temperature");
   TransformerOptions other = o;
   other.layers = 3;
-  EXPECT_THROW(Decoder(other, e[0], 1, 8), UserError);
+  EXPECT_THROW(Decoder(lone(), other, e[0], {1, 8}), UserError);
+  other = o;
+  other.width = 12;
+  EXPECT_THROW(Decoder(lone(), other, e[0], {1, 8}), UserError);
 }
 
 TEST(Sampling, RowsBeyondTheTokensAreNeverDrawn) {
@@ -221,10 +231,9 @@ TEST(Sampling, RowsBeyondTheTokensAreNeverDrawn) {
   const std::vector<Tokens> prompts(8, Tokens{1, 2});
   const auto largest = [&](int64_t vocabulary, double temperature) {
     int32_t most = 0;
-    for (const auto& found : sample(o, e[0], prompts, Key::of(3),
-                                    {.tokens = 20,
-                                     .drawing = {.temperature = temperature},
-                                     .vocabulary = vocabulary}))
+    for (const auto& found :
+         sample(lone(), o, e[0], prompts, Key::of(3),
+                {.tokens = 20, .drawing = {.temperature = temperature}, .vocabulary = vocabulary}))
       most = std::max(most, *std::ranges::max_element(*found));
     return most;
   };
@@ -232,6 +241,59 @@ TEST(Sampling, RowsBeyondTheTokensAreNeverDrawn) {
   EXPECT_LT(largest(5, 2), 5);
   EXPECT_LT(largest(5, 0), 5);
   EXPECT_THROW(largest(kWords + 1, 1), UserError);
+}
+
+// Whatever the run computes in: one session of the worker's executor, which steps in its
+// arithmetic.
+TEST(Sampling, RunsOnTheRunsExecutor) {
+  const TransformerOptions o = modern();
+  const Ensemble e = drawn(o);
+  const Tokens text = {3, 1, 4, 1, 5, 9, 2};
+  const auto logits = [&](const WorkerOptions& options) {
+    LoneTrial here(options);
+    Decoder d(here.trial, o, e[0], {2, 8, {6}});
+    d.read(0, std::span(text).first(6));
+    d.copy(0, 1);
+    const auto found = d.step(Tokens{2, 2}, Tokens{6, 6});
+    return std::vector<double>(found.begin(), found.end());
+  };
+  const std::vector<double> f32 = logits({}), wide = logits({.executor = ExecutorKind::reference}),
+                            narrow = logits({.precision = Precision::bf16});
+  double off_f32 = 0, off_bf16 = 0;
+  for (size_t i = 0; i < wide.size(); ++i) {
+    off_f32 = std::max(off_f32, std::abs(f32[i] - wide[i]));
+    off_bf16 = std::max(off_bf16, std::abs(narrow[i] - wide[i]));
+  }
+  EXPECT_GT(off_f32, 0);
+  EXPECT_LT(off_f32, 2e-5);
+  EXPECT_GT(off_bf16, 100 * off_f32);
+  EXPECT_LT(off_bf16, 0.2);
+}
+
+TEST(Sampling, IsCountedAndStopsAsEvaluationsDo) {
+  const TransformerOptions o = tiny();
+  const Ensemble e = drawn(o);
+  const std::vector<Tokens> prompts = {{1, 2, 3}, {1, 2, 3}, {4, 2}, {5}};
+  SamplingOptions s{.tokens = 9, .drawing = {.temperature = 0}, .rows = 2};
+  LoneTrial dry({.dry = true});
+  const auto nothing = sample(dry.trial, o, e[0], prompts, Key::of(5), s);
+  EXPECT_EQ(nothing, std::vector<std::optional<Tokens>>(prompts.size(), Tokens{}));
+  const double counted = dry.record.work.at("").matmul_flops();
+  EXPECT_GT(counted, 0);
+  double told = 0;
+  for (const bool early : {false, true}) {  // what is not needed is told as done
+    if (early) s.stop = sample(lone(), o, e[0], prompts, Key::of(5), s)[0].value()[0];
+    told = 0;
+    LoneTrial here({.advanced = [&](const Amount& a) { told += a.matmul_flops; }});
+    sample(here.trial, o, e[0], prompts, Key::of(5), s);
+    EXPECT_NEAR(told / counted, 1, 1e-9);
+  }
+  std::atomic<bool> stop = false;
+  LoneTrial here({.stop = &stop});
+  Decoder d(here.trial, o, e[0], {1, 8});
+  d.step(Tokens{1}, Tokens{0});
+  stop = true;
+  EXPECT_THROW(d.step(Tokens{1}, Tokens{1}), Interrupted);
 }
 
 // A model that has diverged says nothing, and no error ends what its neighbours do.
@@ -249,7 +311,7 @@ TEST(Sampling, LogitsThatAreNoNumbersGiveNoToken) {
   const std::vector<Tokens> prompts = {{1, 2}, {1, 2, 3}, {3, 4}};
   for (const bool broken : {false, true}) {
     if (broken) e.array("ln_final.weight", 0)[0] = nan;
-    const auto found = sample(o, e[0], prompts, Key::of(5), {.tokens = 3, .rows = 2});
+    const auto found = sample(lone(), o, e[0], prompts, Key::of(5), {.tokens = 3, .rows = 2});
     ASSERT_EQ(found.size(), 3u);
     for (const auto& f : found) EXPECT_EQ(f.has_value(), !broken);
   }

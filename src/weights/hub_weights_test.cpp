@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/test_folder.h"
 #include "executors/cpu/program.h"
+#include "nn/testing.h"
 #include "ops/leaf.h"
 #include "store/files.h"
 #include "store/safetensors.h"
@@ -35,7 +36,7 @@ std::vector<float> logits_of(const HubFolder& f, const safetensors::Array& ids) 
   const Value tokens = input(g, "tokens", {DType::i32, Shape(ids.shape), 0}, Role::data);
   g.result("logits", transformer(net, tokens, f.hub.options));
   Program p(g);
-  f.model.bind(p, "model", 0);
+  testing::bind_model(p, "model", f.model[0]);
   p.bind("tokens", ids.bytes.data());
   p.refresh();
   p.run();
