@@ -93,7 +93,7 @@ const std::map<std::string, std::string> kDefinition = {
     {"AdamW", R"(struct AdamW|make_steps\(const AdamW)"},
     {"fashion_mnist", R"(DataSource fashion_mnist_source\(|set\(fashion_mnist\))"},
     {"reference",
-     R"(enum class ExecutorKind \{[^}]*\breference\b|kKinds\[\] = \{[^}]*::reference\b|)"
+     R"(enum class ExecutorKind \{[^}]*\breference\b|\.kind = ExecutorKind::reference,|)"
      R"((Executor>|=) make_reference_executor\()"},
     {"relearn", R"(Relearned relearn\(Trial)"},
     {"unlearning_relearning",

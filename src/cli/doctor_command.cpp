@@ -18,7 +18,8 @@
 #include "cli/known_hashes.h"
 #include "cli/screen.h"
 #include "data/catalogue.h"
-#include "executors/kinds.h"
+#include "executors/cpu/limits.h"
+#include "lab/executor_kinds.h"
 #include "lab/self_check.h"
 
 namespace omni::cli {
@@ -76,7 +77,7 @@ std::pair<bool, std::string> write_speed() {
 // True when every way of training gives the same bits. Whether they are those known for the
 // platform is told, but no fault: other sizes of caches are enough for others.
 bool show_self_test(const Platform& platform) {
-  const std::vector<SelfTest> tests = self_test();
+  const std::vector<SelfTest> tests = self_test(cpu::limits().bf16_storage);
   bool fine = true, any_unknown = false, any_other = false;
   for (const SelfTest& t : tests) {
     const uint64_t known = known_hash(platform, t.name);

@@ -62,9 +62,10 @@ std::string plural(size_t n, const char* what) {
 }
 
 std::string arithmetic_of(const RunRequest& request) {
-  if (request.executor != ExecutorKind::cpu)
-    return fmt::format("executor {} in double precision", name_of(request.executor));
-  return request.precision == Precision::bf16 ? "bf16" : "f32";
+  const ExecutorRow& executor = row_of(request.executor);
+  const std::string in = executor.computes_in ? executor.computes_in : name_of(request.precision);
+  if (request.executor == RunRequest{}.executor) return in;
+  return fmt::format("executor {} in {}", executor.name, in);
 }
 
 // What was understood, before anything is read or computed.

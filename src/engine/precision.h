@@ -10,6 +10,7 @@
 namespace omni {
 
 enum class Precision { f32, bf16 };
+inline const char* name_of(Precision p) { return p == Precision::bf16 ? "bf16" : "f32"; }
 
 // Rounds to bf16 what matmul-like ops read. Values are stored with 16 bits where `storage` is bf16;
 // where it is f32 they stay f32 words, and products of them are those of f32. An f32 input that

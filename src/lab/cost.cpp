@@ -5,23 +5,15 @@
 #include <mutex>
 #include <vector>
 
-#include "base/machine.h"
 #include "engine/flops.h"
 #include "graph/inspect.h"
+#include "lab/executor_kinds.h"
 
 namespace omni {
 namespace {
 
-// Of products alone and of memory that ops write, with AVX-512.
-constexpr double kFlopsPerS = 150e9, kBytesPerS = 12e9;
-constexpr double kPlanning_s = 0.015;  // of a graph: most of it is oneDNN's making of kernels
-
-// How much less a core does whose vectors are shorter.
-double share_of_instructions() {
-  const std::string set = instruction_set();
-  if (set.starts_with("avx512")) return 1;
-  return set == "avx2" ? 0.5 : 0.15;
-}
+// What runs are estimated for unless they say otherwise.
+const ExecutorRow& usual() { return row_of(ExecutorKind::cpu); }
 
 // Each seed comes with the same graphs: what was counted is kept, of at most so many.
 constexpr size_t kMostKnown = 10'000;
@@ -74,11 +66,9 @@ Load Work::load() const {
   return sum;
 }
 
-double typical_seconds(const Load& load) {
-  return load.matmul_flops / (share_of_instructions() * kFlopsPerS) + load.bytes / kBytesPerS;
-}
+double typical_seconds(const Load& load) { return usual().seconds(load); }
 
-double typical_planning_seconds(double graphs) { return graphs * kPlanning_s; }
+double typical_planning_seconds(double graphs) { return graphs * usual().planning_s; }
 
 double estimated_seconds(const Count& seed, int64_t seeds, int threads, double slowness) {
   const int64_t jobs = seeds * std::ssize(seed.jobs);

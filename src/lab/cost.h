@@ -59,8 +59,8 @@ struct Count {
   bool operator==(const Count&) const = default;
 };
 
-// What one core of a server of these years takes in f32, of those with the same instructions as
-// this one. Fitted to the steps of the catalogue's presets, most of which it meets within a third.
+// What a thread of the usual executor takes in f32, on a core with the same instructions as this
+// one (lab/executor_kinds.h).
 double typical_seconds(const Load& load);
 double typical_planning_seconds(double graphs);
 

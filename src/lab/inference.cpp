@@ -24,7 +24,7 @@ class Live final : public OpenInference {
       : spec_(spec), worker_(worker), session_(worker.executor().open(spec)) {
     for (const auto& [name, model] : i.sets) lend(*session_, name, model);
     for (const ProgramSpec& p : spec.programs) {
-      flops_.push_back(worker.load(*p.graph).matmul_flops);
+      flops_.push_back(load_of_run(*p.graph).matmul_flops);
       for (const Output& o : p.graph->outputs())
         if (o.update) session_->zero(o.name, p.graph->node(o.id).type.count());
     }

@@ -30,10 +30,11 @@ bool all_finite(const Ensemble& e) {
 int64_t rounds_of_a_call(const PhaseGraphs& graphs, Worker& worker) {
   if (worker.options().checkpoint_every_s == 0) return 1;
   if (worker.options().steps_per_call > 0) return worker.options().steps_per_call;
+  const ExecutorRow& executor = row_of(worker.options().executor);
   double round_s = 0;
   for (const Turn& t : graphs.turns()) {
     const Graph& g = *graphs.spec().programs[static_cast<size_t>(t.program)].graph;
-    round_s += (typical_seconds(load_of_run(g)) + kNode_s * g.size()) *
+    round_s += (executor.seconds(load_of_run(g)) + kNode_s * g.size()) *
                static_cast<double>(t.runs) / static_cast<double>(t.every);
   }
   return std::max<int64_t>(1, std::llround(std::min(1e6, kCall_s / round_s)));

@@ -101,27 +101,14 @@ void refuse_unused(const Experiment& e, const Preset& preset,
   }
 }
 
-void refuse_for_executor(const RunRequest& request) {
-  if (request.executor == ExecutorKind::cpu) return;
-  require(request.precision == Precision::f32,
-          "precision bf16 is for the executor cpu; {} computes in double precision",
-          name_of(request.executor));
-  require(
-      request.passes_off.empty(),
-      "passes can be switched off (--passes-off, OMNISCALE_PASSES_OFF) for the executor cpu; {} "
-      "runs graphs as they were built, without any",
-      name_of(request.executor));
-}
-
 std::string toml_of(const Experiment& e, const Resolved& r, const RunRequest& request,
                     const std::vector<Assignment>& swept) {
-  const char* precision = request.precision == Precision::bf16 ? "bf16" : "f32";
   std::string text = fmt::format("# {}: the settings of this run\n", e.title);
   text += fmt::format("experiment = \"{}\"\npreset = \"{}\"\n", e.name, r.preset);
   text += fmt::format("seeds = [{}]\n", fmt::join(r.seeds, ", "));
-  text += fmt::format("precision = \"{}\"\n", precision);
-  if (request.executor != ExecutorKind::cpu)
-    text += fmt::format("executor = \"{}\"\n", name_of(request.executor));
+  text += fmt::format("precision = \"{}\"\n", name_of(request.precision));
+  if (request.executor != RunRequest{}.executor)
+    text += fmt::format("executor = \"{}\"\n", row_of(request.executor).name);
   if (const auto off = names_of(passes_named(request.passes_off)); !off.empty())
     text += fmt::format("# passes switched off: {}\n", fmt::join(off, ", "));
   text += '\n';
@@ -157,7 +144,7 @@ std::unique_ptr<Settings> preset_settings(const Experiment& e, const Preset& p) 
 }
 
 Resolved resolve(const Experiment& e, const RunRequest& request) {
-  refuse_for_executor(request);
+  require_takes(request.executor, request.precision, request.passes_off);
   const Preset& preset = find_preset(e, request.preset);
   Resolved r;
   r.preset = preset.name;

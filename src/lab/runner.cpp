@@ -11,7 +11,6 @@
 
 #include "base/build_info.h"
 #include "base/machine.h"
-#include "executors/cpu/kernels.h"
 #include "lab/author_code.h"
 #include "lab/declarations.h"
 #include "lab/jobs.h"
@@ -94,8 +93,8 @@ std::string program_of(const RunRequest& request) {
   return request.program.empty() ? program_hash() : request.program;
 }
 
-std::string machine_text() {
-  return fmt::format("{}, {}", machine_description(), kernel_library());
+std::string machine_text(ExecutorKind executor) {
+  return fmt::format("{}, {}", machine_description(), row_of(executor).library());
 }
 
 }  // namespace
@@ -144,7 +143,7 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
   manifest.commit = commit_text();
   const std::string program = program_of(request);
   manifest.programs = {program};
-  manifest.machine = machine_text();
+  manifest.machine = machine_text(request.executor);
   if (!data.name.empty()) manifest.data_hashes[data.name] = data.hash;
   const int threads = request.threads > 0 ? request.threads : available_cores();
   manifest.threads = threads;
@@ -191,7 +190,8 @@ RunOutcome run_experiment(const Experiment& e, const RunRequest& request, RunWat
   // On CPUs each worker has an executor, and a job at a time. Where one executor steps models of
   // many jobs, a worker is little more than a job's memory.
   int workers = std::max(1, std::min(threads, static_cast<int>(todo.size())));
-  const std::unique_ptr<SlotExecutor> shared = make_slot_executor(request.executor, threads);
+  const auto make_slots = row_of(request.executor).make_slots;
+  const std::unique_ptr<SlotExecutor> shared = make_slots ? make_slots(threads) : nullptr;
   if (shared && todo.size() > 1) {
     const UnderWay fit =
         most_under_way(dry, division, *shared, todo.size(), request.most_bytes_under_way);

@@ -11,10 +11,9 @@
 #include <vector>
 
 #include "data/catalogue.h"
-#include "engine/precision.h"
-#include "executors/kinds.h"
 #include "executors/rendezvous.h"
 #include "lab/cost.h"
+#include "lab/executor_kinds.h"
 #include "lab/experiment.h"
 #include "store/run_folder.h"
 

@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "executors/cpu/limits.h"
 #include "lab/worker.h"
 #include "nn/layers.h"
 #include "nn/losses.h"
@@ -124,10 +123,10 @@ SelfTest test(const Dataset& data, const Network& network) {
 
 }  // namespace
 
-std::vector<SelfTest> self_test() {
+std::vector<SelfTest> self_test(DType bf16_storage) {
   const Dataset data = noise();
   std::vector<SelfTest> results;
-  const bool narrow = cpu::limits().bf16_storage == DType::bf16;
+  const bool narrow = bf16_storage == DType::bf16;
   for (const Network& network : {Network{"mlp f32", Precision::f32, false},
                                  {narrow ? "mlp bf16" : "mlp rounded", Precision::bf16, false},
                                  {"convnet f32", Precision::f32, true}})

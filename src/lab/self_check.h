@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "graph/type.h"
+
 namespace omni {
 
 // One network, trained alone on one thread, and again in every way that must not matter.
@@ -19,6 +21,7 @@ struct SelfTest {
 // A perceptron with normalisation and dropout in f32 and in bf16, and a convolutional network in
 // f32; each of 15 steps, the last of an epoch shorter. The other ways: on two threads, after a
 // neighbour of another seed, and interrupted in the middle of an epoch. Some seconds in all.
-std::vector<SelfTest> self_test();
+// `bf16_storage` is how the usual executor keeps bf16 here (engine/device_limits.h).
+std::vector<SelfTest> self_test(DType bf16_storage);
 
 }  // namespace omni

@@ -4,8 +4,6 @@
 
 #include "base/error.h"
 #include "engine/flops.h"
-#include "executors/cpu/session.h"
-#include "executors/reference.h"
 #include "graph/inspect.h"
 #include "store/files.h"
 #include "weights/arrays.h"
@@ -25,21 +23,12 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
 
 }  // namespace
 
-std::unique_ptr<SlotExecutor> make_slot_executor(ExecutorKind kind, int threads) {
-  std::unique_ptr<SlotExecutor> made;
-  if (kind == ExecutorKind::reference) made = make_reference_executor({.threads = threads});
-  return made;
-}
-
 Worker::Worker(WorkerOptions options) : options_(std::move(options)) { forget_programs(); }
 
 void Worker::forget_programs() {
-  if (options_.make_executor)
-    executor_ = options_.make_executor();
-  else if (auto one = make_slot_executor(options_.executor, 1))
-    executor_ = std::move(one);
-  else
-    executor_ = make_cpu_executor({options_.precision, options_.passes_off, options_.threads});
+  const ExecutorOptions how{options_.precision, options_.passes_off, options_.threads};
+  executor_ =
+      options_.make_executor ? options_.make_executor() : row_of(options_.executor).make(how);
 }
 
 std::filesystem::path Worker::folder() const {

@@ -13,12 +13,11 @@
 
 #include "base/hash.h"
 #include "base/inputs.h"
-#include "engine/precision.h"
 #include "executors/executor.h"
-#include "executors/kinds.h"
 #include "executors/slots.h"
 #include "lab/checkpoint.h"
 #include "lab/cost.h"
+#include "lab/executor_kinds.h"
 #include "lab/trial.h"
 
 namespace omni {
@@ -31,7 +30,7 @@ struct Interrupted {};
 struct WorkerOptions {
   const Dataset* data = nullptr;
   ExecutorKind executor = ExecutorKind::cpu;
-  Precision precision = Precision::f32;  // this, passes and threads are for CPUs
+  Precision precision = Precision::f32;  // this and passes where the kind takes them
   std::set<std::string> passes_off;
   int threads = 1;  // of this worker's team
   bool dry = false;
@@ -63,9 +62,6 @@ struct WorkerOptions {
   // Of the library and of all that the run reads: part of every phase's hash.
   uint64_t identity = 0;
 };
-
-// Null where it steps one model at a time: each worker has one of its own then.
-std::unique_ptr<SlotExecutor> make_slot_executor(ExecutorKind kind, int threads);
 
 struct RecordedImage {
   std::string figure;
