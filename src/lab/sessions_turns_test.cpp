@@ -26,19 +26,21 @@ Value generator(Step& s, Net& net, Value step) {
 }
 Value drawn_anew(Step& s) { return convert(s.step(), DType::i32); }
 
+Value critic_loss(Step& s, Net& net) {
+  Net g = s.net("generator");
+  const Value x = generator(s, g, drawn_anew(s));
+  return mean(critic(net, x)) - mean(critic(net, s.rows("real")));
+}
+Value generator_loss(Step& s, Net& net) {
+  Net c = s.net("critic");
+  return -mean(critic(c, generator(s, net, drawn_anew(s))));
+}
+
 Phase gan(const Ensemble& critic_start, const Ensemble& generator_start, Key key, int64_t k) {
   Phase p;
   p.name = "gan";
   p.start = {{"critic", &critic_start}, {"generator", &generator_start}};
-  p.programs["critic"] = {.build =
-                              [](Step& s) {
-                                Net net = s.net("critic"), g = s.net("generator");
-                                const Value x = generator(s, g, drawn_anew(s));
-                                const Value loss =
-                                    mean(critic(net, x)) - mean(critic(net, s.rows("real")));
-                                s.graph().result("loss", loss);
-                                apply(Adam{.beta1 = 0.5}, net, loss, s.lr());
-                              },
+  p.programs["critic"] = {.build = descend("critic", critic_loss, Adam{.beta1 = 0.5}),
                           .batch = 32,
                           .samples = kReal,
                           .lr = 5e-3};
@@ -49,14 +51,7 @@ Phase gan(const Ensemble& critic_start, const Ensemble& generator_start, Key key
       s.graph().update(now, clamp(now, -0.5, 0.5));
     }
   }};
-  p.programs["generator"] = {.build =
-                                 [](Step& s) {
-                                   Net net = s.net("critic"), g = s.net("generator");
-                                   const Value x = generator(s, g, drawn_anew(s));
-                                   const Value loss = -mean(critic(net, x));
-                                   s.graph().result("loss", loss);
-                                   apply(Adam{.beta1 = 0.5}, g, loss, s.lr());
-                                 },
+  p.programs["generator"] = {.build = descend("generator", generator_loss, Adam{.beta1 = 0.5}),
                              .batch = 32,
                              .lr = 5e-3};
   for (int64_t i = 0; i < k; ++i) {
@@ -134,7 +129,7 @@ Phase sharpness(const Ensemble& model, const Ensemble& direction) {
   Phase p;
   p.name = "sharpness";
   p.start = {{"model", &model}, {"direction", &direction}};
-  p.programs["step"] = {.build = descend(loss_of, Sgd{}, {}), .batch = kToyTrain, .lr = 0.3};
+  p.programs["step"] = {.build = descend(loss_of, Sgd{}), .batch = kToyTrain, .lr = 0.3};
   p.programs["project"] = {.build = [&model](Step& s) {
     Net net = s.net("model");
     const ParameterSpec& spec = model.specs()[0];

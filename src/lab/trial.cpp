@@ -290,13 +290,18 @@ std::unique_ptr<OpenPhase> Trial::open(const Phase& phase) {
   return open_phase(worker_, with_rows(phase), tables_, on_divergence_);
 }
 
-StepBuilder descend(const ScalarOf& loss, const Optimizer& optimizer, const ApplyOptions& how) {
+StepBuilder descend(const std::string& set, const ScalarOf& loss, const Optimizer& optimizer,
+                    const ApplyOptions& how) {
   return [=](Step& s) {
-    Net net = s.net("model");
+    Net net = s.net(set);
     const Value value = loss(s, net);
     s.graph().result("loss", value);
     apply(optimizer, net, value, s.lr(), how);
   };
+}
+
+StepBuilder descend(const ScalarOf& loss, const Optimizer& optimizer, const ApplyOptions& how) {
+  return descend("model", loss, optimizer, how);
 }
 
 Trained Trial::train(const std::string& name, const Trained& start, const Training& how,

@@ -38,8 +38,12 @@ class OpenInference;
 using StepBuilder = std::function<void(Step&)>;
 // Emits a model on `net` and gives a scalar of it: a loss, a score.
 using ScalarOf = std::function<Value(Step&, Net& net)>;
-// One step of the set "model" down that loss, which is its result "loss".
-StepBuilder descend(const ScalarOf& loss, const Optimizer& optimizer, const ApplyOptions& how);
+// The `build` of one step of a set down that loss, at the rate s.lr(): `loss` is given that set's
+// net, reads others by s.net(), and its value is the result "loss". Without a name: of "model".
+StepBuilder descend(const std::string& set, const ScalarOf& loss,
+                    const Optimizer& optimizer = Adam{}, const ApplyOptions& how = {});
+StepBuilder descend(const ScalarOf& loss, const Optimizer& optimizer = Adam{},
+                    const ApplyOptions& how = {});
 // The sets a phase reads besides the one it trains, such as {"teacher", &teacher}.
 using FrozenSets = std::map<std::string, const Ensemble*>;
 using Reads = std::map<std::string, const Trained*>;
