@@ -55,10 +55,10 @@ struct RoutedClassifier : ImageTask {
     }
     t.add_table("masks", std::move(masks), {samples, 2});
 
-    const Ensemble start = init(t, t.key().fold("init"), [&](Net& net, Value images) {
+    const Trained start = init(t, t.key().fold("init"), [&](Net& net, Value images) {
       answer(net, hidden(net, images));
     });
-    Training p{.name = arm, .start = &start, .samples = samples, .batch = 128, .epochs = epochs,
+    Training p{.name = arm, .start = &start.model, .samples = samples, .batch = 128, .epochs = epochs,
                .order = t.key().fold("order")};
     p.build = [&](Step& s) {
       Net net = s.net("model");

@@ -148,7 +148,7 @@ struct UndoStudy : AttackOptions {
     me().add_data(t);
     const LearningTask task = me().learning();
     const auto drawn = [&](const std::string& purpose) {
-      return Trained{me().init(t, t.key().fold(purpose))};
+      return me().init(t, t.key().fold(purpose));
     };
     const auto learn = [&](const std::string& arm, const char* on) {
       const Training how = learning_on(on, me().length(arm));

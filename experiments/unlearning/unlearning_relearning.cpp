@@ -59,7 +59,7 @@ struct UnlearningRelearning : ImageTask, ForgetClasses, AttackOptions {
     add_subset(
         t, "few.train",
         {.keep = one_of_classes(forget), .per_class = shots, .draw = t.key().fold("few images")});
-    const auto drawn = [&](const char* purpose) { return Trained{init(t, t.key().fold(purpose))}; };
+    const auto drawn = [&](const char* purpose) { return init(t, t.key().fold(purpose)); };
     const auto learn = [&](const char* arm, const char* start, const char* on, int64_t epochs) {
       return t.train(arm, drawn(start), how(on, epochs), [&](Step& s, Net& net) {
         return cross_entropy(logits(net, images(s)), labels(s));

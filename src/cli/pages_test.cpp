@@ -32,13 +32,7 @@ struct Paged {
     option("third", third, "one more step", harmless("it adds an arm"));
   }
   void run(Trial& t) const {
-    const Trained m{
-        t.init(
-            [](Net& net) {
-              mlp(net, input(net.graph(), "x", {DType::f32, {1, 3}, 0}, Role::data), {2});
-            },
-            t.key()),
-        {}};
+    const Trained m = t.init([](Net& net, Value x) { mlp(net, x, {2}); }, {3}, t.key());
     if (slip == Slip::absent) read_file("nowhere.txt");
     if (slip == Slip::shapes)
       t.evaluate(

@@ -36,13 +36,7 @@ struct Study {
     return all;
   }
   void run(Trial& t) const {
-    const Trained m{
-        t.init(
-            [](Net& net) {
-              mlp(net, input(net.graph(), "x", {DType::f32, {1, 3}, 0}, Role::data), {2});
-            },
-            t.key()),
-        {}};
+    const Trained m = t.init([](Net& net, Value x) { mlp(net, x, {2}); }, {3}, t.key());
     for (const ArmInfo& arm : arms()) t.record(arm.name, m, {{"acc", 0.5}});
     for (const int64_t step : {0, 5}) t.curve("a", "curve", step, 0.5);
     if (extra) t.curve("a", "curve", 10, 0.5);

@@ -28,13 +28,7 @@ struct Slips {
     return a;
   }
   void run(Trial& t) const {
-    const Trained m{
-        t.init(
-            [](Net& net) {
-              mlp(net, input(net.graph(), "x", {DType::f32, {1, 3}, 0}, Role::data), {2});
-            },
-            t.key()),
-        {}};
+    const Trained m = t.init([](Net& net, Value x) { mlp(net, x, {2}); }, {3}, t.key());
     if (is("nobody")) return;
     const auto record = [&] {
       t.record(is("arm") ? "mien" : "mine", m, {{"loss", 0.5}});

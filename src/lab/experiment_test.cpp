@@ -30,13 +30,7 @@ struct Sums {
     return {{"fork-2", "", "", {}}, {"base", "", "", {}}, {"last", said, "", {}}};
   }
   void run(Trial& t) const {
-    const Trained m{
-        t.init(
-            [](Net& net) {
-              mlp(net, input(net.graph(), "x", {DType::f32, {1, 3}, 0}, Role::data), {2});
-            },
-            t.key()),
-        {}};
+    const Trained m = t.init([](Net& net, Value x) { mlp(net, x, {2}); }, {3}, t.key());
     for (const char* arm : {"fork-2", "base", "last"}) t.record(arm, m, {{"acc", 0.5}});
   }
   std::vector<ClaimSpec> claims(const Dataset&) const {
@@ -224,7 +218,7 @@ struct Bare {
 
   void visit(auto&& option) { option("lr", lr, "a rate", between(0, 1)); }
   void run(Trial& t) const {
-    const Trained m{t.init({{"w", {2}, init::zeros()}}, t.key())};
+    const Trained m = t.init({{"w", {2}, init::zeros()}}, t.key());
     for (const char* arm : {"second", "first"}) t.record(arm, m, {{"acc", 0.5}});
   }
 };

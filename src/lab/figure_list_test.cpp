@@ -232,13 +232,7 @@ struct Drawn {
   }
   std::vector<ArmInfo> arms() const { return {{"a", "A", "", 0.75}, {"b", "B", "", {}}}; }
   void run(Trial& t) const {
-    const Trained m{
-        t.init(
-            [](Net& net) {
-              mlp(net, input(net.graph(), "x", {DType::f32, {1, 3}, 0}, Role::data), {2});
-            },
-            t.key()),
-        {}};
+    const Trained m = t.init([](Net& net, Value x) { mlp(net, x, {2}); }, {3}, t.key());
     t.record("a", m, {{"acc", 0.5}, {"loss", 1}});
     t.record("b", m, {{"acc", 0.5}});
     t.text("told", 0, "a text");

@@ -20,33 +20,34 @@ using namespace testing;  // NOLINT: the toy problem
 constexpr int64_t kReal = 256;
 
 Value critic(Net& net, Value x) { return linear(net, "out", relu(linear(net, "in", x, 16)), 1); }
-Value generator(Step& s, Net& net, Value step) {
-  const Value z = random_normal(s.key(), step, s.index(), "z", {2});
-  return linear(net, "out", relu(linear(net, "in", z, 16)), 1);
+Value generator(Net& net, Value z) { return linear(net, "out", relu(linear(net, "in", z, 16)), 1); }
+Value fakes(Step& s, Net& net, Value step) {
+  return generator(net, random_normal(s.key(), step, s.index(), "z", {2}));
 }
 Value drawn_anew(Step& s) { return convert(s.step(), DType::i32); }
 
 Value critic_loss(Step& s, Net& net) {
   Net g = s.net("generator");
-  const Value x = generator(s, g, drawn_anew(s));
+  const Value x = fakes(s, g, drawn_anew(s));
   return mean(critic(net, x)) - mean(critic(net, s.rows("real")));
 }
 Value generator_loss(Step& s, Net& net) {
   Net c = s.net("critic");
-  return -mean(critic(c, generator(s, net, drawn_anew(s))));
+  return -mean(critic(c, fakes(s, net, drawn_anew(s))));
 }
 
-Phase gan(const Ensemble& critic_start, const Ensemble& generator_start, Key key, int64_t k) {
+Phase gan(const Trained& c, const Trained& g, Key key, int64_t k) {
   Phase p;
   p.name = "gan";
-  p.start = {{"critic", &critic_start}, {"generator", &generator_start}};
+  p.starts_at("critic", c);
+  p.starts_at("generator", g);
   p.programs["critic"] = {.build = descend("critic", critic_loss, Adam{.beta1 = 0.5}),
                           .batch = 32,
                           .samples = kReal,
                           .lr = 5e-3};
-  p.programs["clip"] = {.build = [&critic_start](Step& s) {
+  p.programs["clip"] = {.build = [&c](Step& s) {
     Net net = s.net("critic");
-    for (const ParameterSpec& w : critic_start.specs()) {
+    for (const ParameterSpec& w : c.model.specs()) {
       const Value now = net.parameter(w.name, w.shape, w.init);
       s.graph().update(now, clamp(now, -0.5, 0.5));
     }
@@ -68,13 +69,8 @@ PhaseResult run_gan(Trial& t, int64_t rounds, int64_t k = 3) {
   Stream draw(t.key().fold("real"));
   for (float& x : real) x = static_cast<float>(2 + 0.5 * draw.normal());
   t.add_table("real", std::move(real), {kReal, 1});
-  const auto one = [](Net& net, int64_t inputs) {
-    return input(net.graph(), "x", {DType::f32, {1, inputs}, 0}, Role::data);
-  };
-  const Ensemble c = t.init([&](Net& net) { critic(net, one(net, 1)); }, t.key().fold("critic"));
-  const Ensemble g =
-      t.init([&](Net& net) { linear(net, "out", relu(linear(net, "in", one(net, 2), 16)), 1); },
-             t.key().fold("generator"));
+  const Trained c = t.init(critic, {1}, t.key().fold("critic"));
+  const Trained g = t.init(generator, {2}, t.key().fold("generator"));
   Phase p = gan(c, g, t.key(), k);
   p.rounds = rounds;
   p.keep_at = {0, 2};
@@ -82,7 +78,7 @@ PhaseResult run_gan(Trial& t, int64_t rounds, int64_t k = 3) {
   p.probe = Probe{.build =
                       [](Step& s) {
                         Net g = s.net("generator");
-                        s.graph().result("mean", mean(generator(s, g, s.once())));
+                        s.graph().result("mean", mean(fakes(s, g, s.once())));
                       },
                   .rows = 200,
                   .every = 4};
@@ -205,15 +201,11 @@ PhaseResult run_maml(Trial& t, int64_t rounds) {
   for (float& x : shift) x = static_cast<float>(3.14159 * draw.uniform());
   t.add_table("height", std::move(height), {kTasks});
   t.add_table("shift", std::move(shift), {kTasks});
-  const Ensemble model = t.init(
-      [](Net& net) {
-        curve(net, input(net.graph(), "x", {DType::f32, {1, 1}, 0}, Role::data));
-      },
-      t.key().fold("init"));
+  const Trained model = t.init(curve, {1}, t.key().fold("init"));
   Phase p;
   p.name = "maml";
-  p.start = {{"model", &model}};
-  p.programs["outer"] = {.build = [&model](Step& s) { outer_step(s, model); },
+  p.starts_at("model", model);
+  p.programs["outer"] = {.build = [&model](Step& s) { outer_step(s, model.model); },
                          .batch = 1,
                          .samples = kTasks,
                          .lr = 5e-3,

@@ -41,11 +41,7 @@ inline Dataset toy_data() {
 inline Value toy_logits(Net& net, Value x) { return mlp(net, x, {16, kToyClasses}); }
 
 inline Ensemble toy_model(Trial& t, const char* arm = "init") {
-  return t.init(
-      [](Net& net) {
-        toy_logits(net, input(net.graph(), "x", {DType::f32, {1, kToyFeatures}, 0}, Role::data));
-      },
-      t.key().fold(arm));
+  return t.init(toy_logits, {kToyFeatures}, t.key().fold(arm));
 }
 
 // 100 samples in batches of 32: a short last batch of 4.

@@ -101,11 +101,11 @@ void Trial::add_subset(const std::string& name, std::vector<int32_t> rows) {
 }
 bool Trial::dry() const { return worker_.options().dry; }
 
-Ensemble Trial::init(std::vector<ParameterSpec> parameters, Key key) {
+Trained Trial::init(std::vector<ParameterSpec> parameters, Key key) {
   Ensemble e(std::move(parameters), 1);
   if (!dry()) {
     e.initialise(0, key);
-    return e;
+    return {std::move(e)};
   }
   made(e.bytes());
   see(record_, in_part_, key.bits);
@@ -115,14 +115,22 @@ Ensemble Trial::init(std::vector<ParameterSpec> parameters, Key key) {
     see(record_, in_part_, s.name, fmt::format("{}", s.shape), static_cast<int>(s.init.kind),
         s.init.center, s.init.scale, static_cast<int>(s.init.fan));
   }
-  return e;
+  return {std::move(e)};
 }
 
-Ensemble Trial::init(const std::function<void(Net&)>& define, Key key) {
+Trained Trial::init(const std::function<void(Net&)>& define, Key key) {
   Graph g;
   Net net(g, "model");
   define(net);
   return init(net.parameters(), key);
+}
+
+Trained Trial::init(const std::function<void(Net&, Value x)>& define, const Shape& sample,
+                    Key key) {
+  std::vector<int64_t> dims = {1};
+  dims.insert(dims.end(), sample.begin(), sample.end());
+  const Type type{DType::f32, Shape(std::move(dims)), 0};
+  return init([&](Net& net) { define(net, input(net.graph(), "x", type, Role::data)); }, key);
 }
 
 Trained Trained::clone() const {

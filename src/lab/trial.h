@@ -144,6 +144,8 @@ struct Trained {
   std::string phase = {};       // its name
 
   operator ModelView() const { return model[0]; }  // NOLINT: a trained model is one
+  // The weights alone, of one that goes: const Ensemble start = t.init(...).
+  operator Ensemble() && { return std::move(model); }  // NOLINT
   Trained clone() const;
   // What was kept after that step, UserError unless it was; where the phase may have ended before
   // it, diverged perhaps, ask for reached(), which is null then. Of what stays, for it is no copy.
@@ -199,8 +201,11 @@ class Trial {
   void add_subset(const std::string& name, std::vector<int32_t> rows);
 
   // A fresh model of these parameters, or of those that `define` emits, initialised from `key`.
-  Ensemble init(std::vector<ParameterSpec> parameters, Key key);
-  Ensemble init(const std::function<void(Net&)>& define, Key key);
+  Trained init(std::vector<ParameterSpec> parameters, Key key);
+  Trained init(const std::function<void(Net&)>& define, Key key);
+  // Of those that it emits for one sample of this shape: x is f32 [1, sample...], whose first axis
+  // counts samples.
+  Trained init(const std::function<void(Net&, Value x)>& define, const Shape& sample, Key key);
 
   // Runs a training phase, or finds it again, or continues it from its last checkpoint. What it is
   // given is read, and its functions called, until it returns and not after.

@@ -14,6 +14,7 @@
 #include "ops/elementwise.h"
 #include "ops/random.h"
 #include "ops/reduce.h"
+#include "ops/shape_ops.h"
 
 namespace omni {
 namespace {
@@ -141,6 +142,27 @@ TEST(Trial, WhatAPhaseDidNotReachIsSaidInWords) {
             "phase toy: 'accuracy' was not probed: there is no probe, or no step");
 }
 
+// By the shape of one sample, by an input of one's own and by the parameters: the same bits.
+TEST(Trial, StartsFromTheShapeOfASample) {
+  ToyBench b;
+  Trial& t = *b.trial;
+  const auto network = [](Net& net, Value x) {
+    EXPECT_EQ(x.type(), (Type{DType::f32, {1, 4, 6}, 0}));
+    toy_logits(net, reshape(x, {1, 24}));
+  };
+  const Trained by_shape = t.init(network, {4, 6}, Key::of(3));
+  const Trained by_input = t.init(
+      [&](Net& net) {
+        network(net, input(net.graph(), "x", {DType::f32, {1, 4, 6}, 0}, Role::data));
+      },
+      Key::of(3));
+  const Ensemble by_specs = t.init(by_shape.model.specs(), Key::of(3));  // the weights alone
+  ASSERT_EQ(by_shape.model.specs().size(), 4U);
+  EXPECT_EQ(by_shape.model.specs()[0].shape, (Shape{16, 24}));
+  EXPECT_EQ(weights_hash(by_shape), weights_hash(by_input));
+  EXPECT_EQ(weights_hash(by_shape), weights_hash(by_specs[0]));
+}
+
 // What a lambda refers to must live until the call returns, and need not live on.
 TEST(Trial, KeepsNoFunctionThatItWasGivenPastReturn) {
   const auto token = std::make_shared<int>(1);
@@ -156,11 +178,8 @@ TEST(Trial, KeepsNoFunctionThatItWasGivenPastReturn) {
     o.checkpoints = folder.path();
     ToyBench b(o);
     Trial& t = *b.trial;
-    const Trained start{t.init(
-        [token](Net& net) {
-          toy_logits(net, input(net.graph(), "x", {DType::f32, {1, kToyFeatures}, 0}, Role::data));
-        },
-        t.key())};
+    const Trained start = t.init([token](Net& net, Value x) { toy_logits(net, x); }, {kToyFeatures},
+                                 t.key());
     Training how{.on = "train", .batch = 32, .epochs = 1};
     how.lr = [token](int64_t, int64_t) { return 0.01; };
     how.apply.trainable = [token](const std::string&) { return true; };

@@ -122,7 +122,7 @@ TransformerOptions ArithmeticTask::network() const {
   return o;
 }
 
-Ensemble ArithmeticTask::init(Trial& t, Key key) const {
+Trained ArithmeticTask::init(Trial& t, Key key) const {
   return t.init(transformer_parameters(network()), key);
 }
 

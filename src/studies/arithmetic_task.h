@@ -58,7 +58,7 @@ struct ArithmeticTask {
   // --- Network: rotary positions, RMSNorm, gated MLP, tied embeddings ---
 
   TransformerOptions network() const;
-  Ensemble init(Trial& t, Key key) const;
+  Trained init(Trial& t, Key key) const;
   // Subsets are names of the tables above. The score, on test problems, is the share whose answer
   // and newline are right in every character when each is predicted after the right ones before it:
   // what greedy decoding would get right to the letter.

@@ -87,7 +87,7 @@ TEST(ArithmeticTask, WritingAnswersAgreesWithBeingLedThroughThem) {
   const LearningTask task = b.task.learning();
   EXPECT_EQ(task.samples(b.trial, "all"), 64);
   EXPECT_THROW(task.samples(b.trial, "none"), UserError);
-  const Trained start{b.task.init(b.trial, Key::of(1))};
+  const Trained start = b.task.init(b.trial, Key::of(1));
   EXPECT_LT(b.task.solved(b.trial, start.model, kAll), 0.3);
   Training how{.on = "all", .batch = 16, .steps = 250, .key = Key::of(2)};
   how.lr = [](int64_t step, int64_t) { return 5e-3 * std::min(1.0, (step + 1) / 20.0); };

@@ -29,11 +29,7 @@ int64_t ImageData::features(const Trial& t) {
 }
 
 Trained ImageData::init(Trial& t, Key key, const std::function<void(Net&, Value pixels)>& define) {
-  return {t.init(
-      [&](Net& net) {
-        define(net, input(net.graph(), "x", {DType::f32, {1, features(t)}, 0}, Role::data));
-      },
-      key)};
+  return t.init(define, {features(t)}, key);
 }
 
 int64_t ImageData::add_subset(Trial& t, const std::string& name, const Subset& which) const {
@@ -132,22 +128,17 @@ std::string ImageTask::output_layer() const {
   return arch == "cnn" ? "head" : fmt::format("layers.{}", depth);
 }
 
-Ensemble ImageTask::init(Trial& t, Key key, int64_t outputs) const {
+Trained ImageTask::init(Trial& t, Key key, int64_t outputs) const {
   return init(t, key, [&](Net& net, Value images) { logits(net, images, outputs); });
 }
 
-Ensemble ImageTask::init(Trial& t, Key key,
-                         const std::function<void(Net&, Value images)>& define) const {
-  if (arch == "mlp") return std::move(ImageData::init(t, key, define).model);
+Trained ImageTask::init(Trial& t, Key key,
+                        const std::function<void(Net&, Value images)>& define) const {
+  if (arch == "mlp") return ImageData::init(t, key, define);
   const std::vector<int64_t>& sides = t.data().shape;
   require(sides.size() == 2, "arch=cnn: a convolutional network needs images; {} has none",
           t.data().name);
-  return t.init(
-      [&](Net& net) {
-        define(net,
-               input(net.graph(), "x", {DType::f32, {1, sides[0], sides[1], 1}, 0}, Role::data));
-      },
-      key);
+  return t.init(define, {sides[0], sides[1], 1}, key);
 }
 
 LearningTask ImageTask::learning() const {

@@ -104,10 +104,9 @@ struct ImageTask : ImageData {
   Value logits(Net& net, Value images, int64_t outputs = 10) const;
   // The output layer's parameters are "<this>.weight" and "<this>.bias".
   std::string output_layer() const;
-  Ensemble init(Trial& t, Key key, int64_t outputs = 10) const;
+  Trained init(Trial& t, Key key, int64_t outputs = 10) const;
   // Of a network of your own, given images as images() makes them.
-  Ensemble init(Trial& t, Key key,
-                const std::function<void(Net&, Value images)>& define) const;
+  Trained init(Trial& t, Key key, const std::function<void(Net&, Value images)>& define) const;
 
   // The task for phases of training that know no images: subsets as above, accuracy as the score.
   LearningTask learning() const;

@@ -219,7 +219,7 @@ TEST(ImageTask, ImagesOfThePhasesSubset) {
     Bench b;
     b.task.arch = arch;
     b.task.add_subset(b.trial, "zero.test", {.keep = one_of_classes({0})});
-    const Trained m{b.task.init(b.trial, Key::of(1))};
+    const Trained m = b.task.init(b.trial, Key::of(1));
     const double score = b.trial.measure(m, "zero.test", [&](Step& s, Net& net) {
       return accuracy(b.task.logits(net, b.task.images(s)), b.task.labels(s));
     });

@@ -109,7 +109,7 @@ TEST(LanguageTask, ARuleOfOnesOwnRoutesATokensGradient) {
   b.task.batch = b.task.stories;  // so that some of them name it
   b.task.decay = 0;
   const Corpus c = b.task.prepare(b.trial);
-  const Trained start{b.trial.init(transformer_parameters(c.model), Key::of(1))};
+  const Trained start = b.trial.init(transformer_parameters(c.model), Key::of(1));
   const auto trained = [&](const std::string& name, const LanguageTask::Model& model) {
     const Training how = b.task.pretraining(b.trial, "all.train");
     return b.trial.train(name, start, how, LanguageTask::next_token(model)).model;
@@ -145,7 +145,7 @@ TEST(LanguageTask, APenaltyQuietensItsLayersAndClippingBoundsTheStep) {
   TaskBench b;
   b.task.steps = 20;
   const Corpus c = b.task.prepare(b.trial);
-  const Trained start{b.trial.init(transformer_parameters(c.model), Key::of(1))};
+  const Trained start = b.trial.init(transformer_parameters(c.model), Key::of(1));
   const auto trained = [&](double l1, std::optional<Scalar> clip_norm) {
     Training how = b.task.pretraining(b.trial, "all.train");
     how.apply.clip_norm = clip_norm;

@@ -116,7 +116,7 @@ Training LanguageTraining::pretraining(const Trial& t, const std::string& on) co
 
 Trained LanguageTraining::init(Trial& t, const std::string& purpose,
                                const TransformerOptions& options) {
-  return {t.init(transformer_parameters(options), t.key().fold(purpose))};
+  return t.init(transformer_parameters(options), t.key().fold(purpose));
 }
 
 double LanguageTraining::loss_on(Trial& t, const Trained& m, const std::string& subset,

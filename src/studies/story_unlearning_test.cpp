@@ -39,7 +39,7 @@ struct UnlearningBench {
   }
   // A model that has read stories of a subset.
   Trained reader(const std::string& subset) {
-    const Trained start{trial.init(transformer_parameters(corpus.model), Key::of(1))};
+    const Trained start = trial.init(transformer_parameters(corpus.model), Key::of(1));
     return trial.train("base", start, task.pretraining(trial, subset),
                        LanguageTask::next_token(model));
   }
