@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "lab/programs.h"
 #include "lab/test_phases.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
@@ -104,43 +105,27 @@ Value loss_of(Step& s, Net& net) {
   return cross_entropy(toy_logits(net, s.rows("train.x")), s.rows("train.y"));
 }
 
-void power_step(Step& s, const Ensemble& model) {
-  Net net = s.net("model"), direction = s.net("direction");
-  std::vector<Value> w, v;
-  const Value loss = loss_of(s, net);
-  for (const ParameterSpec& spec : model.specs()) {
-    w.push_back(net.raw_parameter(spec.name));
-    v.push_back(direction.parameter(spec.name, spec.shape, spec.init));
-  }
-  const std::vector<Value> g = gradients(loss, w);
-  std::vector<Value> along;
-  for (size_t i = 0; i < w.size(); ++i) along.push_back(sum(g[i] * v[i]));
-  const std::vector<Value> hv = gradients(sum_n(along), w);  // the Hessian times v
-  const Value length = global_norm(hv);
-  for (size_t i = 0; i < w.size(); ++i) s.graph().update(v[i], hv[i] / length);
-  s.graph().result("sharpness", length / global_norm(v));
-}
-
-Phase sharpness(const Ensemble& model, const Ensemble& direction) {
+Phase sharpness(const Trained& model, const Trained& direction) {
   Phase p;
   p.name = "sharpness";
-  p.start = {{"model", &model}, {"direction", &direction}};
+  p.starts_at("model", model);
+  p.starts_at("direction", direction);
   p.programs["step"] = {.build = descend(loss_of, Sgd{}), .batch = kToyTrain, .lr = 0.3};
   p.programs["project"] = {.build = [&model](Step& s) {
     Net net = s.net("model");
-    const ParameterSpec& spec = model.specs()[0];
+    const ParameterSpec& spec = model.model.specs()[0];
     const Value w = net.parameter(spec.name, spec.shape, spec.init);
     s.graph().update(w, w / sqrt(reduce_sum(square(w), {1}, true)));
   }};
-  p.programs["power"] = {.build = [&model](Step& s) { power_step(s, model); },
-                         .batch = kToyTrain,
-                         .log = {"sharpness"}};
+  p.programs["power"] = {
+      .build = power_iteration(loss_of), .batch = kToyTrain, .log = {"eigenvalue"}};
   p.turns = {{"step"}, {"project"}, {.program = "power", .runs = 2, .every = 5}};
   return p;
 }
 
 PhaseResult run_sharpness(Trial& t, int64_t rounds) {
-  const Ensemble model = toy_model(t), direction = toy_model(t, "direction");
+  const Trained model = t.init(toy_logits, {kToyFeatures}, t.key().fold("init"));
+  const Trained direction = t.init(toy_logits, {kToyFeatures}, t.key().fold("direction"));
   Phase p = sharpness(model, direction);
   p.rounds = rounds;
   return t.run(p);
@@ -148,7 +133,7 @@ PhaseResult run_sharpness(Trial& t, int64_t rounds) {
 
 TEST(Sessions, PowerIterationAlongATrainingWithUnitColumns) {
   const PhaseResult r = run_with({}, [](Trial& t) { return run_sharpness(t, 100); });
-  const std::vector<float>& seen = r.log("power", "sharpness");
+  const std::vector<float>& seen = r.log("power", "eigenvalue");
   ASSERT_EQ(seen.size(), 40u);
   // Its vector goes on from where it was: two runs in a row come to nearly the same.
   EXPECT_NEAR(seen[39], seen[38], 0.02 * seen[39]);

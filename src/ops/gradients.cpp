@@ -4,6 +4,7 @@
 #include "ops/leaf.h"
 #include "ops/recompute.h"
 #include "ops/reduce.h"
+#include "ops/route.h"
 #include "ops/shape_ops.h"
 
 namespace omni {
@@ -56,6 +57,20 @@ std::vector<Value> pullback(Value y, Value dy, std::span<const Value> wrt) {
 std::vector<Value> gradients(Value loss, std::span<const Value> wrt) {
   require(loss.shape().rank() == 0, "gradients: the loss must be a scalar, got {}", loss.type());
   return pullback(loss, constant(*loss.graph, 1), wrt);
+}
+
+std::vector<Value> hessian_times(Value loss, std::span<const Value> wrt, std::span<const Value> v) {
+  require(!wrt.empty() && wrt.size() == v.size(),
+          "hessian_times: by {} values, with a vector of {} parts: it needs one for each",
+          wrt.size(), v.size());
+  const std::vector<Value> g = gradients(loss, wrt);
+  std::vector<Value> along;
+  for (size_t i = 0; i < wrt.size(); ++i) {
+    require(v[i].shape() == wrt[i].shape(), "hessian_times: part {} of the vector is {}, by {}", i,
+            v[i].type(), wrt[i].type());
+    along.push_back(sum(g[i] * stop_gradient(v[i])));
+  }
+  return gradients(sum_n(along), wrt);
 }
 
 Value sum_to(Value v, const Shape& to) {

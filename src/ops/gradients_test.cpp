@@ -83,7 +83,17 @@ TEST(Gradients, SumToUndoesBroadcasting) {
   EXPECT_EQ(sum_to(v, {2, 3}).id, v.id);
 }
 
-// An MLP's loss, its gradient g(w), and H v = d (g . v) / d w for a fixed direction v.
+// A vector that is made of the weights is one as it stands: of w^3 along w^2 it is 6 w w^2.
+TEST(Gradients, HessianTimesTakesItsVectorAsConstant) {
+  Graph g;
+  const Value w = f32(g, "w"), v = square(w);
+  const Value hv = hessian_times(w * w * w, std::vector{w}, std::vector{v})[0];
+  EXPECT_EQ(at(g, hv, {{"w", 2}}), 48);
+  EXPECT_THROW(hessian_times(v, std::vector{w}, std::vector{f32(g, "long", {2})}), UserError);
+  EXPECT_THROW(hessian_times(v, std::vector{w}, std::vector<Value>{}), UserError);
+}
+
+// An MLP's loss, its gradient g(w), and its Hessian times a fixed direction v.
 TEST(Gradients, OfGradientsAreHessianVectorProducts) {
   Graph g;
   Net net(g, "model");
@@ -95,10 +105,10 @@ TEST(Gradients, OfGradientsAreHessianVectorProducts) {
   std::vector<Value> w;
   for (const ParameterSpec& p : net.parameters()) w.push_back(net.raw_parameter(p.name));
   const std::vector<Value> d = gradients(loss, w);
-  Value along = constant(g, 0);
+  std::vector<Value> v;
   for (size_t i = 0; i < w.size(); ++i)
-    along = along + sum(d[i] * f32(g, fmt::format("v{}", i).c_str(), w[i].shape()));
-  const std::vector<Value> hessian = gradients(along, w);
+    v.push_back(f32(g, fmt::format("v{}", i).c_str(), w[i].shape()));
+  const std::vector<Value> hessian = hessian_times(loss, w, v);
 
   RefInputs in;
   Stream stream(Key::of(5));
