@@ -148,6 +148,41 @@ TEST(Sessions, PowerIterationAlongATrainingWithUnitColumns) {
   expect_near_reference([](Trial& t) { return run_sharpness(t, 6); });
 }
 
+TEST(Sessions, LogsBecomeCurvesOfMeansAndLateMeans) {
+  ToyBench b;
+  Trial& t = *b.trial;
+  const PhaseResult r = run_sharpness(t, 100);
+  t.curves("toy", r, "power", 5);
+  t.record("toy", r.trained("model"), {{"late", late_mean(r, "power", "eigenvalue", 10)}});
+  const std::vector<float>& log = r.log("power", "eigenvalue");
+  const auto mean_over = [&](size_t from, size_t to) {
+    double sum = 0;
+    for (size_t i = from; i < to; ++i) sum += double{log[i]};
+    return sum / static_cast<double>(to - from);
+  };
+  const std::vector<Metric>& seen = b.record.models.at("toy").metrics;
+  ASSERT_EQ(seen.size(), 9U);  // of 40 runs
+  for (size_t i = 0; i < 8; ++i) {
+    EXPECT_EQ(seen[i].name, "eigenvalue");
+    EXPECT_EQ(seen[i].step, 5 * static_cast<int64_t>(i + 1));
+    EXPECT_DOUBLE_EQ(seen[i].value, mean_over(5 * i, 5 * i + 5));
+  }
+  EXPECT_DOUBLE_EQ(seen[8].value, mean_over(30, 40));
+
+  EXPECT_EQ(refusal([&] { t.curves("toy", r, "pover", 5); }),
+            "arm 'toy': no program 'pover' of the phase logged anything; did you mean \"power\"?");
+  EXPECT_EQ(refusal([&] { t.curves("toy", r, "power", 41); }),
+            "arm 'toy': its curve of 'eigenvalue' has a point after every 41 runs of 'power', and "
+            "there are 40");
+  EXPECT_EQ(refusal([&] { late_mean(r, "power", "eigenvalue", 41); }),
+            "the mean of 'eigenvalue' over the last 41 runs of 'power' is asked for, and there are "
+            "40");
+  PhaseResult wild = r.clone();
+  wild.diverged_at = 3;
+  EXPECT_TRUE(std::isnan(late_mean(wild, "power", "eigenvalue", 41)));
+  t.curves("wild", wild, "power", 41);  // no points
+}
+
 // --- Learning to learn: one inner step through the graph (arXiv:1703.03400) ---
 
 constexpr int64_t kTasks = 64, kPoints = 8;

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/nearest.h"
 #include "base/statistics.h"
@@ -44,6 +45,17 @@ std::map<std::string, ModelView> models_of(const FrozenSets& sets) {
 void require_free(const auto& recorded, const std::string& figure, int64_t place) {
   require(recorded.figure != figure || recorded.place != place,
           "figure '{}': place {} is given twice in one seed", figure, place);
+}
+
+std::vector<std::string> names_of(const auto& map) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : map) names.push_back(name);
+  return names;
+}
+
+double mean_of_last(std::span<const float> log, int64_t runs) {
+  const std::span<const float> last = log.last(runs);
+  return std::accumulate(last.begin(), last.end(), 0.0) / static_cast<double>(runs);
 }
 
 // A training step's loss is its result.
@@ -148,10 +160,8 @@ double Trained::last(const std::string& result) const {
           result);
   const Named<double>& values = probed.back().values;
   if (const auto it = values.find(result); it != values.end()) return it->second;
-  std::vector<std::string> known;
-  for (const auto& [name, value] : values) known.push_back(name);
   fail_user("{}there is no '{}' among what was probed{}", in(phase), result,
-            suggest(result, known));
+            suggest(result, names_of(values)));
 }
 
 Probe look(const std::string& result, const std::string& on, const ScalarOf& what,
@@ -310,6 +320,16 @@ StepBuilder descend(const std::string& set, const ScalarOf& loss, const Optimize
 
 StepBuilder descend(const ScalarOf& loss, const Optimizer& optimizer, const ApplyOptions& how) {
   return descend("model", loss, optimizer, how);
+}
+
+double late_mean(const PhaseResult& r, const std::string& program, const std::string& result,
+                 int64_t runs) {
+  const std::vector<float>& log = r.log(program, result);
+  if (r.diverged_at) return kNaN;
+  require(runs >= 1 && runs <= std::ssize(log),
+          "the mean of '{}' over the last {} runs of '{}' is asked for, and there are {}", result,
+          runs, program, log.size());
+  return mean_of_last(log, runs);
 }
 
 Trained Trial::train(const std::string& name, const Trained& start, const Training& how,
@@ -477,6 +497,22 @@ void Trial::curve(const std::string& arm, const std::string& metric, int64_t ste
 void Trial::curves(const std::string& arm, const Trained& model) {
   for (const Probed& seen : model.probed)
     for (const auto& [metric, value] : seen.values) curve(arm, metric, seen.step, value);
+}
+
+void Trial::curves(const std::string& arm, const PhaseResult& r, const std::string& program,
+                   int64_t every) {
+  require(every >= 1, "arm '{}': a curve has a point after every {} runs of '{}'", arm, every,
+          program);
+  const auto logs = r.logs.find(program);
+  require(logs != r.logs.end(), "arm '{}': no program '{}' of the phase logged anything{}", arm,
+          program, suggest(program, names_of(r.logs)));
+  for (const auto& [metric, log] : logs->second) {
+    require(every <= std::ssize(log) || r.diverged_at,
+            "arm '{}': its curve of '{}' has a point after every {} runs of '{}', and there are {}",
+            arm, metric, every, program, log.size());
+    for (int64_t end = every; end <= std::ssize(log); end += every)
+      curve(arm, metric, end, mean_of_last(std::span(log).first(end), every));
+  }
 }
 
 void Trial::put_value(const std::string& arm, const std::string& metric, int64_t step,

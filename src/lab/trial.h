@@ -176,6 +176,11 @@ struct Made {
   int64_t of_tables = 0;  // numbers in tables
 };
 
+// The mean of a logged result over the last so many runs of its program; NaN, which counts as
+// missing, where the phase diverged. UserError for what was not logged, and for fewer runs.
+double late_mean(const PhaseResult& r, const std::string& program, const std::string& result,
+                 int64_t runs);
+
 class Trial {
  public:
   // Begins with the data set's tables.
@@ -250,6 +255,11 @@ class Trial {
   // for a metric that has a value at this step already.
   void curve(const std::string& arm, const std::string& metric, int64_t step, double value);
   void curves(const std::string& arm, const Trained& model);  // all that was probed, by its names
+  // All that a program logged, by its names: after every `every` of its runs, counted from 1, the
+  // mean over these, so that what changes from run to run is in it. What is left over at the end is
+  // in no point. UserError where there are fewer runs, unless the phase diverged.
+  void curves(const std::string& arm, const PhaseResult& r, const std::string& program,
+              int64_t every);
 
   // A picture for the figure `figure` of kind "images": `place` counts along its rows from 0. The
   // report shows those of the first seed. Greys in [0, 1], row by row. UserError unless they fill
