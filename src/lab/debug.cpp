@@ -12,6 +12,7 @@
 #include "graph/inspect.h"
 #include "lab/evaluation.h"
 #include "lab/phase_graphs.h"
+#include "lab/sets.h"
 #include "lab/worker.h"
 #include "ops/gradients.h"
 #include "ops/leaf.h"
@@ -104,7 +105,9 @@ class Debugger {
     if (!is_new(p.name, fingerprint(whole))) return;
     const DataTable tables = cut(all);
     const int64_t batch = std::min(p.batch, p.samples);
-    DebugGraph step = graph_of(p.name, p.build, std::min(request_.rows, batch), tables, p.on);
+    const SetSpecs sets = specs_of(phase_of(p));
+    DebugGraph step =
+        graph_of(p.name, p.build, std::min(request_.rows, batch), tables, p.on, sets);
     step.step = p.from ? p.from->step : 0;
     step.steps = p.steps > 0 ? p.steps : p.epochs * ((p.samples + batch - 1) / batch);
     if (p.lr) step.rate = [&, steps = step.steps](int64_t s) { return p.lr(s, steps); };
@@ -113,7 +116,7 @@ class Debugger {
     show(step);
     if (!p.probe) return;
     DebugGraph probe = graph_of(p.name + ", its probe", p.probe->build,
-                                std::min(request_.rows, p.probe->rows), tables, p.probe->on);
+                                std::min(request_.rows, p.probe->rows), tables, p.probe->on, sets);
     give(probe, p, step.step, p.from ? p.from->rate : 0, tables);  // as before the first step
     show(probe);
   }
@@ -128,21 +131,22 @@ class Debugger {
     const DataTable tables = cut(all);
     const std::optional<Key> draw = request_.run ? std::nullopt : std::optional(drawn());
     SmallPhase small = small_phase(p, graphs, request_.rows, draw);
+    const SetSpecs sets = specs_of(p);
     std::vector<DebugGraph> parts;
     for (auto& [name, program] : small.phase.programs) {
       DebugGraph g =
-          graph_of(p.name + ", " + name, program.build, program.batch, tables, program.on);
+          graph_of(p.name + ", " + name, program.build, program.batch, tables, program.on, sets);
       if (!g.why_not.empty()) {  // as many as it takes
         program.batch = p.programs.at(name).batch;
         program.samples = p.programs.at(name).samples;
-        g = graph_of(p.name + ", " + name, program.build, program.batch, tables, program.on);
+        g = graph_of(p.name + ", " + name, program.build, program.batch, tables, program.on, sets);
       }
       g.program = name;
       parts.push_back(std::move(g));
     }
     if (p.probe) {
       parts.push_back(graph_of(p.name + ", its probe", p.probe->build,
-                               std::min(request_.rows, p.probe->rows), tables, p.probe->on));
+                               std::min(request_.rows, p.probe->rows), tables, p.probe->on, sets));
       give(parts.back(), small.phase, *p.probe, tables);
     }
     DebugGraph rounds{with_variant(p.name)};
@@ -190,7 +194,8 @@ class Debugger {
                                          subset.empty() ? "" : " over " + subset);
     if (!is_new(name, fingerprint(whole))) return;
     const DataTable tables = cut(all);
-    DebugGraph g = graph_of(name, e.build, std::min(request_.rows, e.rows), tables, subset);
+    DebugGraph g = graph_of(name, e.build, std::min(request_.rows, e.rows), tables, subset,
+                            specs_of(e.sets));
     for (const auto& [set, model] : e.sets)
       add_parameters(g.inputs, set, model.ensemble->specs(), [&, &model = model](size_t i) {
         return model.ensemble->array(i, model.index);
@@ -200,9 +205,10 @@ class Debugger {
   }
 
   DebugGraph graph_of(const std::string& name, const StepBuilder& build, int64_t rows,
-                      const DataTable& tables, const std::string& subset) const {
+                      const DataTable& tables, const std::string& subset,
+                      const SetSpecs& sets) const {
     DebugGraph g{with_variant(name)};
-    Step step(*g.graph, rows, tables, subset);
+    Step step(*g.graph, rows, tables, subset, sets);
     try {
       build(step);
     } catch (const UserError& e) {

@@ -115,7 +115,7 @@ SessionSpec session_of(const Inference& i) {
   const DataTable none;
   for (const auto& [name, build] : i.programs) {
     const auto graph = std::make_shared<Graph>();
-    Step step(*graph, 1, none);
+    Step step(*graph, 1, none, "", specs_of(i.sets));
     emit(i.name, build, step);
     ProgramSpec& p = spec.programs.emplace_back(ProgramSpec{name, graph});
     p.batch = 1;

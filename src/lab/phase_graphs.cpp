@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/nearest.h"
 #include "graph/inspect.h"
+#include "lab/sets.h"
 
 namespace omni {
 namespace {
@@ -38,6 +39,14 @@ Ensemble zeros(const std::vector<ParameterSpec>& specs) {
 
 }  // namespace
 
+SetSpecs specs_of(const Phase& p) {
+  SetSpecs all = specs_of(p.frozen);
+  all.merge(specs_of(p.start));
+  if (p.from)
+    for (const auto& [set, e] : p.from->sets) all[set] = &e->specs();
+  return all;
+}
+
 PhaseGraphs::PhaseGraphs(const Phase& p, const DataTable& tables, OnDivergence on_divergence)
     : p_(p), tables_(tables), on_divergence_(on_divergence) {
   require_form(p);
@@ -65,7 +74,7 @@ void PhaseGraphs::add_program(const std::string& name, const PhaseProgram& progr
   std::set<std::string> fed;
   const auto build = [&](int64_t rows) {
     auto g = std::make_shared<Graph>();
-    Step step(*g, rows, tables_, program.on);
+    Step step(*g, rows, tables_, program.on, specs_of(p_));
     emit(who_of(p_, name), program.build, step);
     fed.insert(step.feeds().begin(), step.feeds().end());
     return g;

@@ -19,6 +19,9 @@
 
 namespace omni {
 
+// Of all sets of a phase, as it begins. They point into what the phase refers to.
+SetSpecs specs_of(const Phase& p);
+
 class PhaseGraphs {
  public:
   // Builds the graphs, and calls a host's function once, dry. UserError for what is missing,

@@ -6,6 +6,14 @@
 
 namespace omni {
 
+StepBuilder unit_norm(const std::string& set, const std::string& weight, int64_t axis) {
+  return [=](Step& s) {
+    const Value w = s.parameter(set, weight);
+    const Value norm = sqrt(reduce_sum(square(w), {axis}, true));
+    s.graph().update(w, where(greater(norm, 0), w / norm, w));
+  };
+}
+
 Value power_step(Step& s, const ScalarOf& loss, const std::string& direction,
                  const std::string& set) {
   Net net = s.net(set), along = s.net(direction);

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "lab/test_phases.h"
 #include "ops/elementwise.h"
 #include "ops/reduce.h"
@@ -50,6 +53,46 @@ TEST(Programs, PowerIterationKeepsItsVectorWhereThereIsNoCurvature) {
   });
   EXPECT_EQ(r.log("power", "eigenvalue"), std::vector<float>(30));
   for (const float v : r.set("direction").array("w", 0)) EXPECT_EQ(v, 1);
+}
+
+Phase scaled(const Trained& model, const std::string& set, const std::string& weight, int axis) {
+  Phase p;
+  p.name = "scaled";
+  p.starts_at("model", model);
+  p.programs["scale"] = {.build = unit_norm(set, weight, axis)};
+  p.turns = {{"scale"}};
+  p.rounds = 1;
+  return p;
+}
+
+TEST(Programs, UnitNormScalesAWeightThatItNames) {
+  ToyBench b;
+  Trial& t = *b.trial;
+  Trained model = t.init({{"w", {2, 3}, init::ones()}, {"b", {2}, init::ones()}}, t.key());
+  const std::vector<float> w = {3, 0, 0, 4, 0, 1e-3F};
+  std::ranges::copy(w, model.model.array("w", 0).begin());
+  const auto after = [&](int axis) {
+    const Trained m = t.run(scaled(model, "model", "w", axis)).trained("model");
+    EXPECT_EQ(m.model.array("b", 0)[0], 1);
+    const auto a = m.model.array("w", 0);
+    return std::vector<float>(a.begin(), a.end());
+  };
+  const std::vector<float> columns = after(0), rows = after(1);
+  const auto far = static_cast<float>(1 / std::sqrt(16 + 1e-6));
+  const std::vector<float> wanted_columns = {0.6F, 0, 0, 0.8F, 0, 1};  // zeros stay
+  const std::vector<float> wanted_rows = {1, 0, 0, 4 * far, 0, 1e-3F * far};
+  for (size_t i = 0; i < w.size(); ++i) {
+    EXPECT_NEAR(columns[i], wanted_columns[i], 1e-6) << i;
+    EXPECT_NEAR(rows[i], wanted_rows[i], 1e-6) << i;
+  }
+  EXPECT_EQ(after(-1), rows);
+
+  EXPECT_EQ(refusal([&] { t.run(scaled(model, "modle", "w", 0)); }),
+            "phase scaled, program 'scale': there is no set 'modle' here; did you mean \"model\"?");
+  EXPECT_EQ(refusal([&] { t.run(scaled(model, "model", "weight", 0)); }),
+            "phase scaled, program 'scale': the set 'model' has no parameter 'weight'; did you mean "
+            "\"w\"?");
+  EXPECT_NE(refusal([&] { t.run(scaled(model, "model", "b", 1)); }), "");
 }
 
 }  // namespace

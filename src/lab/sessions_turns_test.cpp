@@ -46,10 +46,9 @@ Phase gan(const Trained& c, const Trained& g, Key key, int64_t k) {
                           .batch = 32,
                           .samples = kReal,
                           .lr = 5e-3};
-  p.programs["clip"] = {.build = [&c](Step& s) {
-    Net net = s.net("critic");
-    for (const ParameterSpec& w : c.model.specs()) {
-      const Value now = net.parameter(w.name, w.shape, w.init);
+  p.programs["clip"] = {.build = [](Step& s) {
+    for (const ParameterSpec& w : s.specs("critic")) {
+      const Value now = s.parameter("critic", w.name);
       s.graph().update(now, clamp(now, -0.5, 0.5));
     }
   }};
@@ -111,12 +110,7 @@ Phase sharpness(const Trained& model, const Trained& direction) {
   p.starts_at("model", model);
   p.starts_at("direction", direction);
   p.programs["step"] = {.build = descend(loss_of, Sgd{}), .batch = kToyTrain, .lr = 0.3};
-  p.programs["project"] = {.build = [&model](Step& s) {
-    Net net = s.net("model");
-    const ParameterSpec& spec = model.model.specs()[0];
-    const Value w = net.parameter(spec.name, spec.shape, spec.init);
-    s.graph().update(w, w / sqrt(reduce_sum(square(w), {1}, true)));
-  }};
+  p.programs["project"] = {.build = unit_norm("model", "layers.0.weight", 1)};
   p.programs["power"] = {
       .build = power_iteration(loss_of), .batch = kToyTrain, .log = {"eigenvalue"}};
   p.turns = {{"step"}, {"project"}, {.program = "power", .runs = 2, .every = 5}};
@@ -191,7 +185,7 @@ Value curve(Net& net, Value x) {
   return linear(net, "out", tanh(linear(net, "hidden", tanh(linear(net, "in", x, 16)), 16)), 1);
 }
 
-void outer_step(Step& s, const Ensemble& model) {
+void outer_step(Step& s) {
   const auto points = [&](const char* purpose) {
     const Value u = random_uniform(s.key(), drawn_anew(s), s.index(), purpose, {kPoints});
     return reshape(u * 10.0 - 5.0, {kPoints, 1});
@@ -202,12 +196,13 @@ void outer_step(Step& s, const Ensemble& model) {
   Net before = s.net("model");
   const Value x = points("support"), q = points("query");
   const Value inner = mse(curve(before, x), truth(x));
+  const std::vector<ParameterSpec>& parameters = s.specs("model");
   std::vector<Value> w;
-  for (const ParameterSpec& spec : model.specs()) w.push_back(before.raw_parameter(spec.name));
+  for (const ParameterSpec& p : parameters) w.push_back(s.parameter("model", p.name));
   const std::vector<Value> g = gradients(inner, w);
   Net after = s.net("model");  // the same parameters, after the inner step
   for (size_t i = 0; i < w.size(); ++i)
-    after.hook(model.specs()[i].name, [d = g[i]](Value v) { return v - 0.05 * d; });
+    after.hook(parameters[i].name, [d = g[i]](Value v) { return v - 0.05 * d; });
   const Value loss = mse(curve(after, q), truth(q));
   s.graph().result("loss", loss);
   s.graph().result("without", mse(curve(before, q), truth(q)));
@@ -225,7 +220,7 @@ PhaseResult run_maml(Trial& t, int64_t rounds) {
   Phase p;
   p.name = "maml";
   p.starts_at("model", model);
-  p.programs["outer"] = {.build = [&model](Step& s) { outer_step(s, model.model); },
+  p.programs["outer"] = {.build = outer_step,
                          .batch = 1,
                          .samples = kTasks,
                          .lr = 5e-3,

@@ -13,6 +13,17 @@ std::string input_name(const std::string& set, const ParameterSpec& s) {
 
 }  // namespace
 
+SetSpecs specs_of(const std::map<std::string, const Ensemble*>& sets) {
+  SetSpecs all;
+  for (const auto& [set, e] : sets) all[set] = &e->specs();
+  return all;
+}
+SetSpecs specs_of(const std::map<std::string, ModelView>& sets) {
+  SetSpecs all;
+  for (const auto& [set, model] : sets) all[set] = &model.ensemble->specs();
+  return all;
+}
+
 void give(Session& s, const DataTable& tables, const std::map<std::string, double>& numbers) {
   for (const auto& [name, t] : tables) s.table(name, t);
   for (const auto& [name, x] : numbers) {

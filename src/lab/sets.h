@@ -12,6 +12,9 @@
 
 namespace omni {
 
+SetSpecs specs_of(const std::map<std::string, const Ensemble*>& sets);
+SetSpecs specs_of(const std::map<std::string, ModelView>& sets);
+
 void give(Session& s, const DataTable& tables, const std::map<std::string, double>& numbers);
 // A model as the set's parameters "SET/NAME": copied, or lent, as Session::write and lend.
 void write(Session& s, const std::string& set, ModelView model);

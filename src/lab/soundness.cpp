@@ -10,13 +10,12 @@
 
 #include "base/nearest.h"
 #include "lab/author_code.h"
+#include "lab/sets.h"
 #include "ops/gather.h"
 #include "ops/leaf.h"
 
 namespace omni {
 namespace {
-
-using Specs = std::map<std::string, const std::vector<ParameterSpec>*>;  // by set
 
 std::string set_of(const std::string& input) { return input.substr(0, input.find('/')); }
 bool is_of(const std::string& input, const std::string& set) {
@@ -40,7 +39,7 @@ std::map<std::string, Type> standing_inputs(int64_t rows) {
 
 // What is given to a graph.
 struct Given {
-  const Specs& sets;
+  const SetSpecs& sets;
   const std::map<std::string, double>& scalars;
   const DataTable& tables;
   int64_t rows;
@@ -414,7 +413,7 @@ void require_sound(const Phase& p, const SessionSpec& spec, const WrittenSets& w
   const std::string phase = fmt::format("phase {}", p.name);
   require_free_names(phase, "a number", p.scalars);
   require_free_names(phase, "a data array", tables);
-  Specs sets;
+  SetSpecs sets;
   for (const auto* some : {&written.trained, &written.states})
     for (const auto& [name, specs] : *some) sets[name] = &specs;
   for (const auto& [name, model] : p.frozen) sets[name] = &model->specs();
@@ -453,8 +452,7 @@ void require_sound(const Phase& p, const SessionSpec& spec, const WrittenSets& w
 void require_sound(const std::string& who, const Graph& g, int64_t rows,
                    const std::map<std::string, ModelView>& models,
                    const std::map<std::string, double>& scalars, const DataTable& tables) {
-  Specs sets;
-  for (const auto& [name, model] : models) sets[name] = &model.ensemble->specs();
+  const SetSpecs sets = specs_of(models);
   require_no_updates(who, g);
   require_free_names(who, "a number", scalars);
   require_free_names(who, "a data array", tables);

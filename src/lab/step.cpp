@@ -44,6 +44,22 @@ DataTable tables_of(const Dataset& d) {
   return t;
 }
 
+const std::vector<ParameterSpec>& Step::specs(const std::string& set) const {
+  if (const auto it = sets_.find(set); it != sets_.end()) return *it->second;
+  std::vector<std::string> known;
+  for (const auto& [name, specs] : sets_) known.push_back(name);
+  fail_user("there is no set '{}' here{}", set,
+            known.empty() ? ", nor any other" : suggest(set, known));
+}
+Value Step::parameter(const std::string& set, const std::string& name) {
+  std::vector<std::string> known;
+  for (const ParameterSpec& s : specs(set)) {
+    if (s.name == name) return net(set).parameter(s.name, s.shape, s.init);
+    known.push_back(s.name);
+  }
+  fail_user("the set '{}' has no parameter '{}'{}", set, name, suggest(name, known));
+}
+
 Value Step::index() { return input(graph_, "index", {DType::i32, Shape{batch_}, 0}, Role::data); }
 Value Step::key() { return input(graph_, "key", {DType::i32, Shape{2}}, Role::data); }
 Value Step::step() { return step_input(graph_); }

@@ -1,6 +1,7 @@
 // What a phase's graph is built from: its inputs by their standing names, and the data at hand.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -29,18 +30,30 @@ Table make_table(const std::string& name, std::vector<T> values, const Shape& sh
 // The splits of a labelled data set: "train.x" [count, ...], "train.y" [count], "test.x", "test.y".
 DataTable tables_of(const Dataset& d);
 
+// What the sets at hand are made of, by their names.
+using SetSpecs = std::map<std::string, const std::vector<ParameterSpec>*>;
+
 // Handed to the function that emits a phase's graph.
 class Step {
  public:
-  // `subset`: what its samples are of (lab/subset.h); "" where they are rows of tables.
-  Step(Graph& g, int64_t batch, const DataTable& data, std::string subset = "")
-      : graph_(g), batch_(batch), data_(data), subset_(std::move(subset)) {}
+  // `subset`: what its samples are of (lab/subset.h); "" where they are rows of tables. `sets`: those
+  // that the graph may read.
+  Step(Graph& g, int64_t batch, const DataTable& data, std::string subset = "", SetSpecs sets = {})
+      : graph_(g),
+        batch_(batch),
+        data_(data),
+        subset_(std::move(subset)),
+        sets_(std::move(sets)) {}
 
   Graph& graph() { return graph_; }
   int64_t batch() const { return batch_; }  // rows of this graph; the last batch may be short
 
   // A model's parameters by set. The step must outlive the net.
   Net net(const std::string& set) { return Net(graph_, set, &unmet_hooks_); }
+  // What a set is made of, in its order, and one of its parameters by name, as a model's definition
+  // would emit it. UserError, with the nearest name, for what is not at hand.
+  const std::vector<ParameterSpec>& specs(const std::string& set) const;
+  Value parameter(const std::string& set, const std::string& name);
   Value index();                          // i32 [batch*]: sample numbers of this batch
   Value key();                            // i32 [2]: the model's random key of this phase
   Value step();                           // f32: counted from 1
@@ -67,6 +80,7 @@ class Step {
   std::string subset_;
   std::vector<std::string> unmet_hooks_;
   std::set<std::string> feeds_;
+  SetSpecs sets_;
 };
 
 }  // namespace omni

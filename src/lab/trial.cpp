@@ -13,6 +13,7 @@
 #include "lab/phase.h"
 #include "lab/phase_graphs.h"
 #include "lab/phase_run.h"
+#include "lab/sets.h"
 #include "lab/soundness.h"
 #include "lab/subset.h"
 #include "lab/worker.h"
@@ -413,7 +414,7 @@ Measured Trial::run_once(const std::string& subset, Evaluation e) {
   e.key = key().fold("evaluate");
   const auto owned = std::make_shared<Graph>();
   Graph& graph = *owned;
-  Step step(graph, e.rows, tables_, subset);
+  Step step(graph, e.rows, tables_, subset, specs_of(e.sets));
   emit(who, e.build, step);
   require_sound(who, graph, e.rows, e.sets, e.scalars, tables_);
   if (const auto& saw = worker_.options().saw_evaluation) saw(e, subset, graph, tables_);
