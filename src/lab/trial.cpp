@@ -474,6 +474,17 @@ void Trial::record(const std::string& arm, const Trained& model,
   }
 }
 
+void Trial::record(const std::string& arm, const Trained& model, const Measured& seen,
+                   std::map<std::string, double> more) {
+  for (const auto& [name, values] : seen) {
+    require(values.size() == 1,
+            "arm '{}': '{}' has {} values, and a metric is one number: record what you make of them",
+            arm, name, values.size());
+    require(more.emplace(name, values[0]).second, "arm '{}': '{}' is given twice", arm, name);
+  }
+  record(arm, model, std::move(more));
+}
+
 void Trial::image(const std::string& figure, int64_t place, const std::string& label,
                   std::span<const float> greys, int64_t height, int64_t width) {
   if (!variant_.empty()) return;  // a sweep shows its own figure

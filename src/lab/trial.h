@@ -3,6 +3,7 @@
 // finished ones are found again after an interruption.
 #pragma once
 
+#include <concepts>
 #include <functional>
 #include <map>
 #include <memory>
@@ -251,6 +252,14 @@ class Trial {
   // Records the model of one arm: metrics by name, a fingerprint of its weights, its status.
   // UserError for an arm that is there already.
   void record(const std::string& arm, const Trained& model, std::map<std::string, double> metrics);
+  // With all that an evaluation gave, under its names, and more metrics. UserError for a result of
+  // several values, one per row.
+  void record(const std::string& arm, const Trained& model, const Measured& seen,
+              std::map<std::string, double> more);
+  template <std::same_as<Measured> Seen>  // a template, so that {{"name", number}} are metrics
+  void record(const std::string& arm, const Trained& model, const Seen& seen) {
+    record(arm, model, seen, {});
+  }
   // A value along training: shown as a curve of an arm that is recorded, before or after. UserError
   // for a metric that has a value at this step already.
   void curve(const std::string& arm, const std::string& metric, int64_t step, double value);

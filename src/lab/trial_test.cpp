@@ -163,6 +163,46 @@ TEST(Trial, StartsFromTheShapeOfASample) {
   EXPECT_EQ(weights_hash(by_shape), weights_hash(by_specs[0]));
 }
 
+TEST(Trial, RecordsWhatAnEvaluationGave) {
+  ToyBench b;
+  Trial& t = *b.trial;
+  const Trained m{toy_model(t)};
+  const Measured seen = t.evaluate("test", {{"model", &m}}, [](Step& s) {
+    Net net = s.net("model");
+    const Value z = toy_logits(net, s.samples("x"));
+    s.graph().result("loss", cross_entropy(z, s.samples("y")));
+    s.graph().result("accuracy", accuracy(z, s.samples("y")));
+  });
+  t.record("seen", m, seen);
+  t.record("more", m, seen, {{"twice", 2 * seen.at("loss")[0]}});
+  t.record("none", m, {});
+  t.record("typed", m, {{"loss", 0.5}});
+  const auto metrics = [&](const char* arm) {
+    std::map<std::string, double> all;
+    for (const Metric& x : b.record.models.at(arm).metrics) all[x.name] = x.value;
+    return all;
+  };
+  std::map<std::string, double> wanted = {{"loss", seen.at("loss")[0]},
+                                          {"accuracy", seen.at("accuracy")[0]}};
+  EXPECT_EQ(metrics("seen"), wanted);
+  wanted["twice"] = 2 * wanted["loss"];
+  EXPECT_EQ(metrics("more"), wanted);
+  EXPECT_TRUE(metrics("none").empty());
+  EXPECT_EQ(metrics("typed"), (std::map<std::string, double>{{"loss", 0.5}}));
+  const auto refused = [&](const Measured& given, std::map<std::string, double> more) {
+    try {
+      t.record("refused", m, given, std::move(more));
+    } catch (const UserError& e) {
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(refused(seen, {{"loss", 1}}), "arm 'refused': 'loss' is given twice");
+  EXPECT_EQ(refused(Measured{{"z", std::vector<float>{1, 2}}}, {}),
+            "arm 'refused': 'z' has 2 values, and a metric is one number: record what you make of "
+            "them");
+}
+
 // What a lambda refers to must live until the call returns, and need not live on.
 TEST(Trial, KeepsNoFunctionThatItWasGivenPastReturn) {
   const auto token = std::make_shared<int>(1);
