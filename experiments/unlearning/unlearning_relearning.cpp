@@ -65,16 +65,8 @@ struct UnlearningRelearning : ImageTask, ForgetClasses, AttackOptions {
         return cross_entropy(logits(net, images(s)), labels(s));
       });
     };
-    // All students of a seed see the same batches in the same order.
     const auto match = [&](const char* arm, const Trained& start, const Trained& teacher) {
-      Training p = how("all.train", distil_epochs);
-      p.key = t.key().fold("distillation");
-      const auto loss = [&](Step& s, Net& net) {
-        Net wise = s.net("teacher");
-        const Value x = images(s), wanted = logits(wise, x);
-        return kl(wanted, logits(net, x));
-      };
-      return t.train(arm, start, p, loss, {{"teacher", &teacher}});
+      return distil(t, learning(), arm, start, how("all.train", distil_epochs), teacher);
     };
     const Trained other = drawn("student init"), nobody = drawn("placebo teacher init");
     const Trained base = learn("base", "base init", "all.train", base_epochs);
