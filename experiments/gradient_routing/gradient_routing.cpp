@@ -172,14 +172,12 @@ struct GradientRouting : ImageData, MirrorCoder, LabelFaults {
     return loss;
   }
 
-  void train_step(Step& s, const Arm& a) const {
-    Net net = s.net("model");
+  Value loss(Step& s, Net& net, const Arm& a) const {
     const Value x = pixels(s), z = encode(net, x), shown = stop_gradient(z);
-    Value loss = main_loss(s, net, a, x, z, a.setting.routed);
+    Value total = main_loss(s, net, a, x, z, a.setting.routed);
     for (int64_t p = 0; p < parts(); ++p)
-      loss = loss + mean(absolute_error(guess(net, p, shown, x), x)) * certificate;
-    s.graph().result("loss", loss);
-    apply(Adam{.weight_decay = weight_decay}, net, loss, s.lr());
+      total = total + mean(absolute_error(guess(net, p, shown, x), x)) * certificate;
+    return total;
   }
 
   // Errors of every test row: decoder and certificates, squared and absolute.
@@ -264,19 +262,17 @@ struct GradientRouting : ImageData, MirrorCoder, LabelFaults {
         decode(net, a.setting, p, z, x);
       for (int64_t p = 0; p < parts(); ++p) guess(net, p, z, x);
     });
-    Training how{.name = a.name,
-                 .start = &start.model,
-                 .build = [&](Step& s) { train_step(s, a); },
-                 .samples = rows_of(t, "all.train"),
-                 .on = "all.train",
+    Training how{.on = "all.train",
                  .batch = batch,
                  .epochs = a.epochs,
-                 .order = t.key().fold("order"),
-                 .lr = lr};
+                 .lr = lr,
+                 .key = t.key(),
+                 .optimizer = Adam{.weight_decay = weight_decay}};
     std::vector<int64_t> shown = doublings(a.epochs);
     shown.insert(shown.end(), {0, placebo_epochs, 3});
     look_after_epochs(t, how, "all.test", shown, [&](Step& s) { probe_score(s); });
-    const Trained m = t.train(how);
+    const Trained m =
+        t.train(a.name, start, how, [&](Step& s, Net& net) { return loss(s, net, a); });
     epoch_curves(t, a.name, m, how);
     auto metrics = test_metrics(t, a, m);
     if (a.setting.routed)

@@ -106,8 +106,7 @@ struct PathDependence : ImageTask {
 
   // --- Graphs ---
 
-  void step(Step& s) const {
-    Net net = s.net("model");
+  Value loss(Step& s, Net& net) const {
     Value x = images(s), y = labels(s);
     const Value now = convert(s.step(), DType::i32);
     const double usual = vary == "noise"     ? 0.3
@@ -132,9 +131,7 @@ struct PathDependence : ImageTask {
         return dropout(h, amount, s.key(), now, s.index(), draws);
       });
     }
-    const Value loss = cross_entropy(logits(net, x), y);
-    s.graph().result("loss", loss);
-    apply(optimizer == "adam" ? Optimizer(Adam{}) : Sgd{.momentum = momentum}, net, loss, s.lr());
+    return cross_entropy(logits(net, x), y);
   }
 
   // Each image moved; what enters is background.
@@ -155,23 +152,23 @@ struct PathDependence : ImageTask {
   }
 
   // A whole run, with the j-th order, or what is left of it from a snapshot on.
-  Training how(const Trial& t, const std::string& name, int64_t j, const std::string& rate) const {
-    const Key key = t.key().fold("run").fold(j);
+  Training how(const Trial& t, int64_t j, const std::string& rate) const {
     const double top = lr > 0 ? lr : optimizer == "adam" ? 1e-3 : 0.05;
     const Schedule shape{schedule_kind_from_name(rate)};
-    return {.name = name,
-            .build = [this](Step& s) { step(s); },
-            .samples = rows_of(t, "all.train"),
-            .on = "all.train",
+    return {.on = "all.train",
             .batch = batch,
             .steps = step_of(t, 1),
-            .order = key.fold("order"),
-            .random = key.fold("random"),
-            .lr = [=](int64_t now, int64_t all) { return top * shape(now, all); }};
+            .lr = [=](int64_t now, int64_t all) { return top * shape(now, all); },
+            .key = t.key().fold("run").fold(j),
+            .optimizer = optimizer == "adam" ? Optimizer(Adam{}) : Sgd{.momentum = momentum}};
   }
 
-  Run finish(Trial& t, const Training& p) const {
-    Run r{t.train(p), p.from ? p.from->model[0] : (*p.start)[0]};
+  Trained train(Trial& t, const std::string& name, const Trained& start, const Training& p) const {
+    return t.train(name, start, p, [this](Step& s, Net& net) { return loss(s, net); });
+  }
+
+  Run finish(Trial& t, const std::string& name, const Trained& start, const Training& p) const {
+    Run r{train(t, name, start, p), p.from ? p.from->model[0] : start};
     r.logits = logits_on(t, r.model, "all.test");
     r.chosen = chosen_classes(r.logits, kClasses);
     r.margin = margins(r.logits, truth(t), kClasses);
@@ -188,51 +185,49 @@ struct PathDependence : ImageTask {
   void run(Trial& t) const {
     add_subset(t, "all.train");
     add_subset(t, "all.test");
-    std::vector<Ensemble> starts;
-    for (int64_t i = 0; i < grid; ++i) starts.push_back(init(t, t.key().fold("init").fold(i)));
+    std::vector<Trained> starts;
+    for (int64_t i = 0; i < grid; ++i) starts.push_back({init(t, t.key().fold("init").fold(i))});
     std::vector<Run> cells;  // cell i * grid + j starts from weights i and has order j
-    for (const Ensemble& start : starts)
+    for (const Trained& start : starts)
       for (int64_t j = 0; j < grid; ++j) {
-        Training p = how(t, "trunk", j, schedule);
-        p.start = &start;
+        Training p = how(t, j, schedule);
         if (cells.empty())
           for (const double share : forks) p.keep_at.push_back(step_of(t, share));
-        cells.push_back(finish(t, p));
+        cells.push_back(finish(t, "trunk", start, p));
       }
+    const Trained& start = starts[0];
     const Run& trunk = cells[0];
     t.record("trunk", trunk, {{"error", trunk.error}});
     const double ceiling = record_grid(t, cells);
-    for (const double share : forks) record_fork(t, cells, ceiling, trunk, share, schedule);
-    record_placebo(t, trunk);
+    for (const double share : forks) record_fork(t, cells, ceiling, start, trunk, share, schedule);
+    record_placebo(t, start, trunk);
 
     // The same forks where the learning rate never falls.
     const std::set<double> shares = constant_shares();
     if (shares.empty()) return;
-    Training p = how(t, "constant trunk", 0, "constant");
-    p.start = &starts[0];
+    Training p = how(t, 0, "constant");
     for (const double share : shares) p.keep_at.push_back(step_of(t, share));
     p.steps = std::max<int64_t>(1, p.keep_at.back());
-    const Trained steady = t.train(p);
-    for (const double share : shares) record_fork(t, cells, ceiling, steady, share, "constant");
+    const Trained steady = train(t, "constant trunk", start, p);
+    for (const double share : shares)
+      record_fork(t, cells, ceiling, start, steady, share, "constant");
   }
 
   // Children that leave a trunk of that rate, compared two by two. All but what varies is their
   // trunk's.
-  void record_fork(Trial& t, const std::vector<Run>& cells, double ceiling, const Trained& trunk,
-                   double share, const std::string& rate) const {
+  void record_fork(Trial& t, const std::vector<Run>& cells, double ceiling, const Trained& start,
+                   const Trained& trunk, double share, const std::string& rate) const {
     const std::string arm = arm_at(rate == schedule ? "fork" : "constant", share);
     const Snapshot* from = trunk.reached(step_of(t, share));
     if (!from) return t.record(arm, trunk, {});
     std::vector<Run> runs;
     for (int64_t c = 0; c < children; ++c) {
       const Key own = t.key().fold("child").fold(c);
-      Training p = how(t, arm, 0, rate);
+      Training p = how(t, 0, rate);
       p.from = from;
-      if (vary == "order")
-        p.order = own.fold("order");
-      else
-        p.random = own.fold("random");
-      runs.push_back(finish(t, p));
+      p.draws = (vary == "order" ? *p.key : own).fold("random");
+      if (vary == "order") p.key = own;
+      runs.push_back(finish(t, arm, start, p));
     }
     std::vector<Comparison> pairs;
     for (size_t a = 0; a < runs.size(); ++a)
@@ -246,12 +241,12 @@ struct PathDependence : ImageTask {
   }
 
   // The last fork again, with its trunk's own keys.
-  void record_placebo(Trial& t, const Run& trunk) const {
+  void record_placebo(Trial& t, const Trained& start, const Run& trunk) const {
     const Snapshot* from = trunk.reached(step_of(t, forks.back()));
     if (!from) return t.record("same-keys", trunk, {});
-    Training p = how(t, "same-keys", 0, schedule);
+    Training p = how(t, 0, schedule);
     p.from = from;
-    const Run again = finish(t, p);
+    const Run again = finish(t, "same-keys", start, p);
     t.record("same-keys", again,
              {{"churn", disagreement(again.chosen, trunk.chosen)},
               {"distance", distance(again, trunk)},
@@ -308,7 +303,7 @@ struct PathDependence : ImageTask {
   Comparison compare(Trial& t, const Run& a, const Run& b) const {
     const std::vector<double> lambdas = even_lambdas(points);
     const std::vector<double> errors = along_line(a, b, lambdas, [&](const Ensemble& m) {
-      // Subtracted in f32: in double every barrier would end in other bits than it ever had.
+      // In f32, in which accuracies are measured: these are the bits of an error.
       return 1 - static_cast<float>(accuracy_on(t, m, "all.test"));
     });
     const Barrier found = barrier(lambdas, errors);
