@@ -321,6 +321,43 @@ TEST(Resume, AnInterruptedPhaseKnowsItsFirstLoss) {
   EXPECT_FALSE(run(0).diverged_at);
 }
 
+// One that begins small, and is large where the phase goes on: an explosion all the same.
+TEST(Resume, AnExplosionIsToldByTheFirstLossOfAll) {
+  const auto run = [](WorkerOptions o) {
+    ToyBench b(std::move(o));
+    const Ensemble start =
+        b.trial->init([](Net& net) { net.parameter("w", {}, init::zeros()); }, Key{});
+    Training p{.name = "explodes",
+               .start = &start,
+               .build =
+                   [](Step& s) {
+                     Net net = s.net("model");
+                     const Value w = net.parameter("w", {}, init::zeros());
+                     s.graph().result("loss", exp(w));  // 1, 20, 400, ...
+                     s.graph().update(w, w + std::log(20.0));
+                   },
+               .samples = 1,
+               .batch = 1,
+               .steps = 8};
+    return b.trial->train(p).diverged_at;
+  };
+  EXPECT_EQ(run({}), 6);
+  WorkerOptions forked;
+  forked.fork_at = 3;
+  EXPECT_EQ(run(forked), 6) << "in programs compiled anew";
+  const TestFolder folder;
+  std::atomic<bool> stop = false;
+  WorkerOptions o;
+  o.checkpoints = folder.path();
+  o.checkpoint_every_s = 0;
+  o.stop = &stop;
+  o.advanced = [&, steps = 0](const Amount&) mutable { stop = ++steps == 3; };
+  EXPECT_THROW(run(o), Interrupted);
+  stop = false;
+  o.advanced = nullptr;
+  EXPECT_EQ(run(o), 6) << "after an interruption";
+}
+
 // In bf16, too: both programs of a phase make their copies of the weights anew.
 TEST(Resume, ForkingAnywhereKeepsTheBits) {
   using Arithmetic = std::pair<ExecutorKind, Precision>;

@@ -400,6 +400,25 @@ TEST(Hosts, WhatRestoreBringsBackAndWhatGoesOn) {
   expect_equal_bits(run);
 }
 
+// In the midst of a round, too: what its programs logged before is a part of the log.
+TEST(Hosts, LogsGoOnAcrossARestore) {
+  const auto run = [](Trial& t) {
+    const Ensemble start =
+        t.init([](Net& net) { net.parameter("total", {}, init::zeros()); }, Key{});
+    Phase p = counting(start, [](Round& r, Count&) {
+      if (r.number() == 1) r.keep("early");
+      add(r, 1);
+      if (r.number() == 3) r.restore("early");
+      add(r, 1);
+    });
+    p.programs["add"].log = {"total"};
+    return t.run(p);
+  };
+  EXPECT_EQ(run_with({}, run).log("add", "total"),
+            (std::vector<float>{0, 1, 2, 3, 4, 5, 6, 2, 3, 4, 5, 6, 7, 8, 9, 10}));
+  expect_equal_bits(run);
+}
+
 TEST(Hosts, EndAPhase) {
   Counting b;
   const PhaseResult r = b.run([](Round& r, Count& c) {
