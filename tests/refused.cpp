@@ -1,6 +1,7 @@
 // What an author gets wrong in C++ itself: each namespace holds one such slip and is refused with one
 // error, which says in words what the comment in front of it says. Compiled by ctest, once, for its
 // errors alone.
+#include "lab/phase.h"
 #include "studies/authoring.h"
 
 namespace omni {
@@ -90,5 +91,16 @@ Experiment mine() { return experiment<Mine>({.name = "mine"}); }
 namespace snapshot_of_what_ends {
 const Snapshot* from(Trial& t) { return &t.train(Training{}).at(3); }
 }  // namespace snapshot_of_what_ends
+
+// SAYS: a loop captures nothing: it reads what is in its state or among its constants
+namespace loop_that_captures {
+struct Count {
+  int64_t n = 0;
+  void visit(auto&& field) { field(n); }
+};
+void host(Phase& p, int64_t step) {
+  p.host(Count{}, [step](Round&, Count& c) { c.n += step; });
+}
+}  // namespace loop_that_captures
 
 }  // namespace omni

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/sha256.h"
 
 namespace omni {
@@ -63,6 +65,29 @@ bool is_own_library(std::string_view path) {
   return std::ranges::none_of(
       std::to_array<std::string_view>({"/lib/", "/lib64/", "/lib32/", "/usr/lib/", "/usr/lib64/"}),
       [&](std::string_view folder) { return path.starts_with(folder); });
+}
+
+std::string place_in_program(const void* what) {
+  struct Search {
+    uintptr_t address;
+    std::string found;
+  } search{reinterpret_cast<uintptr_t>(what), ""};
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, size_t, void* to) {
+        auto& s = *static_cast<Search*>(to);
+        const uintptr_t place = s.address - info->dlpi_addr;
+        const std::span segments(info->dlpi_phdr, info->dlpi_phnum);
+        const bool is_here = std::ranges::any_of(segments, [&](const auto& segment) {
+          return segment.p_type == PT_LOAD && place - segment.p_vaddr < segment.p_memsz;
+        });
+        if (!is_here) return 0;
+        const std::string_view path = info->dlpi_name;
+        s.found = std::string(path.substr(path.rfind('/') + 1)) + "+" + std::to_string(place);
+        return 1;
+      },
+      &search);
+  check(!search.found.empty(), "what is no part of the program is looked for in it");
+  return search.found;
 }
 
 std::string program_hash() {

@@ -24,6 +24,9 @@ std::string commit_text();
 // programs of one commit differ where their sources were changed. Empty if the program's file
 // cannot be read.
 std::string program_hash();
+// Where in this program, or in which library of it, something lies that is no local variable: in
+// every start of one build the same, and of two things never.
+std::string place_in_program(const void* what);
 // Whether a loaded library belongs to the build: it lies outside of the system's folders, or is
 // Omniscale's own.
 bool is_own_library(std::string_view path);

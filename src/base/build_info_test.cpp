@@ -1,8 +1,10 @@
 #include "base/build_info.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 
-#include <gtest/gtest.h>
+#include "base/error.h"
 
 namespace omni {
 namespace {
@@ -24,6 +26,24 @@ TEST(BuildInfo, OwnLibrariesBelongToTheProgram) {
   EXPECT_FALSE(is_own_library("/lib64/ld-linux-x86-64.so.2"));
   EXPECT_FALSE(is_own_library("linux-vdso.so.1"));
   EXPECT_FALSE(is_own_library(""));
+}
+
+const int kOne = 1, kOther = 2;
+
+TEST(BuildInfo, PlacesInTheProgramAreOfTheBuildAlone) {
+  const std::string one = place_in_program(&kOne);
+  EXPECT_EQ(place_in_program(&kOne), one);
+  EXPECT_NE(place_in_program(&kOther), one);
+  EXPECT_NE(place_in_program(reinterpret_cast<const void*>(&build_info)), one);
+  // Wherever it was loaded: as far from another place as there.
+  const auto offset = [](const std::string& place) {
+    return std::stoull(place.substr(place.find('+') + 1));
+  };
+  EXPECT_EQ(offset(place_in_program(&kOther)) - offset(one),
+            static_cast<unsigned long long>(reinterpret_cast<uintptr_t>(&kOther) -
+                                            reinterpret_cast<uintptr_t>(&kOne)));
+  const int local = 0;
+  EXPECT_THROW(place_in_program(&local), Bug);
 }
 
 }  // namespace

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "base/build_info.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/nearest.h"
 
 namespace omni {
@@ -34,6 +36,17 @@ PhaseOrigin::PhaseOrigin(const PhaseSnapshot& s)
 PhaseOrigin::PhaseOrigin(const Snapshot& s, const std::string& set)
     : round(s.step), sets{{set, &s.model}}, programs{{"step", {s.step, s.rate}}} {
   if (s.optimizer) sets[set + ".opt"] = &*s.optimizer;
+}
+
+void Phase::set_host(HostState first, const void* code, const Bytes& constants,
+                     std::function<void(Round&, HostState&)> round) {
+  require(code != nullptr, "phase {}: its host's function is null", name);
+  Hash hash;
+  hash.add(place_in_program(code));
+  hash.add(std::string_view(reinterpret_cast<const char*>(constants.data()), constants.size()));
+  host_state = std::move(first);
+  host_round = std::move(round);
+  host_hash = hash.value();
 }
 
 const Ensemble& PhaseResult::set(const std::string& name) const {

@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -93,18 +94,40 @@ struct Phase {
   int64_t see_every = 1;
   std::optional<PhaseOrigin> from;  // goes on from there, to the bit, in place of `start`
 
-  // `round` is called once per round and may keep nothing but what is in `state`: between two calls
-  // the phase may be written to disk, and read back elsewhere. (check_repeats(), and debug by it,
-  // call rounds twice to find what leans on captures.) It steps worlds and draws numbers, by
-  // Round::key(); forward and backward passes are programs. In dry runs it is called once, and
-  // results are zeros.
-  template <class State>
-  void host(State state, std::function<void(Round&, State&)> round) {
-    host_state = HostState::of(std::move(state));
-    host_round = [round = std::move(round)](Round& r, HostState& s) { round(r, s.as<State>()); };
+  // `round(Round&, State&)` is called once per round and may keep nothing but what is in `state`:
+  // between two calls the phase may be written to disk, and read back elsewhere. (check_repeats(),
+  // and debug by it, calls rounds twice to find what leans on more.) It steps worlds and draws numbers, by
+  // Round::key(); forward and backward passes are programs. Before each start of the phase it is
+  // called once, dry, and results are zeros.
+  //
+  // It is a function, or a lambda that captures nothing: the phase is found again by all that it
+  // depends on, and what a lambda holds cannot be seen.
+  template <class State, class Do>
+  void host(State state, Do round) {
+    static_assert(kCapturesNothing<Do>,
+                  "a loop captures nothing: it reads what is in its state or among its constants, "
+                  "host(state, constants, round), which are in the phase's hash");
+    if constexpr (kCapturesNothing<Do>)
+      set_host(HostState::of(std::move(state)), code_of(round), {},
+               [round](Round& r, HostState& s) mutable { round(r, s.as<State>()); });
+  }
+  // `round(Round&, State&, const Constants&)` reads `constants`, too, which nothing changes:
+  // options, worlds' maps, arrays. They are what members of a state may be.
+  template <class State, class Constants, class Do>
+  void host(State state, Constants constants, Do round) {
+    static_assert(kCapturesNothing<Do>,
+                  "a loop captures nothing: it reads what is in its state or among its constants, "
+                  "host(state, constants, round), which are in the phase's hash");
+    if constexpr (kCapturesNothing<Do>) {
+      const Bytes bytes = state::stored(constants);
+      set_host(HostState::of(std::move(state)), code_of(round), bytes,
+               [round, kept = std::make_shared<const Constants>(std::move(constants))](
+                   Round& r, HostState& s) mutable { round(r, s.as<State>(), *kept); });
+    }
   }
   HostState host_state;
   std::function<void(Round&, HostState&)> host_round;
+  uint64_t host_hash = 0;  // of which function it is, and of its constants; 0: there is none
 
   // Where a set of `start`, of `frozen` or of `from` is what a phase of this seed gave that has
   // diverged, the result counts as diverged, too, however the set came there. These say that of any
@@ -121,6 +144,23 @@ struct Phase {
     if (!inherited_divergence) inherited_divergence = t.diverged_at;
   }
   std::optional<int64_t> inherited_divergence;
+
+ private:
+  template <class Do>
+  static constexpr bool kIsFunction = std::is_function_v<std::remove_pointer_t<Do>>;
+  template <class Do>
+  static constexpr bool kCapturesNothing = std::is_empty_v<Do> || kIsFunction<Do>;
+  template <class Do>
+  static const void* code_of(const Do& round) {
+    if constexpr (kIsFunction<Do>)
+      return reinterpret_cast<const void*>(round);
+    else
+      return &code_of_type<Do>;  // which no other type has
+  }
+  template <class Do>
+  static constexpr char code_of_type = 0;
+  void set_host(HostState first, const void* code, const Bytes& constants,
+                std::function<void(Round&, HostState&)> round);
 };
 
 struct PhaseResult {

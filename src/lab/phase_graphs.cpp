@@ -323,7 +323,9 @@ uint64_t PhaseGraphs::form(const std::string& numerics) const {
   }
   if (p_.stop) hash.add(p_.stop->result), hash.add(p_.stop->at_least);
   if (p_.host_round) {  // its code is in no graph: another build may loop otherwise
-    hash.add("host"), hash.add(program_hash());
+    hash.add("host");
+    hash.add(program_hash());
+    hash.add(p_.host_hash);
     hash.add(text_of(p_.host_state.bytes()));
   }
   return hash.value();

@@ -40,7 +40,7 @@ void check_repeats(Trial& t, const Phase& p, int64_t round) {
   require(
       seen[0] == wanted,
       "phase {}: its round {} gave other bits when its state had been written to bytes and read "
-      "back: its visit() leaves a member out, or its function keeps something in what it captured",
+      "back: its visit() leaves a member out, or its function keeps something elsewhere",
       p.name, round);
 }
 

@@ -26,6 +26,10 @@ struct Casino {
   std::array<int64_t, kArms> pulls = {};
   void visit(auto&& field) { field(mean), field(pulls); }
 };
+struct Odds {
+  double step = 0.2;  // how much oftener each arm pays than the one before
+  void visit(auto&& field) { field(step); }
+};
 
 Value policy(Net& net) { return net.parameter("logits", {1, kArms}, init::zeros()); }
 
@@ -51,7 +55,7 @@ Phase bandit(const Ensemble& start) {
                                apply(Sgd{}, net, loss, s.lr());
                              },
                          .lr = 0.5};
-  p.host<Casino>({}, [](Round& r, Casino& casino) {
+  p.host(Casino{}, Odds{0.2}, [](Round& r, Casino& casino, const Odds& odds) {
     r.run("act");
     const auto pulled = r.result<int32_t>("act", "arm");
     const std::vector<int32_t> arms(pulled.begin(), pulled.end());
@@ -60,7 +64,7 @@ Phase bandit(const Ensemble& start) {
     double sum = 0;
     for (size_t i = 0; i < arms.size(); ++i) {
       ++casino.pulls[static_cast<size_t>(arms[i])];
-      const double reward = luck.uniform() < 0.2 * (arms[i] + 1) ? 1 : 0;
+      const double reward = luck.uniform() < odds.step * (arms[i] + 1) ? 1 : 0;
       gain[i] = static_cast<float>(reward - casino.mean);
       sum += reward;
     }
@@ -216,7 +220,7 @@ Phase a2c(const Ensemble& agent, Key key) {
   p.key = key;
   Worlds start{.worlds = std::vector<World>(kWorlds), .levels = key.fold("levels")};
   for (int w = 0; w < kWorlds; ++w) start.worlds[w].reset(start.level(w));
-  p.host<Worlds>(std::move(start), act_and_learn);
+  p.host(std::move(start), act_and_learn);
   return p;
 }
 
@@ -286,7 +290,8 @@ struct Count {
   int64_t rounds = 0, forgotten = 0;
   void visit(auto&& field) { field(rounds); }  // not the other
 };
-Phase counting(const Ensemble& start, std::function<void(Round&, Count&)> round) {
+using CountingRound = void (*)(Round&, Count&);
+Phase counting(const Ensemble& start, CountingRound round) {
   Phase p;
   p.name = "counting";
   p.start = {{"sum", &start}};
@@ -298,7 +303,7 @@ Phase counting(const Ensemble& start, std::function<void(Round&, Count&)> round)
     s.graph().result("loss", total);
   }};
   p.rounds = 8;
-  p.host<Count>({}, std::move(round));
+  if (round) p.host(Count{}, round);
   return p;
 }
 void add(Round& r, float by) {
@@ -311,13 +316,12 @@ struct Counting {
   ToyBench bench;
   Trial& trial = *bench.trial;
   Ensemble start = trial.init([](Net& net) { net.parameter("total", {}, init::zeros()); }, Key{});
-  std::string refused(std::function<void(Round&, Count&)> round) {
-    return refusal([&] { trial.run(counting(start, std::move(round))); });
+  std::string refused(CountingRound round) {
+    return refusal([&] { trial.run(counting(start, round)); });
   }
-  PhaseResult run(std::function<void(Round&, Count&)> round) {
-    return trial.run(counting(start, std::move(round)));
-  }
+  PhaseResult run(CountingRound round) { return trial.run(counting(start, round)); }
 };
+float total(const PhaseResult& r) { return r.set("sum").array(0, 0)[0]; }
 
 TEST(Hosts, KeepAndRestoreCopies) {
   const auto run = [](Trial& t) {
@@ -505,11 +509,58 @@ TEST(Hosts, TheirFirstStateIsInThePhasesHash) {
   const auto run = [&](int64_t rounds) {
     Phase p = counting(b.start, [](Round& r, Count& c) { add(r, static_cast<float>(c.rounds)); });
     p.host_state.as<Count>().rounds = rounds;
-    return b.trial.run(p).set("sum").array(0, 0)[0];
+    return total(b.trial.run(p));
   };
   EXPECT_EQ(run(1), 8);
   EXPECT_EQ(run(2), 16);
   EXPECT_EQ(run(1), 8);
+}
+
+// Variants of a sweep and arms may share a phase's name.
+TEST(Hosts, WhichFunctionItIsIsInThePhasesHash) {
+  Counting b;
+  EXPECT_EQ(total(b.run([](Round& r, Count&) { add(r, 1); })), 8);
+  EXPECT_EQ(total(b.run([](Round& r, Count&) { add(r, 2); })), 16);
+  const auto of = [&](auto round) {  // of a lambda's own type
+    Phase p = counting(b.start, nullptr);
+    p.host(Count{}, round);
+    return total(b.trial.run(p));
+  };
+  EXPECT_EQ(of([](Round& r, Count&) { add(r, 3); }), 24);
+  EXPECT_EQ(of([](Round& r, Count&) { add(r, 4); }), 32);
+}
+
+struct Amounts {
+  std::vector<float> by;
+  void visit(auto&& field) { field(by); }
+};
+
+TEST(Hosts, ConstantsAreInThePhasesHash) {
+  Counting b;
+  const auto of = [&](std::vector<float> by) {
+    Phase p = counting(b.start, nullptr);
+    p.host(Count{}, Amounts{std::move(by)}, [](Round& r, Count&, const Amounts& amounts) {
+      add(r, amounts.by[static_cast<size_t>(r.number()) % amounts.by.size()]);
+    });
+    return total(b.trial.run(p));
+  };
+  EXPECT_EQ(of({1}), 8);
+  EXPECT_EQ(of({2}), 16);
+  EXPECT_EQ(of({1, 2}), 12);
+  EXPECT_EQ(of({1}), 8);
+  Phase p = counting(b.start, nullptr);
+  p.host(Count{}, 0.5f, [](Round& r, Count&, const float& by) { add(r, by); });
+  EXPECT_EQ(total(b.trial.run(p)), 4);
+}
+
+TEST(Hosts, AreSetByHost) {
+  Counting b;
+  Phase p = counting(b.start, nullptr);
+  float by = 3;
+  p.host_round = [&by](Round& r, HostState&) { add(r, by); };
+  p.host_hash = 0;
+  EXPECT_NE(refusal([&] { b.trial.run(p); }).find("is set by host(state, round)"),
+            std::string::npos);
 }
 
 TEST(Hosts, DryRunsCallThemOnce) {
@@ -540,7 +591,7 @@ TEST(Hosts, DryRunsCallThemOnce) {
 TEST(Hosts, SlipsAreNamedBeforeAnythingIsTrained) {
   struct Case {
     const char* text;
-    std::function<void(Round&, Count&)> round;
+    CountingRound round;
   };
   const std::vector<Case> cases = {
       {"", [](Round& r, Count&) { add(r, 1); }},
@@ -598,13 +649,15 @@ TEST(Hosts, WhatWasNotKeptIsNotRestored) {
 }
 
 // A round runs its phase's programs, and nothing else of the trial.
+std::function<void()> in_round;
 TEST(Hosts, AreNoPlaceForOtherPhases) {
   Counting b;
   const Ensemble model = toy_model(b.trial);
   const auto said = [&](const std::function<void()>& what) {
-    return b.refused([&](Round& r, Count&) {
+    in_round = what;
+    return b.refused([](Round& r, Count&) {
       add(r, 1);
-      if (!r.dry()) what();
+      if (!r.dry()) in_round();
     });
   };
   const auto is_refused = [&](const char* what, const std::function<void()>& call) {
@@ -622,16 +675,16 @@ TEST(Hosts, AreNoPlaceForOtherPhases) {
 
 TEST(Hosts, RoundsThatLeanOnWhatIsNotInTheirStateAreFound) {
   Counting b;
-  const auto said = [&](std::function<void(Round&, Count&)> round) {
-    return refusal([&] { check_repeats(b.trial, counting(b.start, std::move(round)), 3); });
+  const auto said = [&](CountingRound round) {
+    return refusal([&] { check_repeats(b.trial, counting(b.start, round), 3); });
   };
   EXPECT_EQ(said([](Round& r, Count& c) {
               Stream draw(r.key("by"));
               add(r, static_cast<float>(draw.uniform() + static_cast<double>(++c.rounds)));
             }),
             "");
-  int hidden = 0;
-  EXPECT_NE(said([&](Round& r, Count&) {
+  EXPECT_NE(said([](Round& r, Count&) {
+              static int hidden = 0;
               add(r, static_cast<float>(++hidden));
             }).find("its round 3, called twice from equal state, gave other bits"),
             std::string::npos);

@@ -393,6 +393,8 @@ void require_form(const Phase& p) {
           unit_of(p), first, unit_of(p), p.rounds);
   require(p.turns.empty() == static_cast<bool>(p.host_round),
           "phase {}: state what a round is: either turns, or a host's function", p.name);
+  require((p.host_hash != 0) == static_cast<bool>(p.host_round),
+          "phase {}: a host's function is set by host(state, round)", p.name);
   if (!p.host_round) require_turns(p);
   require(p.see_every >= 1, "phase {}: see_every is {}", p.name, p.see_every);
   require(p.probe || !p.stop, "phase {}: a stop rule needs a probe", p.name);
