@@ -161,12 +161,17 @@ def checkpoint(state, arrays):
     return safetensors({"__metadata__": {"state": text, "check": sha.hexdigest()}} | header, data)
 
 
-STATE = {"format": 2, "rounds": 3, "programs": {"step": [3, 2.5], "act": [9, None]},
-         "probed": [[1, {"loss": 0.5, "norm": None}]], "kept": [], "named": {}, "logs": {},
+def bits(x):
+    return struct.unpack("<Q", struct.pack("<d", x))[0]
+
+
+STATE = {"format": 3, "rounds": 3,
+         "programs": {"step": [3, bits(2.5)], "act": [9, bits(float("nan"))]},
+         "probed": [[1, {"loss": bits(0.5), "norm": bits(float("-inf"))}]], "kept": [], "named": {}, "logs": {},
          "sets": {"now": {"model": ["w", "b"]}}}
 WEIGHTS = {"now/set/model/w": [1.0, -2.0], "now/set/model/b": [0.5]}
 KEPT = STATE | {
-    "kept": [[2, {"step": [2, 0.5]}]], "named": {"best": [1, {}]}, "logs": {"step": ["loss"]},
+    "kept": [[2, {"step": [2, bits(0.5)]}]], "named": {"best": [1, {}]}, "logs": {"step": ["loss"]},
     "diverged_at": 3, "sets": {
         "now": {"model": ["w", "b"], "model.opt": ["m/w"]}, "kept/0": {"model": ["w", "b"]},
         "named/best": {"model.opt": ["m/w"]}}}
@@ -184,9 +189,10 @@ put_all("checkpoint", "bad", {
     "no-sets": checkpoint(STATE | {"sets": {}}, WEIGHTS),
     "set": checkpoint(STATE | {"sets": {"now": {"critic": ["w", "b"]}}}, WEIGHTS),
     "log": checkpoint(STATE | {"logs": {"step": ["loss"]}}, WEIGHTS),
-    "format": checkpoint(STATE | {"format": 1}, WEIGHTS),
+    "format": checkpoint(STATE | {"format": 2}, WEIGHTS),
     "steps": checkpoint(STATE | {"rounds": "three"}, WEIGHTS),
     "probed": checkpoint(STATE | {"probed": [[1, "x"]]}, WEIGHTS),
+    "number": checkpoint(STATE | {"probed": [[1, {"loss": 0.5}]]}, WEIGHTS),
     "list": checkpoint([], WEIGHTS),
     # As it was written of one set.
     "older": checkpoint({"steps": 3, "first_loss": 2.5, "probed": [], "kept": [],

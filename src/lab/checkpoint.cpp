@@ -1,13 +1,13 @@
 #include "lab/checkpoint.h"
 
 #include <algorithm>
+#include <bit>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/inputs.h"
 #include "base/json.h"
 #include "base/sha256.h"
-#include "base/statistics.h"
 #include "store/safetensors.h"
 
 namespace omni {
@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kFormat = 2;                  // 1: of one set
+constexpr int kFormat = 3;                  // 1: of one set; 2: numbers as decimals
 constexpr const char* kStateKey = "state";  // JSON: everything but the arrays
 constexpr const char* kCheckKey = "check";  // SHA-256 of state and arrays
 
@@ -54,21 +54,29 @@ std::vector<Owner> owners_of(const Underway& u) {
   return owners;
 }
 
+// By its bits, so that infinities and NaN come back as they were.
+json bits_of(double x) { return std::bit_cast<uint64_t>(x); }
+
+json bits_of(const std::map<std::string, double>& values) {
+  json all = json::object();
+  for (const auto& [name, x] : values) all[name] = bits_of(x);
+  return all;
+}
+
 json to_json(const PhaseSnapshot& s) {
   json programs = json::object();
-  for (const auto& [name, at] : s.programs) programs[name] = {at.runs, at.rate};
+  for (const auto& [name, at] : s.programs) programs[name] = {at.runs, bits_of(at.rate)};
   return {s.round, programs};
 }
 
-// A number that is not finite becomes null and comes back as NaN.
 std::string state_text(const Underway& u, const std::vector<Owner>& owners) {
   const PhaseResult& r = u.reached;
   json j = {{"format", kFormat},       {"rounds", r.rounds},    {"programs", json::object()},
             {"probed", json::array()}, {"kept", json::array()}, {"named", json::object()},
             {"logs", json::object()},  {"sets", json::object()}};
   if (r.diverged_at) j["diverged_at"] = *r.diverged_at;
-  for (const auto& [name, at] : u.programs) j["programs"][name] = {at.runs, at.first_loss};
-  for (const Probed& p : r.probed) j["probed"].push_back({p.step, p.values});
+  for (const auto& [name, at] : u.programs) j["programs"][name] = {at.runs, bits_of(at.first_loss)};
+  for (const Probed& p : r.probed) j["probed"].push_back({p.step, bits_of(p.values)});
   for (const PhaseSnapshot& s : r.kept) j["kept"].push_back(to_json(s));
   for (const auto& [name, s] : r.named) j["named"][name] = to_json(s);
   for (const auto& [program, results] : r.logs) {
@@ -97,7 +105,10 @@ std::string checksum(const std::string& state,
   return sha.hex();
 }
 
-double number(const json& v) { return v.is_null() ? kNaN : v.get<double>(); }
+double number(const json& bits) {
+  require(bits.is_number_unsigned(), "a number is no bits");
+  return std::bit_cast<double>(bits.get<uint64_t>());
+}
 
 // What a file holds, read by the recipes.
 class Contents {

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
+#include <limits>
 #include <span>
 
 #include "base/sha256.h"
@@ -40,16 +42,21 @@ Bytes bytes(const char* text) {
   return {all.begin(), all.end()};
 }
 
+constexpr double kInf = std::numeric_limits<double>::infinity();
+double odd_nan() { return std::bit_cast<double>(uint64_t{0xfff8000000c0ffee}); }
+
 // Everything that a phase can have come to.
 PhaseProgress progress() {
   PhaseProgress p;
-  p.programs = {{"critic", {21, 2.5f, 0}}, {"act", {9, NAN, 0}}};
+  p.programs = {{"critic", {21, 2.5f, 0}}, {"act", {9, NAN, 0}}, {"burst", {1, INFINITY, 0}}};
   PhaseResult& r = p.reached;
   r.sets = all_sets(1);
   r.rounds = 7;
   r.diverged_at = 5;
   r.host = bytes("worlds");
-  r.probed = {{0, {{"accuracy", 0.25}, {"loss", kNaN}}}, {4, {{"accuracy", 0.5}, {"loss", 1e-9}}}};
+  r.probed = {{0, {{"accuracy", 0.25}, {"loss", kNaN}}},
+              {4, {{"accuracy", 0.5}, {"loss", 1e-9}}},
+              {6, {{"loss", -kInf}, {"norm", kInf}, {"sign", -0.0}, {"which", odd_nan()}}}};
   r.kept.push_back({3, all_sets(3), {{"critic", {9, 0.125}}, {"act", {}}}, bytes("of then")});
   r.kept.push_back({6, {}, {}, {}});
   r.kept.back().sets.emplace("generator", filled("generator", 5));
@@ -97,15 +104,20 @@ TEST(Checkpoint, HoldsAllThatAPhaseNeeds) {
   EXPECT_EQ(found->programs.at("critic").first_loss, 2.5f);
   EXPECT_EQ(found->programs.at("act").runs, 9);
   EXPECT_TRUE(std::isnan(found->programs.at("act").first_loss));
+  EXPECT_EQ(found->programs.at("burst").first_loss, INFINITY);
   EXPECT_EQ(r.rounds, 7);
   EXPECT_EQ(r.diverged_at, 5);
   EXPECT_EQ(r.host, wanted.host);
-  ASSERT_EQ(r.probed.size(), 2u);
+  ASSERT_EQ(r.probed.size(), 3u);
   EXPECT_EQ(r.probed[0].step, 0);
   EXPECT_EQ(r.probed[0].values.at("accuracy"), 0.25);
   EXPECT_TRUE(std::isnan(r.probed[0].values.at("loss")));
   EXPECT_EQ(r.probed[1].step, 4);
   EXPECT_EQ(r.probed[1].values, wanted.probed[1].values);
+  ASSERT_EQ(r.probed[2].values.size(), wanted.probed[2].values.size());
+  for (const auto& [name, x] : wanted.probed[2].values)
+    EXPECT_EQ(std::bit_cast<uint64_t>(r.probed[2].values.at(name)), std::bit_cast<uint64_t>(x))
+        << name;
   ASSERT_EQ(r.kept.size(), 2u);
   for (size_t i : {0u, 1u}) expect_same(r.kept[i], wanted.kept[i]);
   ASSERT_EQ(r.named.size(), 1u);
@@ -150,7 +162,7 @@ TEST(Checkpoint, OfAnotherNetworkIsNotTaken) {
   EXPECT_FALSE(read_checkpoint(path, other));
 }
 
-// As phases of one set were written before: trained again.
+// As phases were written before: trained again.
 TEST(Checkpoint, OfAnotherFormatIsNotTaken) {
   const TestFolder folder;
   const auto path = folder.path() / "c.safetensors";
@@ -158,12 +170,12 @@ TEST(Checkpoint, OfAnotherFormatIsNotTaken) {
   const auto file = safetensors::read(path);
   std::map<std::string, std::string> metadata = file.metadata;
   std::string& state = metadata.at("state");
-  const size_t at = state.find("\"format\":2");
+  const size_t at = state.find("\"format\":3");
   ASSERT_NE(at, std::string::npos);
   std::map<std::string, safetensors::View> views;
   Sha256 sha;
   const auto add = [&](std::string_view text) { sha.add(std::as_bytes(std::span(text))); };
-  state.replace(at, 10, "\"format\":1");
+  state.replace(at, 10, "\"format\":2");
   add(state);
   for (const auto& [name, array] : file.arrays) {
     views[name] = {array.dtype, array.shape, array.bytes};
