@@ -167,18 +167,19 @@ def bits(x):
 
 STATE = {"format": 3, "rounds": 3,
          "programs": {"step": [3, bits(2.5)], "act": [9, bits(float("nan"))]},
-         "probed": [[1, {"loss": bits(0.5), "norm": bits(float("-inf"))}]], "kept": [], "named": {}, "logs": {},
+         "probed": [[1, {"loss": bits(0.5), "norm": bits(float("-inf"))}]], "kept": [], "copies": [], "named": {}, "logs": {},
          "sets": {"now": {"model": ["w", "b"]}}}
 WEIGHTS = {"now/set/model/w": [1.0, -2.0], "now/set/model/b": [0.5]}
 KEPT = STATE | {
-    "kept": [[2, {"step": [2, bits(0.5)]}]], "named": {"best": [1, {}]}, "logs": {"step": ["loss"]},
+    "kept": [[2, {"step": [2, bits(0.5)]}, {"best": 0}]], "copies": [[1, {}, {}]],
+    "named": {"best": 0}, "logs": {"step": ["loss"]},
     "diverged_at": 3, "sets": {
         "now": {"model": ["w", "b"], "model.opt": ["m/w"]}, "kept/0": {"model": ["w", "b"]},
-        "named/best": {"model.opt": ["m/w"]}}}
+        "copy/0": {"model.opt": ["m/w"]}}}
 KEPT_ARRAYS = WEIGHTS | {
     "now/set/model.opt/m/w": [0.0, 0.0], "now/host": b"worlds", "kept/0/set/model/w": [0.0, 1.0],
-    "kept/0/set/model/b": [1.0], "named/best/set/model.opt/m/w": [3.0, 4.0],
-    "named/best/host": b"then", "log/step/loss": [2.5, 2.0, 1.5]}
+    "kept/0/set/model/b": [1.0], "copy/0/set/model.opt/m/w": [3.0, 4.0],
+    "copy/0/host": b"then", "log/0": [2.5, 2.0, 1.5]}
 put_all("checkpoint", "good", {"whole": checkpoint(STATE, WEIGHTS),
                                "kept": checkpoint(KEPT, KEPT_ARRAYS)})
 put_all("checkpoint", "bad", {
@@ -192,6 +193,7 @@ put_all("checkpoint", "bad", {
     "format": checkpoint(STATE | {"format": 2}, WEIGHTS),
     "steps": checkpoint(STATE | {"rounds": "three"}, WEIGHTS),
     "probed": checkpoint(STATE | {"probed": [[1, "x"]]}, WEIGHTS),
+    "copy": checkpoint(STATE | {"named": {"best": 0}}, WEIGHTS),
     "number": checkpoint(STATE | {"probed": [[1, {"loss": 0.5}]]}, WEIGHTS),
     "list": checkpoint([], WEIGHTS),
     # As it was written of one set.

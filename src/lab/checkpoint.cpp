@@ -22,9 +22,10 @@ constexpr const char* kCheckKey = "check";  // SHA-256 of state and arrays
 // Arrays are called
 //   "<owner>/set/<set>/<parameter>"
 //   "<owner>/host"                      bytes
-//   "log/<program>/<result>"            [runs]
-// Owners are "now", "kept/<its place>" and "named/<its name>"; the state names an owner's sets with
-// their parameters, in order.
+//   "log/<its place>"                   [runs]
+// Owners are "now", "kept/<its place>" and "copy/<its place>"; the state names an owner's sets with
+// their parameters, in order, and has a list of the copies, of which the phase and its snapshots
+// may share some, and one of the logs, by program.
 struct Owner {
   std::string name;
   std::map<std::string, SetView> sets;
@@ -35,10 +36,21 @@ std::string array_name(const std::string& owner, const std::string& set,
                        const std::string& parameter) {
   return fmt::format("{}/set/{}/{}", owner, set, parameter);
 }
-std::string log_name(const std::string& program, const std::string& result) {
-  return fmt::format("log/{}/{}", program, result);
-}
+std::string log_name(size_t place) { return fmt::format("log/{}", place); }
 std::string kept_name(size_t place) { return fmt::format("kept/{}", place); }
+std::string copy_name(size_t place) { return fmt::format("copy/{}", place); }
+
+// All that there are, each once.
+std::vector<const PhaseSnapshot*> copies_of(const PhaseResult& r) {
+  std::vector<const PhaseSnapshot*> all;
+  const auto add = [&](const Copies& some) {
+    for (const auto& [name, copy] : some)
+      if (std::ranges::count(all, copy.get()) == 0) all.push_back(copy.get());
+  };
+  add(r.copies);
+  for (const PhaseSnapshot& s : r.kept) add(s.copies);
+  return all;
+}
 
 Owner owner_of(const std::string& name, const PhaseSnapshot& s) {
   Owner o{name, {}, s.host};
@@ -50,7 +62,8 @@ std::vector<Owner> owners_of(const Underway& u) {
   std::vector<Owner> owners = {{"now", u.sets, u.host}};
   for (size_t i = 0; i < u.reached.kept.size(); ++i)
     owners.push_back(owner_of(kept_name(i), u.reached.kept[i]));
-  for (const auto& [name, s] : u.reached.named) owners.push_back(owner_of("named/" + name, s));
+  const std::vector<const PhaseSnapshot*> copies = copies_of(u.reached);
+  for (size_t i = 0; i < copies.size(); ++i) owners.push_back(owner_of(copy_name(i), *copies[i]));
   return owners;
 }
 
@@ -63,22 +76,37 @@ json bits_of(const std::map<std::string, double>& values) {
   return all;
 }
 
-json to_json(const PhaseSnapshot& s) {
+// By name: the place among all copies.
+json places_of(const Copies& some, const std::vector<const PhaseSnapshot*>& all) {
+  json places = json::object();
+  for (const auto& [name, copy] : some)
+    places[name] = std::ranges::find(all, copy.get()) - all.begin();
+  return places;
+}
+
+json to_json(const PhaseSnapshot& s, const std::vector<const PhaseSnapshot*>& copies) {
   json programs = json::object();
   for (const auto& [name, at] : s.programs) programs[name] = {at.runs, bits_of(at.rate)};
-  return {s.round, programs};
+  return {s.round, programs, places_of(s.copies, copies)};
 }
 
 std::string state_text(const Underway& u, const std::vector<Owner>& owners) {
   const PhaseResult& r = u.reached;
-  json j = {{"format", kFormat},       {"rounds", r.rounds},    {"programs", json::object()},
-            {"probed", json::array()}, {"kept", json::array()}, {"named", json::object()},
-            {"logs", json::object()},  {"sets", json::object()}};
+  const std::vector<const PhaseSnapshot*> copies = copies_of(r);
+  json j = {{"format", kFormat},
+            {"rounds", r.rounds},
+            {"programs", json::object()},
+            {"probed", json::array()},
+            {"kept", json::array()},
+            {"copies", json::array()},
+            {"named", places_of(r.copies, copies)},
+            {"logs", json::object()},
+            {"sets", json::object()}};
   if (r.diverged_at) j["diverged_at"] = *r.diverged_at;
   for (const auto& [name, at] : u.programs) j["programs"][name] = {at.runs, bits_of(at.first_loss)};
   for (const Probed& p : r.probed) j["probed"].push_back({p.step, bits_of(p.values)});
-  for (const PhaseSnapshot& s : r.kept) j["kept"].push_back(to_json(s));
-  for (const auto& [name, s] : r.named) j["named"][name] = to_json(s);
+  for (const PhaseSnapshot& s : r.kept) j["kept"].push_back(to_json(s, copies));
+  for (const PhaseSnapshot* s : copies) j["copies"].push_back(to_json(*s, copies));
   for (const auto& [program, results] : r.logs) {
     json& names = j["logs"][program] = json::array();
     for (const auto& [name, values] : results) names.push_back(name);
@@ -130,15 +158,17 @@ class Contents {
       Probed& probed = r.probed.emplace_back(Probed{seen.at(0).get<int64_t>(), {}});
       for (const auto& [name, value] : seen.at(1).items()) probed.values[name] = number(value);
     }
+    std::vector<std::shared_ptr<const PhaseSnapshot>> copies;
+    for (size_t i = 0; i < state_.at("copies").size(); ++i)
+      copies.push_back(std::make_shared<const PhaseSnapshot>(
+          snapshot(copy_name(i), state_.at("copies").at(i), {})));
     for (size_t i = 0; i < state_.at("kept").size(); ++i)
-      r.kept.push_back(snapshot(kept_name(i), state_.at("kept").at(i)));
-    for (const auto& [name, s] : state_.at("named").items())
-      r.named.emplace(name, snapshot("named/" + name, s));
+      r.kept.push_back(snapshot(kept_name(i), state_.at("kept").at(i), copies));
+    r.copies = named(state_.at("named"), copies);
+    size_t logs = 0;
     for (const auto& [program, results] : state_.at("logs").items())
-      for (const json& name : results) {
-        const auto result = name.get<std::string>();
-        r.logs[program][result] = array(log_name(program, result)).floats();
-      }
+      for (const json& name : results)
+        r.logs[program][name.get<std::string>()] = array(log_name(logs++)).floats();
     return p;
   }
 
@@ -173,8 +203,20 @@ class Contents {
     return found == file_.arrays.end() ? Bytes{} : found->second.bytes;
   }
 
-  PhaseSnapshot snapshot(const std::string& owner, const json& s) const {
-    PhaseSnapshot out{s.at(0).get<int64_t>(), sets(owner), {}, host(owner)};
+  static Copies named(const json& places,
+                      const std::vector<std::shared_ptr<const PhaseSnapshot>>& all) {
+    Copies some;
+    for (const auto& [name, place] : places.items()) {
+      require(place.is_number_unsigned() && place.get<uint64_t>() < all.size(),
+              "a copy is missing");
+      some[name] = all[place.get<uint64_t>()];
+    }
+    return some;
+  }
+
+  PhaseSnapshot snapshot(const std::string& owner, const json& s,
+                         const std::vector<std::shared_ptr<const PhaseSnapshot>>& copies) const {
+    PhaseSnapshot out{s.at(0).get<int64_t>(), sets(owner), {}, host(owner), named(s.at(2), copies)};
     for (const auto& [name, at] : s.at(1).items())
       out.programs[name] = {at.at(0).get<int64_t>(), number(at.at(1))};
     return out;
@@ -200,9 +242,10 @@ void write_checkpoint(const std::filesystem::path& path, const Underway& u) {
     if (!o.host.empty())
       views[o.name + "/host"] = {safetensors::Dtype::u8, {std::ssize(o.host)}, o.host};
   }
+  size_t logs = 0;
   for (const auto& [program, results] : u.reached.logs)
     for (const auto& [name, values] : results)
-      add(log_name(program, name), values, Shape{std::ssize(values)});
+      add(log_name(logs++), values, Shape{std::ssize(values)});
   std::map<std::string, std::span<const std::byte>> bytes;
   for (const auto& [name, v] : views) bytes[name] = v.bytes;
   const std::string state = state_text(u, owners);

@@ -60,8 +60,14 @@ PhaseProgress progress() {
   r.kept.push_back({3, all_sets(3), {{"critic", {9, 0.125}}, {"act", {}}}, bytes("of then")});
   r.kept.push_back({6, {}, {}, {}});
   r.kept.back().sets.emplace("generator", filled("generator", 5));
-  r.named.emplace("best", PhaseSnapshot{2, all_sets(6), {{"critic", {6, 0.5}}}, bytes("best")});
-  r.logs["critic"] = {{"loss", {2.5f, 0.5f, -1e-30f}}, {"norm", {}}};
+  const auto copy = [](int64_t round, uint64_t seed) {
+    return std::make_shared<const PhaseSnapshot>(
+        PhaseSnapshot{round, all_sets(seed), {{"critic", {6, 0.5}}}, bytes("best")});
+  };
+  r.copies = {{"best", copy(4, 6)}, {"first/of all", copy(1, 7)}};
+  r.kept[0].copies = {{"best", copy(2, 8)}, {"first/of all", r.copies.at("first/of all")}};
+  r.logs["critic"] = {{"loss", {2.5f, 0.5f, -1e-30f}}, {"norm", {}}, {"a/b", {1}}};
+  r.logs["critic/a"] = {{"b", {2, 3}}};
   return p;
 }
 
@@ -89,6 +95,8 @@ void expect_same(const PhaseSnapshot& a, const PhaseSnapshot& b) {
     EXPECT_EQ(at.runs, b.programs.at(name).runs);
     EXPECT_EQ(at.rate, b.programs.at(name).rate);
   }
+  ASSERT_EQ(a.copies.size(), b.copies.size());
+  for (const auto& [name, copy] : a.copies) expect_same(*copy, *b.copies.at(name));
 }
 
 TEST(Checkpoint, HoldsAllThatAPhaseNeeds) {
@@ -120,8 +128,10 @@ TEST(Checkpoint, HoldsAllThatAPhaseNeeds) {
         << name;
   ASSERT_EQ(r.kept.size(), 2u);
   for (size_t i : {0u, 1u}) expect_same(r.kept[i], wanted.kept[i]);
-  ASSERT_EQ(r.named.size(), 1u);
-  expect_same(r.named.at("best"), wanted.named.at("best"));
+  ASSERT_EQ(r.copies.size(), 2u);
+  for (const auto& [name, copy] : r.copies) expect_same(*copy, *wanted.copies.at(name));
+  EXPECT_EQ(r.copies.at("first/of all"), r.kept[0].copies.at("first/of all")) << "is written once";
+  EXPECT_EQ(r.bytes(), wanted.bytes());
   EXPECT_EQ(r.logs, wanted.logs);
 }
 

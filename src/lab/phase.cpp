@@ -1,6 +1,7 @@
 #include "lab/phase.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/build_info.h"
 #include "base/error.h"
@@ -10,7 +11,7 @@
 namespace omni {
 namespace {
 
-std::map<std::string, Ensemble> copies(const std::map<std::string, Ensemble>& sets) {
+std::map<std::string, Ensemble> clones(const std::map<std::string, Ensemble>& sets) {
   std::map<std::string, Ensemble> all;
   for (const auto& [name, e] : sets) all.emplace(name, e.clone());
   return all;
@@ -26,10 +27,10 @@ const typename Map::mapped_type& found(const Map& map, const std::string& name, 
 
 }  // namespace
 
-PhaseSnapshot PhaseSnapshot::clone() const { return {round, copies(sets), programs, host}; }
+PhaseSnapshot PhaseSnapshot::clone() const { return {round, clones(sets), programs, host, copies}; }
 
 PhaseOrigin::PhaseOrigin(const PhaseSnapshot& s)
-    : round(s.round), programs(s.programs), host(s.host) {
+    : round(s.round), programs(s.programs), host(s.host), copies(s.copies) {
   for (const auto& [name, e] : s.sets) sets[name] = &e;
 }
 
@@ -76,8 +77,16 @@ int64_t PhaseResult::bytes() const {
   };
   const auto of = [&](const PhaseSnapshot& s) { return of_sets(s.sets) + std::ssize(s.host); };
   int64_t bytes = of_sets(sets) + std::ssize(host);
-  for (const PhaseSnapshot& s : kept) bytes += of(s);
-  for (const auto& [name, s] : named) bytes += of(s);
+  std::set<const PhaseSnapshot*> shared;
+  const auto add_copies = [&](const Copies& all) {
+    for (const auto& [name, s] : all)
+      if (shared.insert(s.get()).second) bytes += of(*s);
+  };
+  add_copies(copies);
+  for (const PhaseSnapshot& s : kept) {
+    bytes += of(s);
+    add_copies(s.copies);
+  }
   for (const auto& [program, results] : logs)
     for (const auto& [name, values] : results)
       bytes += std::ssize(values) * static_cast<int64_t>(sizeof(float));
@@ -85,9 +94,8 @@ int64_t PhaseResult::bytes() const {
 }
 
 PhaseResult PhaseResult::clone() const {
-  PhaseResult out{copies(sets), diverged_at, rounds, probed, {}, {}, logs, host};
+  PhaseResult out{clones(sets), diverged_at, rounds, probed, {}, copies, logs, host};
   for (const PhaseSnapshot& s : kept) out.kept.push_back(s.clone());
-  for (const auto& [name, s] : named) out.named.emplace(name, s.clone());
   return out;
 }
 

@@ -44,6 +44,10 @@ struct PhaseTurn {
   int64_t runs = 1, every = 1;
 };
 
+struct PhaseSnapshot;
+// Of Round::keep(), by name; they hold no copies themselves. Whatever has one shares it.
+using Copies = std::map<std::string, std::shared_ptr<const PhaseSnapshot>>;
+
 // Where a phase stands after a round: what a fork goes on from.
 struct PhaseSnapshot {
   static constexpr const char* kCalled = "snapshot";
@@ -54,7 +58,8 @@ struct PhaseSnapshot {
     double rate = 0;  // of the latest round
   };
   std::map<std::string, Program> programs = {};
-  Bytes host = {};  // of the host's state
+  Bytes host = {};     // of the host's state
+  Copies copies = {};  // that were kept so far, which a round may restore
 
   PhaseSnapshot clone() const;
   template <class State>
@@ -71,6 +76,7 @@ struct PhaseOrigin {
   std::map<std::string, const Ensemble*> sets;
   std::map<std::string, PhaseSnapshot::Program> programs;
   std::span<const std::byte> host = {};
+  Copies copies = {};
 
   PhaseOrigin(const PhaseSnapshot& s);                     // NOLINT: it is one
   PhaseOrigin(const Snapshot& s, const std::string& set);  // of a Training
@@ -167,10 +173,10 @@ struct PhaseResult {
   std::map<std::string, Ensemble> sets = {};  // trained ones, as they ended
   // The round in which a watched loss was not finite or had exploded, as in Trained.
   std::optional<int64_t> diverged_at = {};
-  int64_t rounds = 0;                               // taken, a fork's trunk included
-  Reached<Probed> probed = {};                      // by round: the probe's, and what was seen
-  Reached<PhaseSnapshot> kept = {};                 // of keep_at; those that were reached
-  std::map<std::string, PhaseSnapshot> named = {};  // of Round::keep()
+  int64_t rounds = 0;                // taken, a fork's trunk included
+  Reached<Probed> probed = {};       // by round: the probe's, and what was seen
+  Reached<PhaseSnapshot> kept = {};  // of keep_at; those that were reached
+  Copies copies = {};                // of Round::keep(), a fork's trunk's included
   // Of PhaseProgram::log: by program and result, run by run.
   std::map<std::string, std::map<std::string, std::vector<float>>> logs = {};
   Bytes host = {};  // of the host's state

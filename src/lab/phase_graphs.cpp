@@ -342,6 +342,12 @@ uint64_t PhaseGraphs::hash(const std::string& numerics, uint64_t identity) const
   for (const auto& [name, at] : p_.from->programs)
     hash.add(name), hash.add(at.runs), hash.add(at.rate);
   hash.add(text_of(p_.from->host));
+  for (const auto& [name, copy] : p_.from->copies) {
+    hash.add(name);
+    hash.add(copy->round);
+    for (const auto& [set, e] : copy->sets) hash.add(set), hash.add(weights_hash(e[0]));
+    hash.add(text_of(copy->host));
+  }
   return hash.value();
 }
 
@@ -363,20 +369,23 @@ PhaseResult PhaseGraphs::untrained() const {
             runs_before(i) + static_cast<int64_t>(runs_of(i, round)), latest_rate(i, round)};
     return s;
   };
+  if (p_.from) out.copies = p_.from->copies;
+  if (dry_)
+    for (const std::string& name : dry_->kept)
+      out.copies[name] = std::make_shared<const PhaseSnapshot>(snapshot(first()));
   for (int64_t round = first(); round <= p_.rounds; ++round) {
     std::map<std::string, double> values;
     if (probed_after(round)) values = probed;
     if (round > first() && round % p_.see_every == 0) values.insert(seen.begin(), seen.end());
     if (!values.empty()) out.probed.push_back({round, std::move(values)});
-    if (kept_after(round)) out.kept.push_back(snapshot(round));
+    if (!kept_after(round)) continue;
+    out.kept.push_back(snapshot(round));
+    out.kept.back().copies = out.copies;
   }
   for (size_t i = 0; i < programs_.size(); ++i)
     for (const std::string& name : spec_.programs[i].logged)
       out.logs[spec_.programs[i].name][name].resize(static_cast<size_t>(runs_of(i, p_.rounds)));
-  if (dry_) {
-    for (const std::string& name : dry_->kept) out.named.emplace(name, snapshot(first()));
-    out.host = dry_->host.bytes();
-  }
+  if (dry_) out.host = dry_->host.bytes();
   return out;
 }
 

@@ -107,12 +107,14 @@ class PhaseRun::Live final : public RoundCalls {
       throw StandsStill{};
   }
   void keep_sets(const std::string& name) override {
-    run_.out_.named.insert_or_assign(name, run_.snapshot());
+    PhaseSnapshot copy = run_.snapshot();
+    copy.copies.clear();
+    run_.out_.copies[name] = std::make_shared<const PhaseSnapshot>(std::move(copy));
   }
   bool restore_sets(const std::string& name) override {
-    const auto it = run_.out_.named.find(name);
-    if (it == run_.out_.named.end()) return false;
-    for (const auto& [set, e] : it->second.sets) write(*run_.session_, set, e[0]);
+    const auto it = run_.out_.copies.find(name);
+    if (it == run_.out_.copies.end()) return false;
+    for (const auto& [set, e] : it->second->sets) write(*run_.session_, set, e[0]);
     run_.restart();
     return true;
   }
@@ -140,6 +142,8 @@ PhaseRun::PhaseRun(Worker& worker, const Phase& p, const PhaseGraphs& graphs,
     out_ = std::move(found->reached);
     out_.sets.clear();
     out_.host.clear();
+  } else if (p.from) {
+    out_.copies = p.from->copies;
   }
   for (const ProgramSpec& s : graphs.spec().programs)
     for (const std::string& name : s.logged) out_.logs[s.name].try_emplace(name);
@@ -314,7 +318,7 @@ Standings PhaseRun::standings() const {
 }
 
 PhaseSnapshot PhaseRun::snapshot() const {
-  PhaseSnapshot s{session_->standing().round, {}, {}, host_.bytes()};
+  PhaseSnapshot s{session_->standing().round, {}, {}, host_.bytes(), out_.copies};
   for (const auto& [name, specs] : sets_) s.sets.emplace(name, set(name));
   for (size_t i = 0; i < graphs_.spec().programs.size(); ++i)
     if (static_cast<int>(i) != graphs_.probe())

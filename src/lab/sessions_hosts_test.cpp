@@ -243,8 +243,8 @@ TEST(Sessions, ActingAndLearning) {
   const PhaseResult r = run_with({}, [](Trial& t) { return run_a2c(t, 250); });
   EXPECT_GT(r.probed.back().values.at("return"), 0.8);  // some .4 at first; .93 at best
   EXPECT_EQ(r.log("learn", "entropy").size(), 250u);
-  ASSERT_TRUE(r.named.contains("best"));
-  EXPECT_GE(r.named.at("best").state<Worlds>().worlds.size(), 8u);
+  ASSERT_TRUE(r.copies.contains("best"));
+  EXPECT_GE(r.copies.at("best")->state<Worlds>().worlds.size(), 8u);
   expect_equal_bits([](Trial& t) { return run_a2c(t, 12); });
   expect_near_reference([](Trial& t) { return run_a2c(t, 4); });
 }
@@ -336,9 +336,9 @@ TEST(Hosts, KeepAndRestoreCopies) {
   };
   const PhaseResult r = run_with({}, run);
   EXPECT_EQ(r.set("sum").array(0, 0)[0], 1 + 2 + 7 + 8);
-  EXPECT_EQ(r.named.at("early").sets.at("sum").array(0, 0)[0], 3);
-  EXPECT_EQ(r.named.at("early").round, 2);
-  EXPECT_EQ(r.named.at("early").state<Count>().rounds, 2);
+  EXPECT_EQ(r.copies.at("early")->sets.at("sum").array(0, 0)[0], 3);
+  EXPECT_EQ(r.copies.at("early")->round, 2);
+  EXPECT_EQ(r.copies.at("early")->state<Count>().rounds, 2);
   ASSERT_EQ(r.probed.size(), 1u);
   EXPECT_EQ(r.probed[0].step, 7);
   EXPECT_EQ(r.probed[0].values.at("restored"), 3);
@@ -501,6 +501,49 @@ TEST(Hosts, AStateOfAnotherTypeIsRefusedInWords) {
             std::string::npos);
   EXPECT_NE(refusal([&] { b.train(), PhaseResult().state<Count>(); }).find("there is none"),
             std::string::npos);
+}
+
+// What a trunk kept may be restored in its fork: "early" before it, "best" on both sides of it.
+void keep_and_restore(Round& r, Count& c) {
+  if (r.number() == 1) r.keep("early");
+  if (r.number() == 2 || r.number() == 6) r.keep("best");
+  if (r.number() == 5) r.restore("early");
+  if (r.number() == 7) r.restore("best");
+  add(r, static_cast<float>(++c.rounds));
+}
+TEST(Hosts, ForksKnowWhatTheirTrunkKept) {
+  Counting b;
+  Phase p = counting(b.start, keep_and_restore);
+  p.keep_at = {0, 2, 4, 7, 8};
+  const PhaseResult trunk = b.trial.run(p);
+  EXPECT_EQ(trunk.at(2).copies.size(), 1u);
+  EXPECT_EQ(trunk.at(4).copies.at("best")->round, 2);
+  EXPECT_EQ(trunk.at(7).copies.at("best")->round, 6);
+  for (const PhaseSnapshot& s : trunk.kept) {
+    Phase fork = counting(b.start, keep_and_restore);
+    fork.from.emplace(s);
+    const PhaseResult same = b.trial.run(fork);
+    EXPECT_EQ(total(same), total(trunk)) << s.round;
+    ASSERT_EQ(same.copies.size(), 2u) << s.round;
+    EXPECT_EQ(same.copies.at("best")->round, 6) << s.round;
+    if (s.round < 2 || s.round > 4) continue;
+    PhaseSnapshot other = s.clone();  // that kept something else: another phase
+    PhaseSnapshot early = other.copies.at("early")->clone();
+    early.sets.at("sum").array(0, 0)[0] += 100;
+    other.copies["early"] = std::make_shared<const PhaseSnapshot>(std::move(early));
+    Phase third = counting(b.start, keep_and_restore);
+    third.from.emplace(other);
+    EXPECT_EQ(total(b.trial.run(third)), total(trunk) + 100) << s.round;
+  }
+  for (const int64_t round : {3, 5, 7})
+    EXPECT_NO_THROW(check_repeats(b.trial, counting(b.start, keep_and_restore), round)) << round;
+  expect_equal_bits([](Trial& t) {
+    const Ensemble start =
+        t.init([](Net& net) { net.parameter("total", {}, init::zeros()); }, Key{});
+    Phase p = counting(start, keep_and_restore);
+    p.keep_at = {3, 7};
+    return t.run(p);
+  });
 }
 
 // Another state is another phase.

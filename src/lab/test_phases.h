@@ -23,6 +23,7 @@ inline void add(Hash& h, const PhaseSnapshot& s) {
   for (const auto& [name, e] : s.sets) h.add(name), h.add(weights_hash(e[0]));
   for (const auto& [name, at] : s.programs) h.add(name), h.add(at.runs), h.add(at.rate);
   add(h, s.host);
+  for (const auto& [name, copy] : s.copies) h.add(name), add(h, *copy);
 }
 inline uint64_t bits_of(const PhaseResult& r) {
   Hash h;
@@ -31,7 +32,7 @@ inline uint64_t bits_of(const PhaseResult& r) {
   for (const Probed& seen : r.probed)
     for (const auto& [name, x] : seen.values) h.add(seen.step), h.add(name), h.add(x);
   for (const PhaseSnapshot& s : r.kept) add(h, s);
-  for (const auto& [name, s] : r.named) h.add(name), add(h, s);
+  for (const auto& [name, s] : r.copies) h.add(name), add(h, *s);
   for (const auto& [program, results] : r.logs)
     for (const auto& [name, values] : results)
       h.add(program), h.add(name), add(h, std::as_bytes(std::span(values)));
