@@ -30,6 +30,12 @@ std::string_view text_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+// How many there are, and then each: where one list ends and the next begins is no guess.
+void add_each(Hash& hash, const auto& list, const auto& add) {
+  hash.add(static_cast<uint64_t>(std::ranges::size(list)));
+  for (const auto& item : list) add(item);
+}
+
 // Not as drawn: what a dry run makes of them must not differ from run to run.
 Ensemble zeros(const std::vector<ParameterSpec>& specs) {
   Ensemble e(specs, 1);
@@ -284,46 +290,66 @@ double PhaseGraphs::model_epochs() const {
 
 uint64_t PhaseGraphs::form(const std::string& numerics) const {
   Hash hash;
-  hash.add("phase 2");
+  hash.add("phase 3");  // the way in which the following are added
   hash.add(p_.name);
   hash.add(static_cast<uint64_t>(on_divergence_));
   hash.add(numerics);
-  for (size_t i = 0; i < programs_.size(); ++i) {
-    const ProgramSpec& s = spec_.programs[i];
+  for (const int64_t x : {first(), p_.rounds, p_.see_every}) hash.add(x);
+  add_each(hash, spec_.programs, [&](const ProgramSpec& s) {
+    const auto i = static_cast<size_t>(&s - spec_.programs.data());
     const ProgramStart keys = keys_of(i);
     hash.add(s.name);
     hash.add(fingerprint(*s.graph));
-    if (s.last) hash.add(fingerprint(*s.last));
+    hash.add(s.last ? fingerprint(*s.last) : 0);
     for (const int64_t x : {s.samples, s.batch, int64_t{s.clock.value_or(-1)}}) hash.add(x);
     hash.add(s.watched);
-    for (const std::string& name : s.logged) hash.add(name);
-    hash.add(keys.order.bits), hash.add(keys.random.bits);
-    if (reads(*s.graph, "lr"))
+    add_each(hash, s.logged, [&](const std::string& name) { hash.add(name); });
+    hash.add(keys.order.bits);
+    hash.add(keys.random.bits);
+    const bool reads_rate = reads(*s.graph, "lr");
+    hash.add(uint64_t{reads_rate});
+    if (reads_rate)
       for (int64_t round = first(); round < p_.rounds + !programs_[i]; ++round)
         hash.add(rate(i, round));
-  }
-  for (const auto& [set, specs] : trained_) {
-    hash.add(set);
-    for (const ParameterSpec& s : specs) hash.add(s.name);
-  }
-  for (const auto& [set, e] : p_.frozen) hash.add(set);
-  for (const Turn& t : turns_) hash.add(t.program), hash.add(t.runs), hash.add(t.every);
-  for (const int64_t x : {first(), p_.rounds, p_.see_every}) hash.add(x);
+  });
+  add_each(hash, trained_, [&](const auto& set) {
+    hash.add(set.first);
+    add_each(hash, set.second, [&](const ParameterSpec& s) { hash.add(s.name); });
+  });
+  add_each(hash, p_.frozen, [&](const auto& set) { hash.add(set.first); });
+  add_each(hash, turns_, [&](const Turn& t) {
+    hash.add(t.program);
+    hash.add(t.runs);
+    hash.add(t.every);
+  });
   hash.add(p_.key.bits);
-  for (const auto& [name, x] : p_.scalars) hash.add(name), hash.add(x);
-  for (const auto& [name, table] : tables_)
-    if (std::ranges::any_of(spec_.programs, [&, n = name](const ProgramSpec& s) {
-          return reads(*s.graph, n) || (s.last && reads(*s.last, n));
+  add_each(hash, p_.scalars, [&](const auto& scalar) {
+    hash.add(scalar.first);
+    hash.add(scalar.second);
+  });
+  std::vector<const DataTable::value_type*> tables;
+  for (const auto& table : tables_)
+    if (std::ranges::any_of(spec_.programs, [&](const ProgramSpec& s) {
+          return reads(*s.graph, table.first) || (s.last && reads(*s.last, table.first));
         }))
-      hash.add(name), hash.add(table.hash);
-  for (const int64_t round : p_.keep_at) hash.add(round);
+      tables.push_back(&table);
+  add_each(hash, tables, [&](const auto* table) {
+    hash.add(table->first);
+    hash.add(table->second.hash);
+  });
+  add_each(hash, p_.keep_at, [&](int64_t round) { hash.add(round); });
+  hash.add(uint64_t{p_.probe.has_value()});
   if (p_.probe) {
     hash.add(p_.probe->every);
-    for (const int64_t round : p_.probe->at) hash.add(round);
+    add_each(hash, p_.probe->at, [&](int64_t round) { hash.add(round); });
   }
-  if (p_.stop) hash.add(p_.stop->result), hash.add(p_.stop->at_least);
+  hash.add(uint64_t{p_.stop.has_value()});
+  if (p_.stop) {
+    hash.add(p_.stop->result);
+    hash.add(p_.stop->at_least);
+  }
+  hash.add(uint64_t{static_cast<bool>(p_.host_round)});
   if (p_.host_round) {  // its code is in no graph: another build may loop otherwise
-    hash.add("host");
     hash.add(program_hash());
     hash.add(p_.host_hash);
     hash.add(text_of(p_.host_state.bytes()));
@@ -333,21 +359,34 @@ uint64_t PhaseGraphs::form(const std::string& numerics) const {
 
 uint64_t PhaseGraphs::hash(const std::string& numerics, uint64_t identity) const {
   Hash hash;
+  const auto add_sets = [&](const auto& sets) {
+    add_each(hash, sets, [&](const auto& set) {
+      hash.add(set.first);
+      if constexpr (std::is_pointer_v<std::decay_t<decltype(set.second)>>)
+        hash.add(weights_hash((*set.second)[0]));
+      else
+        hash.add(weights_hash(set.second[0]));
+    });
+  };
   hash.add(identity);
   hash.add(form(numerics));
   for (const auto& [set, specs] : trained_) hash.add(weights_hash((*start(set))[0]));
-  for (const auto& [set, e] : p_.frozen) hash.add(weights_hash((*e)[0]));
+  add_sets(p_.frozen);
+  hash.add(uint64_t{p_.from.has_value()});
   if (!p_.from) return hash.value();
-  for (const auto& [set, e] : p_.from->sets) hash.add(set), hash.add(weights_hash((*e)[0]));
-  for (const auto& [name, at] : p_.from->programs)
-    hash.add(name), hash.add(at.runs), hash.add(at.rate);
+  add_sets(p_.from->sets);
+  add_each(hash, p_.from->programs, [&](const auto& program) {
+    hash.add(program.first);
+    hash.add(program.second.runs);
+    hash.add(program.second.rate);
+  });
   hash.add(text_of(p_.from->host));
-  for (const auto& [name, copy] : p_.from->copies) {
-    hash.add(name);
-    hash.add(copy->round);
-    for (const auto& [set, e] : copy->sets) hash.add(set), hash.add(weights_hash(e[0]));
-    hash.add(text_of(copy->host));
-  }
+  add_each(hash, p_.from->copies, [&](const auto& copy) {
+    hash.add(copy.first);
+    hash.add(copy.second->round);
+    add_sets(copy.second->sets);
+    hash.add(text_of(copy.second->host));
+  });
   return hash.value();
 }
 

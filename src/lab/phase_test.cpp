@@ -96,6 +96,32 @@ TEST(Phases, ProgramsHaveOrdersEpochsAndRatesOfTheirOwn) {
   EXPECT_FALSE(left_alone([](Phase& o) { o.turns[1].every = 5; }));
 }
 
+// Arms may share a phase's name: what is asked of one must not be found by the other.
+TEST(Phases, ListsInTheirHashDoNotRunTogether) {
+  Pair p;
+  const auto probe = [](std::vector<int64_t> at, int64_t every) {
+    Probe look{.build =
+                   [](Step& s) {
+                     Net net = s.net("a");
+                     s.graph().result(
+                         "accuracy", accuracy(toy_logits(net, s.rows("test.x")), s.rows("test.y")));
+                   },
+               .rows = kToyTest,
+               .at = std::move(at),
+               .every = every};
+    return look;
+  };
+  Phase one = p.phase(), other = p.phase();
+  one.keep_at = {2, 4};
+  one.probe = probe({8}, 0);
+  other.keep_at = {2};
+  other.probe = probe({0, 8}, 4);
+  EXPECT_EQ(p.trial.run(one).kept.size(), 2u);
+  const PhaseResult r = p.trial.run(other);
+  EXPECT_EQ(r.kept.size(), 1u);
+  EXPECT_EQ(r.probed.size(), 3u);
+}
+
 TEST(Phases, KeepTheirBits) {
   expect_equal_bits([](Trial& t) {
     const Ensemble a = toy_model(t, "a"), b = toy_model(t, "b");
@@ -345,6 +371,10 @@ TEST(Phases, SlipsAreNamedBeforeAnythingIsTrained) {
        [](Phase& p, const Pair&) {
          p.stop = StopRule{"accuracy", 1};
        }},
+      {"phase pair: a program is called 'left/right': letters, digits, dots and dashes, please",
+       [](Phase& p, const Pair&) { p.programs["left/right"] = p.programs["left"]; }},
+      {"phase pair: a set is called 'a/b'", [](Phase& p, const Pair& w) { p.start["a/b"] = &w.a; }},
+      {"phase pair: a set is called ''", [](Phase& p, const Pair& w) { p.frozen[""] = &w.a; }},
       {"phase pair: see_every is 0", [](Phase& p, const Pair&) { p.see_every = 0; }},
       {"phase pair: the snapshot that it continues from has the set 'z', which it does not train",
        [](Phase& p, const Pair& w) {

@@ -4,17 +4,9 @@
 
 #include "base/error.h"
 #include "base/nearest.h"
+#include "lab/soundness.h"
 
 namespace omni {
-namespace {
-
-// The name whose letters make names of arrays in checkpoints.
-bool is_plain(const std::string& name) {
-  return !name.empty() &&
-         std::ranges::all_of(name, [](char c) { return c > ' ' && c < 127 && c != '/'; });
-}
-
-}  // namespace
 
 int RoundCalls::program_of(const std::string& name) const {
   const auto it = std::ranges::find(spec_.programs, name, &ProgramSpec::name);
@@ -83,9 +75,7 @@ void RoundCalls::run(const std::string& program, int64_t runs) {
 }
 
 void RoundCalls::keep(const std::string& name) {
-  require(is_plain(name),
-          "phase {}: what is kept is called '{}': letters, digits and dashes, please", phase_.name,
-          name);
+  require_plain(phase_, "what is kept", name);
   keep_sets(name);
 }
 

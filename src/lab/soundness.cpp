@@ -362,6 +362,13 @@ std::string who_of(const Phase& p, const std::string& program) {
   return fmt::format("phase {}, program '{}'", p.name, program);
 }
 
+void require_plain(const Phase& p, const char* what, const std::string& name) {
+  const auto is_plain = [](unsigned char c) { return c > ' ' && c != 127 && c != '/'; };
+  require(!name.empty() && std::ranges::all_of(name, is_plain),
+          "phase {}: {} is called '{}': letters, digits, dots and dashes, please", p.name, what,
+          name);
+}
+
 void emit(const std::string& who, const StepBuilder& build, Step& step) {
   require(static_cast<bool>(build), "{}: it has no function that emits its graph (build)", who);
   try {
@@ -380,6 +387,9 @@ void require_form(const Phase& p) {
           "phase {}: a program is called 'probe', as what looks at the phase is: give it another "
           "name, or make it Phase::probe",
           p.name);
+  for (const auto& [name, program] : p.programs) require_plain(p, "a program", name);
+  for (const auto& [set, e] : p.start) require_plain(p, "a set", set);
+  for (const auto& [set, e] : p.frozen) require_plain(p, "a set", set);
   require(!p.start.empty(), "phase {}: state the sets that it trains (start)", p.name);
   for (const auto& [set, e] : p.start) require(e, "phase {}: state where it starts", p.name);
   for (const auto& [set, e] : p.frozen)

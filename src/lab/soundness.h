@@ -15,14 +15,19 @@ namespace omni {
 // What messages call a program of the phase, "probe" its probe: "phase gan, program 'critic'".
 std::string who_of(const Phase& p, const std::string& program);
 
+// UserError, naming `what` is called so, for a name that is empty or has blanks or '/', which ends
+// the name of a set in those of its parameters.
+void require_plain(const Phase& p, const char* what, const std::string& name);
+
 // Emits what an author's function says. UserError, beginning with `who`, for what refuses it: a
 // name that is not there, shapes that do not fit, a hook on nothing; and where there is no
 // function.
 void emit(const std::string& who, const StepBuilder& build, Step& step);
 
 // UserError, naming the phase, for what is missing or contradictory before any graph is built:
-// programs, batches, rounds, both or neither of turns and a host's loop, turns of unknown programs
-// or that never come, programs without a turn, a stop rule without a probe.
+// programs, batches, rounds, names that are not plain, both or neither of turns and a host's loop,
+// turns of unknown programs or that never come, programs without a turn, a stop rule without a
+// probe.
 void require_form(const Phase& p);
 
 // By name: those of Phase::start, and their optimisers' states.
