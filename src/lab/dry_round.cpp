@@ -1,6 +1,7 @@
 #include "lab/dry_round.h"
 
 #include "lab/author_code.h"
+#include "lab/worker.h"
 
 namespace omni {
 namespace {
@@ -42,6 +43,7 @@ DryRound dry_round(const Phase& p, const SessionSpec& spec) {
   DryRound done;
   done.host = p.host_state.clone();
   Zeros round(p, spec, done);
+  const Worker::InRound in(p.name);
   call_author(fmt::format("phase {}, its round called dry, with number 0 and zeros", p.name),
               [&] { p.host_round(round, done.host); });
   return done;

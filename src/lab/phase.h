@@ -275,8 +275,10 @@ class OpenPhase {
 // or contradictory in it. Refers to what `p` refers to.
 Phase phase_of(const Training& p);
 
-// In tests, and in debug: UserError if round `round`, from 0, called again from equal state, gives
-// other bits than it gave.
+// In tests, and in debug: UserError if round `round`, from 0, called again from equal state, gives other bits
+// than it gave, of all that it changes, sees, logs and keeps, or ends the phase or not. What all
+// calls within one second of one process see alike (a clock, an address) it cannot find. UserError
+// for a round that the phase does not take.
 void check_repeats(Trial& t, const Phase& p, int64_t round);
 
 }  // namespace omni

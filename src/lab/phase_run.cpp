@@ -220,7 +220,7 @@ void PhaseRun::take(int64_t end) {
   if (!live_) {
     session_->rounds(graphs_.turns(), end - out_.rounds);
   } else {
-    const Worker::InRound in(worker_, p_.name);
+    const Worker::InRound in(p_.name);
     live_->begin();
     call_author([&] { return fmt::format("phase {}, round {}", p_.name, out_.rounds); },
                 [&] {

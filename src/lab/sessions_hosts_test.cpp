@@ -698,10 +698,17 @@ TEST(Hosts, AreNoPlaceForOtherPhases) {
   const Ensemble model = toy_model(b.trial);
   const auto said = [&](const std::function<void()>& what) {
     in_round = what;
-    return b.refused([](Round& r, Count&) {
+    const std::string text = b.refused([](Round& r, Count&) {
       add(r, 1);
       if (!r.dry()) in_round();
     });
+    WorkerOptions o;
+    o.dry = true;
+    in_round = [] {};
+    EXPECT_EQ(Counting(o).refused([](Round& r, Count&) { add(r, 1), in_round(); }), "");
+    in_round = what;
+    EXPECT_EQ(Counting(o).refused([](Round& r, Count&) { add(r, 1), in_round(); }), text);
+    return text;
   };
   const auto is_refused = [&](const char* what, const std::function<void()>& call) {
     const std::string text = said(call);
@@ -714,6 +721,29 @@ TEST(Hosts, AreNoPlaceForOtherPhases) {
   is_refused("Trial::open()", [&] { b.trial.open(counting(b.start, [](Round&, Count&) {})); });
   is_refused("Trial::part()", [&] { b.trial.part("own", [] {}); });
   EXPECT_GT(b.bench.train().steps, 0);  // afterwards, all is as ever
+}
+
+// What rounds see and keep, and where they end, by a count that no state has.
+void sees_more(Round& r, Count&) {
+  static int hidden = 0;
+  add(r, 1);
+  r.see("hidden", ++hidden);
+}
+void keeps_more(Round& r, Count&) {
+  static int hidden = 0;
+  add(r, 1);
+  if (++hidden > 6) r.keep("latest");
+}
+void keeps_another(Round& r, Count&) {
+  static int hidden = 0;
+  if (++hidden > 6) r.keep("latest");
+  add(r, 1);
+  if (hidden <= 6) r.keep("latest");
+}
+void ends_sometime(Round& r, Count&) {
+  static int hidden = 0;
+  add(r, 1);
+  if (++hidden > 6) r.stop();
 }
 
 TEST(Hosts, RoundsThatLeanOnWhatIsNotInTheirStateAreFound) {
@@ -735,9 +765,29 @@ TEST(Hosts, RoundsThatLeanOnWhatIsNotInTheirStateAreFound) {
               add(r, static_cast<float>(++c.forgotten));
             }).find("its visit() leaves a member out"),
             std::string::npos);
+  for (const CountingRound round : {sees_more, keeps_more, keeps_another, ends_sometime})
+    EXPECT_NE(said(round).find("gave other bits"), std::string::npos);
+  const auto of_round = [&](int64_t round) {
+    return refusal([&] {
+      check_repeats(b.trial,
+                    counting(b.start,
+                             [](Round& r, Count& c) {
+                               add(r, 1);
+                               if (++c.rounds == 6) r.stop();
+                             }),
+                    round);
+    });
+  };
+  EXPECT_EQ(of_round(0), "");
+  EXPECT_EQ(of_round(5), "");
+  EXPECT_NE(of_round(6).find("it is over before round 6"), std::string::npos) << of_round(6);
+  EXPECT_NE(of_round(8).find("it is over before round 8"), std::string::npos);
+  EXPECT_NE(of_round(-1).find("its round -1 is to be checked, and it begins with 0"),
+            std::string::npos);
   const Ensemble agent = agent_of(b.trial);
   Phase p = a2c(agent, Key::of(1));
   p.rounds = 9;
+  p.keep_at = {2};
   EXPECT_NO_THROW(check_repeats(b.trial, p, 7));
 }
 

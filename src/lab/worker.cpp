@@ -157,7 +157,9 @@ void Worker::wait_after(std::chrono::steady_clock::time_point began_writing) {
   if (wait_s_ > 0) wait_s_ = std::max(wait_s_, seconds_since(began_writing) / kWritingShare);
 }
 
-void Worker::require_no_round(const char* what) const {
+thread_local const std::string* Worker::round_of_ = nullptr;
+
+void Worker::require_no_round(const char* what) {
   if (round_of_)
     fail_user(
         "phase {}: its round calls {}, and a round runs its own phase's programs alone: give "

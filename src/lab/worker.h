@@ -131,18 +131,16 @@ class Worker {
   }
   void stop_if_asked();  // saves and throws Interrupted
 
-  // While a host's function of a phase is called, whose round runs that phase's programs alone.
+  // While a host's function of a phase is called on this thread, dry or not, whose round runs that
+  // phase's programs alone.
   class InRound {
    public:
-    InRound(Worker& w, const std::string& phase) : worker_(w) { worker_.round_of_ = &phase; }
-    ~InRound() { worker_.round_of_ = nullptr; }
+    explicit InRound(const std::string& phase) { round_of_ = &phase; }
+    ~InRound() { round_of_ = nullptr; }
     InRound(const InRound&) = delete;
     InRound& operator=(const InRound&) = delete;
-
-   private:
-    Worker& worker_;
   };
-  void require_no_round(const char* what) const;  // UserError within one
+  static void require_no_round(const char* what);  // UserError within one
 
  private:
   bool keeps_checkpoints() const { return !options_.checkpoints.empty(); }
@@ -168,7 +166,7 @@ class Worker {
   double wait_s_ = 0;  // from saved_ to the next checkpoint
   int generation_ = 0;
   int64_t seed_ = 0;
-  const std::string* round_of_ = nullptr;
+  static thread_local const std::string* round_of_;
 };
 
 }  // namespace omni
