@@ -17,24 +17,25 @@ class Zeros final : public RoundCalls {
   void stop() override {}
 
  private:
-  std::span<std::byte> zeros(int program, const std::string& name, const Type& type) {
-    std::vector<double>& memory = memory_[{program, name}];  // as aligned as any element
+  using Memory = std::map<std::pair<int, std::string>, std::vector<double>>;  // aligned for all
+
+  static std::span<std::byte> zeros(std::vector<double>& memory, const Type& type) {
     memory.assign(static_cast<size_t>(type.bytes()) / sizeof(double) + 1, 0);
     return std::as_writable_bytes(std::span(memory)).first(static_cast<size_t>(type.bytes()));
   }
   std::span<std::byte> fed(int program, const std::string& input, const Type& type) override {
-    return zeros(program, input, type);
+    return zeros(fed_[{program, input}], type);
   }
   std::span<const std::byte> shown(int program, const std::string& result,
                                    const Type& type) override {
-    return zeros(program, result, type);
+    return zeros(shown_[{program, result}], type);
   }
   void run_program(int program, int64_t runs) override { done_.runs[program] += runs; }
   void keep_sets(const std::string& name) override { done_.kept.insert(name); }
   bool restore_sets(const std::string&) override { return true; }
 
   DryRound& done_;
-  std::map<std::pair<int, std::string>, std::vector<double>> memory_;
+  Memory fed_, shown_;
 };
 
 }  // namespace

@@ -209,7 +209,8 @@ class Round {
   virtual Key key(std::string_view purpose) const = 0;
 
   // What a program reads by Step::fed(): to be filled whole before each run() of the program, all
-  // of whose runs read it; gone after it. T is float, int32_t or uint8_t by the input's type.
+  // of whose runs read it; gone after it: when it is asked for first, floats are a NaN that run()
+  // refuses, and integers zero. T is float, int32_t or uint8_t by the input's type.
   // UserError for another type, and, with the nearest name, for what the program is not fed.
   template <class T>
   std::span<T> feed(const std::string& program, const std::string& input) {
@@ -222,7 +223,7 @@ class Round {
     const std::span<std::byte> bytes = feed_bytes(program, input, kType);
     return {reinterpret_cast<T*>(bytes.data()), bytes.size() / sizeof(T)};
   }
-  // UserError for an unknown program, and if it is fed what was not filled.
+  // UserError for an unknown program, and if it is fed what was not filled, or only in part.
   virtual void run(const std::string& program, int64_t runs = 1) = 0;
   // Of the program's last run in this round. UserError for unknown names, another type, and before
   // it has run.

@@ -1,12 +1,19 @@
 #include "lab/round_calls.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/error.h"
 #include "base/nearest.h"
 #include "lab/soundness.h"
 
 namespace omni {
+namespace {
+
+// A NaN that no computation gives: what is fed begins as it.
+constexpr uint32_t kUnfilled = 0x7fc0f111;
+
+}  // namespace
 
 int RoundCalls::program_of(const std::string& name) const {
   const auto it = std::ranges::find(spec_.programs, name, &ProgramSpec::name);
@@ -35,8 +42,15 @@ std::span<std::byte> RoundCalls::feed_bytes(const std::string& program, const st
     if (!is_input(n) || n.name != input) continue;
     require(n.type.dtype == type, "phase {}: program '{}' is fed '{}' as {}, and reads {}",
             phase_.name, program, input, name_of(type), n.type);
-    filled_.emplace(p, input);
-    return fed(p, input, n.type);
+    const auto at = fed_.find({p, input});
+    if (at != fed_.end()) return at->second.memory;
+    const std::span<std::byte> memory = fed(p, input, n.type);
+    std::ranges::fill(memory, std::byte{0});
+    if (type == DType::f32)
+      for (size_t i = 0; i < memory.size(); i += sizeof kUnfilled)
+        std::memcpy(&memory[i], &kUnfilled, sizeof kUnfilled);
+    fed_[{p, input}] = {memory, type};
+    return memory;
   }
   throw Bug(fmt::format("program '{}' is fed '{}', and does not read it", program, input));
 }
@@ -62,14 +76,30 @@ std::span<const std::byte> RoundCalls::result_bytes(const std::string& program,
             known.empty() ? ", and no other" : suggest(name, known));
 }
 
+void RoundCalls::require_filled(const std::string& program, const std::string& input,
+                                std::span<const std::byte> memory) const {
+  int64_t unfilled = 0;
+  for (size_t i = 0; i < memory.size(); i += sizeof kUnfilled)
+    unfilled += std::memcmp(&memory[i], &kUnfilled, sizeof kUnfilled) == 0;
+  require(
+      unfilled == 0,
+      "phase {}: program '{}' is run, and of its '{}' {} of {} numbers were not filled since it "
+      "ran last",
+      phase_.name, program, input, unfilled, memory.size() / sizeof kUnfilled);
+}
+
 void RoundCalls::run(const std::string& program, int64_t runs) {
   const int p = program_of(program);
   require(runs >= 1, "phase {}: its round runs program '{}' {} times", phase_.name, program, runs);
-  for (const std::string& input : spec_.programs[static_cast<size_t>(p)].fed)
-    require(filled_.erase({p, input}) > 0,
+  for (const std::string& input : spec_.programs[static_cast<size_t>(p)].fed) {
+    const auto at = fed_.find({p, input});
+    require(at != fed_.end(),
             "phase {}: program '{}' is run, and its '{}' was not filled since it ran last: "
             "round.feed<..>(\"{}\", \"{}\") before each run",
             phase_.name, program, input, program, input);
+    if (at->second.type == DType::f32) require_filled(program, input, at->second.memory);
+    fed_.erase(at);
+  }
   run_program(p, runs);
   ran_.insert(p);
 }

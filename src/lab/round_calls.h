@@ -15,7 +15,7 @@ class RoundCalls : public Round {
  public:
   // Both must outlive it.
   RoundCalls(const Phase& p, const SessionSpec& spec) : phase_(p), spec_(spec) {}
-  void begin() { filled_.clear(), ran_.clear(); }
+  void begin() { fed_.clear(), ran_.clear(); }
 
   int64_t rounds() const final { return phase_.rounds; }
   Key key(std::string_view purpose) const final;
@@ -39,11 +39,17 @@ class RoundCalls : public Round {
   std::span<const std::byte> result_bytes(const std::string& program, const std::string& name,
                                           DType type) final;
   int program_of(const std::string& name) const;
+  void require_filled(const std::string& program, const std::string& input,
+                      std::span<const std::byte> memory) const;
 
   const Phase& phase_;
   const SessionSpec& spec_;
-  std::set<std::pair<int, std::string>> filled_;  // since the program ran
-  std::set<int> ran_;                             // and have results
+  struct Fed {
+    std::span<std::byte> memory;
+    DType type;
+  };
+  std::map<std::pair<int, std::string>, Fed> fed_;  // asked for since the program ran
+  std::set<int> ran_;                               // and have results
 };
 
 }  // namespace omni

@@ -648,6 +648,20 @@ TEST(Hosts, SlipsAreNamedBeforeAnythingIsTrained) {
        [](Round& r, Count&) { r.run("add"); }},
       {"program 'add' is run, and its 'by' was not filled since it ran last",
        [](Round& r, Count&) { add(r, 1), r.run("add"); }},
+      {"program 'add' is run, and of its 'by' 1 of 1 numbers were not filled since it ran last",
+       [](Round& r, Count&) { r.feed<float>("add", "by"), r.run("add"); }},
+      {"program 'add' is run, and of its 'by' 1 of 1 numbers were not filled since it ran last",
+       [](Round& r, Count&) {
+         add(r, 1);
+         r.feed<float>("add", "by");
+         r.run("add");
+       }},
+      {"",
+       [](Round& r, Count&) {
+         r.feed<float>("add", "by")[0] = 1;
+         r.feed<float>("add", "by");  // the same memory, as it is
+         r.run("add");
+       }},
       {"its round runs program 'add' 0 times", [](Round& r, Count&) { r.run("add", 0); }},
       {"reads the result 'total' of program 'add' before it runs there",
        [](Round& r, Count&) { r.number("add", "total"); }},
@@ -682,6 +696,27 @@ TEST(Hosts, WhatTheyThrowIsToldWithTheRound) {
   EXPECT_EQ(b.refused([](Round&, Count&) { throw 7; }),
             "phase counting, its round called dry, with number 0 and zeros: the experiment's code "
             "threw int");
+}
+
+// Of integers nothing can tell: they begin as zeros, each time.
+TEST(Hosts, WhatIsFedBeginsTheSameEachTime) {
+  Counting b;
+  Phase p = counting(b.start, nullptr);
+  p.programs["add"].build = [](Step& s) {
+    Net net = s.net("sum");
+    const Value total = net.parameter("total", {}, init::zeros());
+    const Value by = convert(s.fed("by", {DType::i32, {2}}), DType::f32);
+    s.graph().update(total, total + sum(by));
+  };
+  p.host(Count{}, [](Round& r, Count&) {
+    const std::span<int32_t> by = r.feed<int32_t>("add", "by");
+    by[0] = 1;
+    if (r.number() == 0) by[1] = 100;
+    r.run("add");
+  });
+  EXPECT_EQ(total(b.trial.run(p)), 108);
+  // A NaN of the host's own is a value.
+  EXPECT_EQ(b.run([](Round& r, Count&) { add(r, std::sqrt(-1.f)); }).diverged_at, 2);
 }
 
 TEST(Hosts, WhatWasNotKeptIsNotRestored) {
