@@ -1,5 +1,7 @@
 #include "lab/phase.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
 
@@ -17,12 +19,18 @@ std::map<std::string, Ensemble> clones(const std::map<std::string, Ensemble>& se
   return all;
 }
 
+// What a text begins with.
+std::string in(const std::string& phase) {
+  return phase.empty() ? "the phase" : fmt::format("phase {}: it", phase);
+}
+
 template <class Map>
-const typename Map::mapped_type& found(const Map& map, const std::string& name, const char* what) {
+const typename Map::mapped_type& found(const std::string& phase, const Map& map,
+                                       const std::string& name, const char* what) {
   if (const auto it = map.find(name); it != map.end()) return it->second;
   std::vector<std::string> known;
   for (const auto& [key, value] : map) known.push_back(key);
-  fail_user("the phase has no {} '{}'{}", what, name, suggest(name, known));
+  fail_user("{} has no {} '{}'{}", in(phase), what, name, suggest(name, known));
 }
 
 }  // namespace
@@ -51,22 +59,50 @@ void Phase::set_host(HostState first, const void* code, const Bytes& constants,
 }
 
 const Ensemble& PhaseResult::set(const std::string& name) const {
-  return found(sets, name, "trained set");
+  return found(phase, sets, name, "trained set");
 }
 
 const std::vector<float>& PhaseResult::log(const std::string& program,
                                            const std::string& result) const {
-  return found(found(logs, program, "logged program"), result, "logged result");
+  return found(phase, found(phase, logs, program, "logged program"), result, "logged result");
+}
+
+const PhaseSnapshot* PhaseResult::reached(int64_t round) const {
+  const auto it = std::ranges::find(kept, round, &PhaseSnapshot::round);
+  if (it != kept.end()) return &*it;
+  require(rounds < round, "{} has no snapshot of after round {}: list it in keep_at", in(phase),
+          round);
+  return nullptr;
 }
 
 const PhaseSnapshot& PhaseResult::at(int64_t round) const {
-  const auto it = std::ranges::find(kept, round, &PhaseSnapshot::round);
-  require(it != kept.end(), "no snapshot was kept after round {}: list it in keep_at", round);
-  return *it;
+  const PhaseSnapshot* found = reached(round);
+  require(
+      found,
+      "{} has no snapshot of after round {}, as it {} after round {}; where that may be, ask for "
+      "reached({}), which is null then",
+      in(phase), round, diverged_at ? "diverged and ended" : "ended", rounds, round);
+  return *found;
+}
+
+const PhaseSnapshot* PhaseResult::reached(const std::string& name) const {
+  if (const auto it = copies.find(name); it != copies.end()) return it->second.get();
+  if (std::ranges::count(keeps, name) > 0) return nullptr;
+  fail_user("{} keeps nothing as '{}' in its first round, nor is that listed in Phase::keeps{}",
+            in(phase), name, keeps.empty() ? "" : suggest(name, keeps));
+}
+
+const PhaseSnapshot& PhaseResult::at(const std::string& name) const {
+  const PhaseSnapshot* found = reached(name);
+  require(found,
+          "{} never came to keep anything as '{}'; where that may be, ask for reached(\"{}\"), "
+          "which is null then",
+          in(phase), name, name);
+  return *found;
 }
 
 Trained PhaseResult::trained(const std::string& name) const {
-  return {set(name).clone(), diverged_at, rounds, probed};
+  return {set(name).clone(), diverged_at, rounds, probed, {}, phase};
 }
 
 int64_t PhaseResult::bytes() const {
@@ -94,7 +130,7 @@ int64_t PhaseResult::bytes() const {
 }
 
 PhaseResult PhaseResult::clone() const {
-  PhaseResult out{clones(sets), diverged_at, rounds, probed, {}, copies, logs, host};
+  PhaseResult out{clones(sets), diverged_at, rounds, probed, {}, copies, logs, host, phase, keeps};
   for (const PhaseSnapshot& s : kept) out.kept.push_back(s.clone());
   return out;
 }

@@ -98,6 +98,9 @@ struct Phase {
   std::vector<int64_t> keep_at;  // snapshots after these rounds
   // What Round::see() notes is kept after every so many rounds, as if it were probed.
   int64_t see_every = 1;
+  // Metrics that a host's function sees, and names by which it keeps copies, in some rounds, and
+  // not in the first: a dry run, which calls it once, reckons with these.
+  std::vector<std::string> sees, keeps;
   std::optional<PhaseOrigin> from;  // goes on from there, to the bit, in place of `start`
 
   // `round(Round&, State&)` is called once per round and may keep nothing but what is in `state`:
@@ -179,12 +182,20 @@ struct PhaseResult {
   Copies copies = {};                // of Round::keep(), a fork's trunk's included
   // Of PhaseProgram::log: by program and result, run by run.
   std::map<std::string, std::map<std::string, std::vector<float>>> logs = {};
-  Bytes host = {};  // of the host's state
+  Bytes host = {};                      // of the host's state
+  std::string phase = {};               // its name
+  std::vector<std::string> keeps = {};  // names by which its rounds may keep copies
 
   // UserError, with the nearest name, for what there is not.
   const Ensemble& set(const std::string& name) const;
   const std::vector<float>& log(const std::string& program, const std::string& result) const;
+  // What was kept after that round, or as that by Round::keep(), UserError unless it was. Where a
+  // phase may have ended before, or never come to it, ask for reached(), which is null then, and a
+  // UserError for a name by which it keeps nothing.
   const PhaseSnapshot& at(int64_t round) const;
+  const PhaseSnapshot& at(const std::string& name) const;
+  const PhaseSnapshot* reached(int64_t round) const;
+  const PhaseSnapshot* reached(const std::string& name) const;
   // One set as what a training phase gives, to be recorded, measured or trained on: a copy.
   Trained trained(const std::string& set) const;
   // The host's state. UserError, with both types' names, unless it is a State.

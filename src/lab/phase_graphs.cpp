@@ -70,7 +70,10 @@ PhaseGraphs::PhaseGraphs(const Phase& p, const DataTable& tables, OnDivergence o
   find_clocks();
   find_turns();
   require_sound(p, spec_, {trained_, states_}, tables);
-  if (p.host_round) dry_ = dry_round(p, spec_);
+  if (!p.host_round) return;
+  dry_ = dry_round(p, spec_);
+  dry_->seen.insert(p.sees.begin(), p.sees.end());
+  dry_->kept.insert(p.keeps.begin(), p.keeps.end());
 }
 
 void PhaseGraphs::add_program(const std::string& name, const PhaseProgram& program, bool is_probe) {
@@ -390,8 +393,14 @@ uint64_t PhaseGraphs::hash(const std::string& numerics, uint64_t identity) const
   return hash.value();
 }
 
+void PhaseGraphs::name(PhaseResult& r) const {
+  r.phase = p_.name;
+  if (dry_) r.keeps.assign(dry_->kept.begin(), dry_->kept.end());
+}
+
 PhaseResult PhaseGraphs::untrained() const {
   PhaseResult out;
+  name(out);
   for (const auto& [set, specs] : trained_) out.sets.emplace(set, zeros(specs));
   out.rounds = usual_end();
   std::map<std::string, double> probed, seen;

@@ -62,6 +62,8 @@ class PhaseGraphs {
   // With the weights, and what else the run reads.
   uint64_t hash(const std::string& numerics, uint64_t identity) const;
 
+  // Says in an outcome, which may have been on disk, whose it is.
+  void name(PhaseResult& r) const;
   // For dry runs: an outcome of the right form, its weights zeros, its measurements zero.
   PhaseResult untrained() const;
 

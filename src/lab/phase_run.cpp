@@ -350,6 +350,7 @@ void PhaseRun::reopen() {
 }
 
 PhaseResult PhaseRun::finish() {
+  graphs_.name(out_);
   for (const auto& [name, specs] : graphs_.trained()) out_.sets.emplace(name, set(name));
   out_.host = host_.bytes();
   // The last update may have been the one that broke it.

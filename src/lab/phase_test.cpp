@@ -375,6 +375,8 @@ TEST(Phases, SlipsAreNamedBeforeAnythingIsTrained) {
        [](Phase& p, const Pair&) { p.programs["left/right"] = p.programs["left"]; }},
       {"phase pair: a set is called 'a/b'", [](Phase& p, const Pair& w) { p.start["a/b"] = &w.a; }},
       {"phase pair: a set is called ''", [](Phase& p, const Pair& w) { p.frozen[""] = &w.a; }},
+      {"phase pair: `sees` and `keeps` say what a host's function does, and it has none",
+       [](Phase& p, const Pair&) { p.keeps = {"best"}; }},
       {"phase pair: see_every is 0", [](Phase& p, const Pair&) { p.see_every = 0; }},
       {"phase pair: the snapshot that it continues from has the set 'z', which it does not train",
        [](Phase& p, const Pair& w) {

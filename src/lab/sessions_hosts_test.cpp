@@ -221,6 +221,7 @@ Phase a2c(const Ensemble& agent, Key key) {
   Worlds start{.worlds = std::vector<World>(kWorlds), .levels = key.fold("levels")};
   for (int w = 0; w < kWorlds; ++w) start.worlds[w].reset(start.level(w));
   p.host(std::move(start), act_and_learn);
+  p.keeps = {"best"};  // not in the first round
   return p;
 }
 
@@ -243,8 +244,8 @@ TEST(Sessions, ActingAndLearning) {
   const PhaseResult r = run_with({}, [](Trial& t) { return run_a2c(t, 250); });
   EXPECT_GT(r.probed.back().values.at("return"), 0.8);  // some .4 at first; .93 at best
   EXPECT_EQ(r.log("learn", "entropy").size(), 250u);
-  ASSERT_TRUE(r.copies.contains("best"));
-  EXPECT_GE(r.copies.at("best")->state<Worlds>().worlds.size(), 8u);
+  EXPECT_GE(r.at("best").round, 5);
+  EXPECT_GE(r.at("best").state<Worlds>().worlds.size(), 8u);
   expect_equal_bits([](Trial& t) { return run_a2c(t, 12); });
   expect_near_reference([](Trial& t) { return run_a2c(t, 4); });
 }
@@ -336,9 +337,9 @@ TEST(Hosts, KeepAndRestoreCopies) {
   };
   const PhaseResult r = run_with({}, run);
   EXPECT_EQ(r.set("sum").array(0, 0)[0], 1 + 2 + 7 + 8);
-  EXPECT_EQ(r.copies.at("early")->sets.at("sum").array(0, 0)[0], 3);
-  EXPECT_EQ(r.copies.at("early")->round, 2);
-  EXPECT_EQ(r.copies.at("early")->state<Count>().rounds, 2);
+  EXPECT_EQ(r.at("early").sets.at("sum").array(0, 0)[0], 3);
+  EXPECT_EQ(r.at("early").round, 2);
+  EXPECT_EQ(r.at("early").state<Count>().rounds, 2);
   ASSERT_EQ(r.probed.size(), 1u);
   EXPECT_EQ(r.probed[0].step, 7);
   EXPECT_EQ(r.probed[0].values.at("restored"), 3);
@@ -629,6 +630,49 @@ TEST(Hosts, DryRunsCallThemOnce) {
   EXPECT_EQ(most, 40 * (kLength + 1));
   EXPECT_EQ(runs, 40 * (kLength + 2));
   EXPECT_NE(refusal([&] { b.trial->open(p); }).find("this run is dry"), std::string::npos);
+}
+
+// What comes only in later rounds is there in dry runs, too, if it is declared.
+TEST(Hosts, WhatComesLaterIsDeclared) {
+  const CountingRound later = [](Round& r, Count&) {
+    add(r, 1);
+    if (r.number() == 3) r.keep("late");
+    if (r.number() == 5) r.see("number", 5);
+  };
+  for (const bool dry : {true, false}) {
+    WorkerOptions o;
+    o.dry = dry;
+    Counting b(o);
+    Phase p = counting(b.start, later);
+    p.sees = {"number"};
+    p.keeps = {"late", "never"};
+    p.keep_at = {4};
+    const PhaseResult r = b.trial.run(p);
+    EXPECT_EQ(r.at("late").sets.size(), 1u);
+    ASSERT_FALSE(r.probed.empty());
+    EXPECT_EQ(r.probed.back().values.at("number"), dry ? 0 : 5);
+    EXPECT_EQ(r.reached("never") == nullptr, !dry);
+    const std::string never = refusal([&] { r.at("never"); });
+    EXPECT_EQ(never, dry ? ""
+                         : "phase counting: it never came to keep anything as 'never'; where that "
+                           "may be, ask for reached(\"never\"), which is null then");
+    for (const std::string& said :
+         {refusal([&] { r.at("lat"); }), refusal([&] { r.reached("lat"); })})
+      EXPECT_EQ(
+          said,
+          "phase counting: it keeps nothing as 'lat' in its first round, nor is that listed in "
+          "Phase::keeps; did you mean \"late\"?");
+    EXPECT_EQ(refusal([&] { r.set("sun"); }),
+              "phase counting: it has no trained set 'sun'; did you mean \"sum\"?");
+    EXPECT_EQ(r.at(4).round, 4);
+    EXPECT_EQ(r.reached(9), nullptr);
+    EXPECT_NE(refusal([&] { r.at(9); }).find("as it ended after round 8"), std::string::npos);
+    EXPECT_NE(refusal([&] { r.at(5); }).find("list it in keep_at"), std::string::npos);
+    EXPECT_EQ(r.trained("sum").phase, "counting");
+    p.keeps = {"a/b"};
+    EXPECT_NE(refusal([&] { b.trial.run(p); }).find("what is kept is called 'a/b'"),
+              std::string::npos);
+  }
 }
 
 TEST(Hosts, SlipsAreNamedBeforeAnythingIsTrained) {

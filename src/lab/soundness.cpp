@@ -406,6 +406,9 @@ void require_form(const Phase& p) {
   require((p.host_hash != 0) == static_cast<bool>(p.host_round),
           "phase {}: a host's function is set by host(state, round)", p.name);
   if (!p.host_round) require_turns(p);
+  require(p.host_round || (p.sees.empty() && p.keeps.empty()),
+          "phase {}: `sees` and `keeps` say what a host's function does, and it has none", p.name);
+  for (const std::string& name : p.keeps) require_plain(p, "what is kept", name);
   require(p.see_every >= 1, "phase {}: see_every is {}", p.name, p.see_every);
   require(p.probe || !p.stop, "phase {}: a stop rule needs a probe", p.name);
   if (p.probe) require(p.probe->rows >= 1, "phase {}: its probe has no rows", p.name);

@@ -280,6 +280,7 @@ PhaseResult Trial::run_phase(const Phase& p,
   if (std::optional<PhaseResult> known = worker_.find_phase(hash, graphs.recipes())) {
     if (options.advanced) options.advanced(amount_of(graphs));
     inherit_divergence(worker_, p, *known);
+    graphs.name(*known);
     return std::move(*known);
   }
   PhaseRun run(worker_, p, graphs, tables_, hash);
