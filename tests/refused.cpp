@@ -103,4 +103,19 @@ void host(Phase& p, int64_t step) {
 }
 }  // namespace loop_that_captures
 
+// SAYS: a phase refers to what it starts at and reads, and this ends with the statement
+namespace start_that_ends {
+void start(Trial& t, Phase& p) { p.starts_at("model", t.run(p).trained("model")); }
+}  // namespace start_that_ends
+
+// SAYS: a phase refers to what it starts at and reads, and this ends with the statement
+namespace read_that_ends {
+void read(Trial& t, Phase& p) { p.reads("model", t.train(Training{})); }
+}  // namespace read_that_ends
+
+// SAYS: a fork refers to its snapshot, and this one ends with the statement
+namespace fork_of_what_ends {
+void fork(Trial& t, Phase& p) { p.from.emplace(t.run(p).at(4)); }
+}  // namespace fork_of_what_ends
+
 }  // namespace omni

@@ -58,16 +58,16 @@ void Phase::set_host(HostState first, const void* code, const Bytes& constants,
   host_hash = hash.value();
 }
 
-const Ensemble& PhaseResult::set(const std::string& name) const {
+const Ensemble& PhaseResult::set(const std::string& name) const& {
   return found(phase, sets, name, "trained set");
 }
 
 const std::vector<float>& PhaseResult::log(const std::string& program,
-                                           const std::string& result) const {
+                                           const std::string& result) const& {
   return found(phase, found(phase, logs, program, "logged program"), result, "logged result");
 }
 
-const PhaseSnapshot* PhaseResult::reached(int64_t round) const {
+const PhaseSnapshot* PhaseResult::reached(int64_t round) const& {
   const auto it = std::ranges::find(kept, round, &PhaseSnapshot::round);
   if (it != kept.end()) return &*it;
   require(rounds < round, "{} has no snapshot of after round {}: list it in keep_at", in(phase),
@@ -75,7 +75,7 @@ const PhaseSnapshot* PhaseResult::reached(int64_t round) const {
   return nullptr;
 }
 
-const PhaseSnapshot& PhaseResult::at(int64_t round) const {
+const PhaseSnapshot& PhaseResult::at(int64_t round) const& {
   const PhaseSnapshot* found = reached(round);
   require(
       found,
@@ -85,14 +85,14 @@ const PhaseSnapshot& PhaseResult::at(int64_t round) const {
   return *found;
 }
 
-const PhaseSnapshot* PhaseResult::reached(const std::string& name) const {
+const PhaseSnapshot* PhaseResult::reached(const std::string& name) const& {
   if (const auto it = copies.find(name); it != copies.end()) return it->second.get();
   if (std::ranges::count(keeps, name) > 0) return nullptr;
   fail_user("{} keeps nothing as '{}' in its first round, nor is that listed in Phase::keeps{}",
             in(phase), name, keeps.empty() ? "" : suggest(name, keeps));
 }
 
-const PhaseSnapshot& PhaseResult::at(const std::string& name) const {
+const PhaseSnapshot& PhaseResult::at(const std::string& name) const& {
   const PhaseSnapshot* found = reached(name);
   require(found,
           "{} never came to keep anything as '{}'; where that may be, ask for reached(\"{}\"), "

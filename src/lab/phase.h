@@ -80,6 +80,12 @@ struct PhaseOrigin {
 
   PhaseOrigin(const PhaseSnapshot& s);                     // NOLINT: it is one
   PhaseOrigin(const Snapshot& s, const std::string& set);  // of a Training
+  template <class S>
+  requires std::is_same_v<std::remove_const_t<S>, PhaseSnapshot> PhaseOrigin(S&&) {  // NOLINT
+    static_assert(state::kNever<S>,
+                  "a fork refers to its snapshot, and this one ends with the statement: keep what "
+                  "gave it in a variable");
+  }
 };
 
 class Round;
@@ -149,12 +155,25 @@ struct Phase {
     frozen[set] = &t.model;
     inherit(t);
   }
+  template <class T>
+  requires std::is_same_v<std::remove_const_t<T>, Trained>
+  void starts_at(const std::string&, T&&) { refuse_temporary<T>(); }
+  template <class T>
+  requires std::is_same_v<std::remove_const_t<T>, Trained>
+  void reads(const std::string&, T&&) { refuse_temporary<T>(); }
   void inherit(const Trained& t) {
     if (!inherited_divergence) inherited_divergence = t.diverged_at;
   }
   std::optional<int64_t> inherited_divergence;
 
  private:
+  template <class T>
+  static void refuse_temporary() {
+    static_assert(
+        state::kNever<T>,
+        "a phase refers to what it starts at and reads, and this ends with the statement: "
+        "keep it in a variable");
+  }
   template <class Do>
   static constexpr bool kIsFunction = std::is_function_v<std::remove_pointer_t<Do>>;
   template <class Do>
@@ -187,15 +206,24 @@ struct PhaseResult {
   std::vector<std::string> keeps = {};  // names by which its rounds may keep copies
 
   // UserError, with the nearest name, for what there is not.
-  const Ensemble& set(const std::string& name) const;
-  const std::vector<float>& log(const std::string& program, const std::string& result) const;
+  const Ensemble& set(const std::string& name) const&;
+  const std::vector<float>& log(const std::string& program, const std::string& result) const&;
   // What was kept after that round, or as that by Round::keep(), UserError unless it was. Where a
   // phase may have ended before, or never come to it, ask for reached(), which is null then, and a
   // UserError for a name by which it keeps nothing.
-  const PhaseSnapshot& at(int64_t round) const;
-  const PhaseSnapshot& at(const std::string& name) const;
-  const PhaseSnapshot* reached(int64_t round) const;
-  const PhaseSnapshot* reached(const std::string& name) const;
+  const PhaseSnapshot& at(int64_t round) const&;
+  const PhaseSnapshot& at(const std::string& name) const&;
+  const PhaseSnapshot* reached(int64_t round) const&;
+  const PhaseSnapshot* reached(const std::string& name) const&;
+  // Of a result that ends with the statement: copies.
+  Ensemble set(const std::string& name) && { return std::as_const(*this).set(name).clone(); }
+  std::vector<float> log(const std::string& program, const std::string& result) && {
+    return std::as_const(*this).log(program, result);
+  }
+  PhaseSnapshot at(int64_t round) && { return std::as_const(*this).at(round).clone(); }
+  PhaseSnapshot at(const std::string& name) && { return std::as_const(*this).at(name).clone(); }
+  const PhaseSnapshot* reached(int64_t round) && = delete;
+  const PhaseSnapshot* reached(const std::string& name) && = delete;
   // One set as what a training phase gives, to be recorded, measured or trained on: a copy.
   Trained trained(const std::string& set) const;
   // The host's state. UserError, with both types' names, unless it is a State.

@@ -240,6 +240,21 @@ TEST(Phases, WhatADivergedPhaseLeftAsItWasIsSound) {
   EXPECT_FALSE(p.trial.train(toy_training(p.trial, p.a)).diverged_at);
 }
 
+// What a result that ends gives, stays.
+TEST(Phases, ResultsThatEndGiveCopies) {
+  Pair p;
+  Phase phase = p.phase();
+  phase.keep_at = {3};
+  phase.programs["left"].log = {"loss"};
+  const PhaseResult whole = p.trial.run(phase);
+  const PhaseSnapshot snapshot = p.trial.run(phase).at(3);
+  const Ensemble& a = p.trial.run(phase).set("a");
+  const std::vector<float>& log = p.trial.run(phase).log("left", "loss");
+  EXPECT_EQ(weights_hash(a[0]), weights_hash(whole.set("a")[0]));
+  EXPECT_EQ(weights_hash(snapshot.sets.at("b")[0]), weights_hash(whole.at(3).sets.at("b")[0]));
+  EXPECT_EQ(log, whole.log("left", "loss"));
+}
+
 TEST(Phases, DryRunsCountTheirPrograms) {
   Pair p(true);
   Phase phase = p.phase();
