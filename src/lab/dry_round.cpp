@@ -13,7 +13,6 @@ class Zeros final : public RoundCalls {
 
   int64_t number() const override { return 0; }
   bool dry() const override { return true; }
-  void see(const std::string& metric, double) override { done_.seen.insert(metric); }
   void stop() override {}
 
  private:
@@ -32,7 +31,16 @@ class Zeros final : public RoundCalls {
   }
   void run_program(int program, int64_t runs) override { done_.runs[program] += runs; }
   void keep_sets(const std::string& name) override { done_.kept.insert(name); }
-  bool restore_sets(const std::string&) override { return true; }
+  // What a trunk kept and what later rounds keep may be restored in a first one that is none.
+  std::vector<std::string> kept() const override {
+    std::vector<std::string> names(done_.kept.begin(), done_.kept.end());
+    names.insert(names.end(), phase().keeps.begin(), phase().keeps.end());
+    if (phase().from)
+      for (const auto& [name, copy] : phase().from->copies) names.push_back(name);
+    return names;
+  }
+  void restore_sets(const std::string&) override {}
+  void note_seen(const std::string& metric, double) override { done_.seen.insert(metric); }
 
   DryRound& done_;
   Memory fed_, shown_;

@@ -74,6 +74,7 @@ PhaseGraphs::PhaseGraphs(const Phase& p, const DataTable& tables, OnDivergence o
   dry_ = dry_round(p, spec_);
   dry_->seen.insert(p.sees.begin(), p.sees.end());
   dry_->kept.insert(p.keeps.begin(), p.keeps.end());
+  require_seen(p, spec_, dry_->seen);
 }
 
 void PhaseGraphs::add_program(const std::string& name, const PhaseProgram& program, bool is_probe) {

@@ -80,7 +80,6 @@ class PhaseRun::Live final : public RoundCalls {
 
   int64_t number() const override { return run_.session_->standing().round; }
   bool dry() const override { return false; }
-  void see(const std::string& metric, double value) override { run_.seen_[metric] = value; }
   void stop() override { run_.ending_ = true; }
 
  private:
@@ -111,13 +110,16 @@ class PhaseRun::Live final : public RoundCalls {
     copy.copies.clear();
     run_.out_.copies[name] = std::make_shared<const PhaseSnapshot>(std::move(copy));
   }
-  bool restore_sets(const std::string& name) override {
-    const auto it = run_.out_.copies.find(name);
-    if (it == run_.out_.copies.end()) return false;
-    for (const auto& [set, e] : it->second->sets) write(*run_.session_, set, e[0]);
-    run_.restart();
-    return true;
+  std::vector<std::string> kept() const override {
+    std::vector<std::string> names;
+    for (const auto& [name, copy] : run_.out_.copies) names.push_back(name);
+    return names;
   }
+  void restore_sets(const std::string& name) override {
+    for (const auto& [set, e] : run_.out_.copies.at(name)->sets) write(*run_.session_, set, e[0]);
+    run_.restart();
+  }
+  void note_seen(const std::string& metric, double value) override { run_.seen_[metric] = value; }
 
   PhaseRun& run_;
 };

@@ -390,6 +390,20 @@ TEST(Phases, SlipsAreNamedBeforeAnythingIsTrained) {
        [](Phase& p, const Pair&) { p.programs["left/right"] = p.programs["left"]; }},
       {"phase pair: a set is called 'a/b'", [](Phase& p, const Pair& w) { p.start["a/b"] = &w.a; }},
       {"phase pair: a set is called ''", [](Phase& p, const Pair& w) { p.frozen[""] = &w.a; }},
+      {"phase pair: state which weights the set 'c' has, that it reads",
+       [](Phase& p, const Pair&) { p.frozen["c"] = nullptr; }},
+      {"phase pair: see_every says when what a host's function sees is kept, and it has none",
+       [](Phase& p, const Pair&) { p.see_every = 3; }},
+      {"phase pair, program 'left': its learning rate (lr) after 0 rounds is nan: a number of at "
+       "least 0",
+       [](Phase& p, const Pair&) { p.programs["left"].lr = NAN; }},
+      {"phase pair, program 'right': its learning rate (lr) after 4 rounds is -1: a number of at "
+       "least 0; to climb, negate the loss",
+       [](Phase& p, const Pair&) {
+         p.programs["right"].lr = [](int64_t round, int64_t) { return round == 4 ? -1. : 0.1; };
+       }},
+      {"phase pair: the number 'pull' is NaN",
+       [](Phase& p, const Pair&) { p.scalars["pull"] = NAN; }},
       {"phase pair: `sees` and `keeps` say what a host's function does, and it has none",
        [](Phase& p, const Pair&) { p.keeps = {"best"}; }},
       {"phase pair: see_every is 0", [](Phase& p, const Pair&) { p.see_every = 0; }},

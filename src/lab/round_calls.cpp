@@ -110,8 +110,17 @@ void RoundCalls::keep(const std::string& name) {
 }
 
 void RoundCalls::restore(const std::string& name) {
-  require(restore_sets(name), "phase {}: nothing was kept as '{}' yet", phase_.name, name);
+  const std::vector<std::string> known = kept();
+  if (std::ranges::count(known, name) == 0)
+    fail_user("phase {}: its round restores '{}', and nothing was kept as that yet{}", phase_.name,
+              name, known.empty() ? "" : suggest(name, known));
+  restore_sets(name);
   ran_.clear();
+}
+
+void RoundCalls::see(const std::string& metric, double value) {
+  if (phase_.probe) require_seen(phase_, spec_, {metric});
+  note_seen(metric, value);
 }
 
 }  // namespace omni

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "lab/phase.h"
 
@@ -22,6 +23,7 @@ class RoundCalls : public Round {
   void run(const std::string& program, int64_t runs) final;
   void keep(const std::string& name) final;
   void restore(const std::string& name) final;
+  void see(const std::string& metric, double value) final;
 
  protected:
   const Phase& phase() const { return phase_; }
@@ -32,7 +34,9 @@ class RoundCalls : public Round {
                                            const Type& type) = 0;
   virtual void run_program(int program, int64_t runs) = 0;
   virtual void keep_sets(const std::string& name) = 0;
-  virtual bool restore_sets(const std::string& name) = 0;  // false: nothing is kept by that name
+  virtual std::vector<std::string> kept() const = 0;       // names
+  virtual void restore_sets(const std::string& name) = 0;  // one of these
+  virtual void note_seen(const std::string& metric, double value) = 0;
 
   std::span<std::byte> feed_bytes(const std::string& program, const std::string& input,
                                   DType type) final;

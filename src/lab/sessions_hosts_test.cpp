@@ -632,6 +632,28 @@ TEST(Hosts, DryRunsCallThemOnce) {
   EXPECT_NE(refusal([&] { b.trial->open(p); }).find("this run is dry"), std::string::npos);
 }
 
+struct Two {
+  int64_t rounds = 0, more = 0;
+  void visit(auto&& field) { field(rounds), field(more); }
+};
+TEST(Hosts, AForkIsOfAPhaseWithTheSameState) {
+  for (const bool dry : {true, false}) {
+    WorkerOptions o;
+    o.dry = dry;
+    Counting b(o);
+    Phase p = counting(b.start, [](Round& r, Count&) { add(r, 1); });
+    p.keep_at = {4};
+    const PhaseResult trunk = b.trial.run(p);
+    Phase other = counting(b.start, nullptr);
+    other.host(Two{}, [](Round& r, Two&) { add(r, 1); });
+    other.from.emplace(trunk.at(4));
+    EXPECT_NE(refusal([&] {
+                b.trial.run(other);
+              }).find("phase counting: the snapshot that it continues from is of another host"),
+              std::string::npos);
+  }
+}
+
 // What comes only in later rounds is there in dry runs, too, if it is declared.
 TEST(Hosts, WhatComesLaterIsDeclared) {
   const CountingRound later = [](Round& r, Count&) {
@@ -671,6 +693,39 @@ TEST(Hosts, WhatComesLaterIsDeclared) {
     EXPECT_EQ(r.trained("sum").phase, "counting");
     p.keeps = {"a/b"};
     EXPECT_NE(refusal([&] { b.trial.run(p); }).find("what is kept is called 'a/b'"),
+              std::string::npos);
+  }
+}
+
+TEST(Hosts, WhatIsSeenIsKeptSomewhereAndOnce) {
+  Counting b;
+  const CountingRound sees = [](Round& r, Count&) {
+    add(r, 1);
+    r.see("total", 1);
+  };
+  Phase p = counting(b.start, sees);
+  p.see_every = 9;
+  EXPECT_NE(refusal([&] { b.trial.run(p); })
+                .find("phase counting: what its rounds see is kept after every 9 of them "
+                      "(see_every), and never within 8"),
+            std::string::npos);
+  Phase later = counting(b.start, [](Round& r, Count&) {
+    add(r, 1);
+    if (r.number() == 2) r.see("total", 1);
+  });
+  for (Phase* probed : {&p, &later}) {
+    probed->see_every = 1;
+    probed->probe =
+        Probe{.build =
+                  [](Step& s) {
+                    Net net = s.net("sum");
+                    s.graph().result("total", net.parameter("total", {}, init::zeros()));
+                  },
+              .rows = 1,
+              .every = 4};
+    EXPECT_NE(refusal([&] {
+                b.trial.run(*probed);
+              }).find("phase counting: its round sees 'total', and so does its probe"),
               std::string::npos);
   }
 }
@@ -764,10 +819,16 @@ TEST(Hosts, WhatIsFedBeginsTheSameEachTime) {
 }
 
 TEST(Hosts, WhatWasNotKeptIsNotRestored) {
-  EXPECT_NE(Counting()
-                .refused([](Round& r, Count&) { r.restore("best"); })
-                .find("nothing was kept as 'best'"),
-            std::string::npos);
+  for (const bool dry : {true, false}) {
+    WorkerOptions o;
+    o.dry = dry;
+    EXPECT_EQ(Counting(o).refused([](Round& r, Count&) { r.restore("best"); }),
+              "phase counting: its round restores 'best', and nothing was kept as that yet");
+    EXPECT_EQ(
+        Counting(o).refused([](Round& r, Count&) { r.keep("best"), r.restore("bset"); }),
+        "phase counting: its round restores 'bset', and nothing was kept as that yet; did you "
+        "mean \"best\"?");
+  }
 }
 
 // A round runs its phase's programs, and nothing else of the trial.

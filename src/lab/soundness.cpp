@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <set>
 #include <span>
@@ -251,6 +252,11 @@ void require_trained(const Phase& p, const SessionSpec& spec, const WrittenSets&
     }
 }
 
+void require_numbers(const std::string& who, const std::map<std::string, double>& scalars) {
+  for (const auto& [name, x] : scalars)
+    require(!std::isnan(x), "{}: the number '{}' is NaN", who, name);
+}
+
 void require_results(const std::string& who, const ProgramSpec& s, bool is_probe) {
   for (const Graph* g : {s.graph.get(), s.last.get()}) {
     if (!g) continue;
@@ -307,6 +313,14 @@ void require_rates(const Phase& p, const SessionSpec& spec) {
     require(!program.lr || reads_rate,
             "{}: it gives learning rates (lr), and its graph does not read them; use s.lr()", who);
     with_rates += reads_rate;
+    const int64_t first = p.from ? p.from->round : 0;
+    for (int64_t round = first; program.lr && round < p.rounds; ++round) {
+      const double rate = program.lr(round, p.rounds);
+      require(rate >= 0 && std::isfinite(static_cast<float>(rate)),
+              "{}: its learning rate (lr) after {} {}s is {}: a number of at least 0; to climb, "
+              "negate the loss",
+              who, round, unit_of(p), rate);
+    }
   }
   if (!p.probe || with_rates == 1) return;
   const std::vector<std::string> of_probe = inputs_of(*spec.programs.back().graph);
@@ -392,9 +406,11 @@ void require_form(const Phase& p) {
   for (const auto& [set, e] : p.frozen) require_plain(p, "a set", set);
   require(!p.start.empty(), "phase {}: state the sets that it trains (start)", p.name);
   for (const auto& [set, e] : p.start) require(e, "phase {}: state where it starts", p.name);
-  for (const auto& [set, e] : p.frozen)
+  for (const auto& [set, e] : p.frozen) {
     require(!p.start.contains(set),
             "phase {}: the set '{}' is trained, and cannot be frozen as well", p.name, set);
+    require(e, "phase {}: state which weights the set '{}' has, that it reads", p.name, set);
+  }
   for (const auto& [name, program] : p.programs)
     require(program.batch >= 1 && program.samples >= 0,
             "phase {}: program '{}' needs a batch of at least 1", p.name, name);
@@ -410,9 +426,18 @@ void require_form(const Phase& p) {
           "phase {}: `sees` and `keeps` say what a host's function does, and it has none", p.name);
   for (const std::string& name : p.keeps) require_plain(p, "what is kept", name);
   require(p.see_every >= 1, "phase {}: see_every is {}", p.name, p.see_every);
+  require(p.host_round || p.see_every == 1,
+          "phase {}: see_every says when what a host's function sees is kept, and it has none",
+          p.name);
   require(p.probe || !p.stop, "phase {}: a stop rule needs a probe", p.name);
   if (p.probe) require(p.probe->rows >= 1, "phase {}: its probe has no rows", p.name);
   if (!p.from) return;
+  if (!p.host_state.empty() && !p.from->host.empty()) try {
+      p.host_state.clone().read(p.from->host);
+    } catch (const UserError& e) {
+      fail_user("phase {}: the snapshot that it continues from is of another host: {}", p.name,
+                e.what());
+    }
   for (const auto& [set, e] : p.from->sets) {
     const std::string of = set.ends_with(".opt") ? set.substr(0, set.size() - 4) : set;
     if (!p.start.contains(set) && !p.start.contains(of))
@@ -423,10 +448,23 @@ void require_form(const Phase& p) {
   }
 }
 
+void require_seen(const Phase& p, const SessionSpec& spec, const std::set<std::string>& seen) {
+  for (const std::string& metric : seen)
+    require(!p.probe || !result_type(*spec.programs.back().graph, metric),
+            "phase {}: its round sees '{}', and so does its probe: give one of them another name",
+            p.name, metric);
+  const int64_t first = p.from ? p.from->round : 0;
+  require(seen.empty() || p.rounds == first || p.rounds / p.see_every > first / p.see_every,
+          "phase {}: what its rounds see is kept after every {} of them (see_every), and never "
+          "within {}",
+          p.name, p.see_every, p.rounds - first);
+}
+
 void require_sound(const Phase& p, const SessionSpec& spec, const WrittenSets& written,
                    const DataTable& tables) {
   const std::string phase = fmt::format("phase {}", p.name);
   require_free_names(phase, "a number", p.scalars);
+  require_numbers(phase, p.scalars);
   require_free_names(phase, "a data array", tables);
   SetSpecs sets;
   for (const auto* some : {&written.trained, &written.states})
@@ -470,6 +508,7 @@ void require_sound(const std::string& who, const Graph& g, int64_t rows,
   const SetSpecs sets = specs_of(models);
   require_no_updates(who, g);
   require_free_names(who, "a number", scalars);
+  require_numbers(who, scalars);
   require_free_names(who, "a data array", tables);
   require_inputs(who, g, {sets, scalars, tables, rows});
   require_rows(who, g, rows, tables);

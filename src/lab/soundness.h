@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,9 +44,13 @@ struct WrittenSets {
 // logged results that there are not; numbers and tables called as what the library gives ("step");
 // tables with fewer rows than there are samples, or than the row that a sample's number in another
 // table says; sets, numbers and learning rates that are given and never read; snapshots and probes
-// that are never reached.
+// that are never reached; learning rates that are none, and numbers that are NaN.
 void require_sound(const Phase& p, const SessionSpec& spec, const WrittenSets& written,
                    const DataTable& tables);
+
+// The same of what a host's rounds see: metrics that the probe gives, too, and such as are never
+// kept.
+void require_seen(const Phase& p, const SessionSpec& spec, const std::set<std::string>& seen);
 
 // The same of what is run once over rows 0..rows-1, named by `who`: updates, inputs, rows, and what
 // is given and never read.

@@ -39,7 +39,10 @@ std::string in(const std::string& phase) {
 
 std::map<std::string, ModelView> models_of(const FrozenSets& sets) {
   std::map<std::string, ModelView> models;
-  for (const auto& [name, ensemble] : sets) models.emplace(name, (*ensemble)[0]);
+  for (const auto& [name, ensemble] : sets) {
+    require(ensemble, "evaluation: state which weights the set '{}' has", name);
+    models.emplace(name, (*ensemble)[0]);
+  }
   return models;
 }
 
