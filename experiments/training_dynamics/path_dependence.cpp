@@ -163,12 +163,13 @@ struct PathDependence : ImageTask {
             .optimizer = optimizer == "adam" ? Optimizer(Adam{}) : Sgd{.momentum = momentum}};
   }
 
-  Trained train(Trial& t, const std::string& name, const Trained& start, const Training& p) const {
+  Trained trained(Trial& t, const std::string& name, const Trained& start,
+                  const Training& p) const {
     return t.train(name, start, p, [this](Step& s, Net& net) { return loss(s, net); });
   }
 
   Run finish(Trial& t, const std::string& name, const Trained& start, const Training& p) const {
-    Run r{train(t, name, start, p), p.from ? p.from->model[0] : start};
+    Run r{trained(t, name, start, p), p.from ? p.from->model[0] : start};
     r.logits = logits_on(t, r.model, "all.test");
     r.chosen = chosen_classes(r.logits, kClasses);
     r.margin = margins(r.logits, truth(t), kClasses);
@@ -208,7 +209,7 @@ struct PathDependence : ImageTask {
     Training p = how(t, 0, "constant");
     for (const double share : shares) p.keep_at.push_back(step_of(t, share));
     p.steps = std::max<int64_t>(1, p.keep_at.back());
-    const Trained steady = train(t, "constant trunk", start, p);
+    const Trained steady = trained(t, "constant trunk", start, p);
     for (const double share : shares)
       record_fork(t, cells, ceiling, start, steady, share, "constant");
   }

@@ -16,7 +16,7 @@ namespace {
 // The longest list of calls that is looked for as a loop's body.
 constexpr size_t kLongestBody = 32;
 
-struct Broke {};  // ends the rounds
+struct Broke : Interrupted {};  // ends the rounds
 
 // Whether a host that reads its results may count on how many rows there are.
 bool gives_rows(const Graph& g) {

@@ -107,6 +107,10 @@ struct Players {
     int64_t rounds = 0;
     void visit(auto&& field) { field(rounds); }
   };
+  struct Slips {
+    bool leans = false, breaks = false;
+    void visit(auto&& field) { field(leans), field(breaks); }
+  };
   void loop(Trial& t, const Trained& trunk, const Ensemble& start) const {
     Phase p;
     p.name = "loop";
@@ -132,15 +136,16 @@ struct Players {
                            .lr = 0.01};
     p.rounds = 5;
     p.key = t.key();
-    p.host<Tally>({}, [this, hidden = 0](Round& r, Tally& tally) mutable {
+    p.host(Tally{}, Slips{leans, breaks}, [](Round& r, Tally& tally, const Slips& slips) {
+      static int hidden = 0;
       for (int i = 0; i < 3; ++i) r.run("act");
       const auto acts = r.result("act", "act");
       const std::vector<float> copy(acts.begin(), acts.end());
       ++hidden;
       const std::span<float> gain = r.feed<float>("learn", "gain");
       for (size_t i = 0; i < copy.size(); ++i)
-        gain[i] = static_cast<float>(1 + (leans ? hidden : tally.rounds));
-      if (breaks && r.number() == 1) gain[3] = NAN;
+        gain[i] = static_cast<float>(1 + (slips.leans ? hidden : tally.rounds));
+      if (slips.breaks && r.number() == 1) gain[3] = NAN;
       r.run("learn");
       ++tally.rounds;
       r.see("gain", 7);

@@ -77,16 +77,20 @@ Phase curious(const Ensemble& start, const Trial& t, const char* name) {
   return p;
 }
 
-void host(Phase& p, int seed, bool trouble) {
-  p.host<Patience>({}, [=](Round& r, Patience& mind) {
+struct Trouble {
+  bool throws = false, diverges = false;
+  void visit(auto&& field) { field(throws), field(diverges); }
+};
+
+void host(Phase& p, Trouble trouble) {
+  p.host(Patience{}, trouble, [](Round& r, Patience& mind, const Trouble& in) {
     for (int i = 0; i < 4; ++i) {
       r.run("look");
       ++mind.looks;
       if (r.number("look", "hard") > 1.05) break;
     }
-    if (trouble && seed == kThrows && r.number() == kThrowsIn)
-      throw std::runtime_error("the world broke");
-    const bool broken = trouble && seed == kDiverges && r.number() == kDivergesIn;
+    if (in.throws && r.number() == kThrowsIn) throw std::runtime_error("the world broke");
+    const bool broken = in.diverges && r.number() == kDivergesIn;
     Stream luck(r.key("weight"));
     const double hard = r.number("look", "hard");
     r.feed<float>("learn", "weight")[0] = broken ? NAN : static_cast<float>(0.5 + luck.uniform());
@@ -110,13 +114,13 @@ Outcome one_seed(int seed, bool trouble, WorkerOptions o) {
   try {
     const Ensemble start = toy_model(t);
     Phase first = curious(start, t, "first");
-    host(first, seed, trouble);
+    host(first, {trouble && seed == kThrows, trouble && seed == kDiverges});
     const PhaseResult reached = t.run(first);
     out.phases.push_back(bits_of(reached));
     out.diverged_at = reached.diverged_at;
     out.looks = reached.state<Patience>().looks;
     Phase second = curious(reached.set("model"), t, "second");
-    host(second, seed, false);
+    host(second, {});
     out.phases.push_back(bits_of(t.run(second)));
   } catch (const std::runtime_error& e) {
     out.end = e.what();
@@ -177,7 +181,8 @@ TEST(HostsUnderWay, AnyGroupsOfSeedsGiveTheBitsOfEachAlone) {
 
 TEST(HostsUnderWay, EachSeedEndsByItself) {
   const std::vector<Outcome> untroubled = alone(false), wanted = alone(true);
-  EXPECT_EQ(wanted[kThrows].end, "the world broke");
+  EXPECT_EQ(wanted[kThrows].end,
+            "phase first, round 4: the experiment's code threw std::runtime_error: the world broke");
   EXPECT_TRUE(wanted[kThrows].phases.empty());
   EXPECT_EQ(wanted[kDiverges].diverged_at, kDivergesIn + 1);
   for (const int seed : {0, 3, 4}) EXPECT_EQ(wanted[seed], untroubled[seed]) << seed;

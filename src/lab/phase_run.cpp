@@ -69,8 +69,8 @@ void inherit_divergence(Worker& worker, const Phase& p, PhaseResult& out) {
   note(out.sets);
   for (const PhaseSnapshot& s : out.kept)
     if (inherited || s.round >= *out.diverged_at) note(s.sets);
-  for (const auto& [name, s] : out.named)
-    if (inherited || s.round >= *out.diverged_at) note(s.sets);
+  for (const auto& [name, s] : out.copies)
+    if (inherited || s->round >= *out.diverged_at) note(s->sets);
 }
 
 // A host's round on the session.

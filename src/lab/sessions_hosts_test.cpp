@@ -388,14 +388,14 @@ TEST(Hosts, WhatRestoreBringsBackAndWhatGoesOn) {
   };
   const PhaseResult r = run_with({}, run);
   const auto bits = [&](const char* name, const char* set) {
-    return weights_hash(r.named.at(name).sets.at(set)[0]);
+    return weights_hash(r.copies.at(name)->sets.at(set)[0]);
   };
   for (const char* set : {"sum", "sum.opt"}) {
     EXPECT_EQ(bits("restored", set), bits("early", set)) << set;
     EXPECT_NE(bits("restored", set), bits("late", set)) << set;
   }
-  EXPECT_EQ(r.named.at("restored").programs.at("learn").runs, 5);
-  EXPECT_EQ(r.named.at("restored").round, 5);
+  EXPECT_EQ(r.copies.at("restored")->programs.at("learn").runs, 5);
+  EXPECT_EQ(r.copies.at("restored")->round, 5);
   EXPECT_EQ(r.state<Count>().rounds, 8);
   EXPECT_EQ(r.log("learn", "step"), (std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8}));
   for (size_t i = 0; i < 8; ++i)

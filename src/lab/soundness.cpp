@@ -531,8 +531,7 @@ void require_sound(const std::string& who, const SessionSpec& spec,
       if (std::ranges::count(own[set], name, &ParameterSpec::name) == 0)
         own[set].push_back({name, p.graph->node(o.id).type.shape, init::zeros()});
     }
-  Specs sets;
-  for (const auto& [name, model] : models) sets[name] = &model.ensemble->specs();
+  SetSpecs sets = specs_of(models);
   for (const auto& [name, specs] : own) sets[name] = &specs;
   std::vector<std::string> read;
   for (const ProgramSpec& p : spec.programs) {
