@@ -402,8 +402,6 @@ TEST(Phases, SlipsAreNamedBeforeAnythingIsTrained) {
        [](Phase& p, const Pair&) {
          p.programs["right"].lr = [](int64_t round, int64_t) { return round == 4 ? -1. : 0.1; };
        }},
-      {"phase pair: the number 'pull' is NaN",
-       [](Phase& p, const Pair&) { p.scalars["pull"] = NAN; }},
       {"phase pair: `sees` and `keeps` say what a host's function does, and it has none",
        [](Phase& p, const Pair&) { p.keeps = {"best"}; }},
       {"phase pair: see_every is 0", [](Phase& p, const Pair&) { p.see_every = 0; }},

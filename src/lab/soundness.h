@@ -44,7 +44,7 @@ struct WrittenSets {
 // logged results that there are not; numbers and tables called as what the library gives ("step");
 // tables with fewer rows than there are samples, or than the row that a sample's number in another
 // table says; sets, numbers and learning rates that are given and never read; snapshots and probes
-// that are never reached; learning rates that are none, and numbers that are NaN.
+// that are never reached; learning rates that are negative or none.
 void require_sound(const Phase& p, const SessionSpec& spec, const WrittenSets& written,
                    const DataTable& tables);
 
