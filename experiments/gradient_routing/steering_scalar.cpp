@@ -376,7 +376,7 @@ Experiment steering_scalar() {
       {.name = "steering-scalar",
        .metric = "word_gain",
        .primary = {"S3a"},
-       .ranges = {{"loss*", 0, kNoEnd}, {"perplexity*", 1, kNoEnd}},
+       .ranges = {{"loss*", 0, kNoEnd}, {"perplexity*", 0, kNoEnd}},
        .calibrated = {"",
                       "size=L first_layer=2 last_layer=5 steered_layer=3 "
                       "pushes=0.1,0.2,0.3,0.5,0.7,1,2,4,8"},

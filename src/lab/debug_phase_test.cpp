@@ -280,7 +280,9 @@ TEST(DebugPhase, AHostsCallsAreNotedAndItsRoundIsCalledTwice) {
     });
   look_at("loop", {},
           [&](DebugGraph& g) {
-            EXPECT_NE(g.round->repeats.find("its round 1 gave other bits"), std::string::npos)
+            EXPECT_NE(g.round->repeats.find(
+                          "its round 1, called twice from equal state, gave other bits"),
+                      std::string::npos)
                 << g.round->repeats;
           },
           {{"leans", {"true"}, ""}});

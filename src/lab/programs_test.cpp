@@ -88,10 +88,9 @@ TEST(Programs, UnitNormScalesAWeightThatItNames) {
   EXPECT_EQ(after(-1), rows);
 
   EXPECT_EQ(refusal([&] { t.run(scaled(model, "modle", "w", 0)); }),
-            "phase scaled, program 'scale': there is no set 'modle' here; did you mean \"model\"?");
+            "phase scaled: there is no set 'modle' here; did you mean \"model\"?");
   EXPECT_EQ(refusal([&] { t.run(scaled(model, "model", "weight", 0)); }),
-            "phase scaled, program 'scale': the set 'model' has no parameter 'weight'; did you mean "
-            "\"w\"?");
+            "phase scaled: the set 'model' has no parameter 'weight'; known: w, b");
   EXPECT_NE(refusal([&] { t.run(scaled(model, "model", "b", 1)); }), "");
 }
 

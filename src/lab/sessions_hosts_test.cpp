@@ -497,7 +497,10 @@ TEST(Hosts, AStateOfAnotherTypeIsRefusedInWords) {
   fork.host<Tally>({}, [](Round& r, Tally&) { add(r, 1); });
   fork.from.emplace(r.at(4));
   const std::string said = refusal([&] { b.trial->run(fork); });
-  EXPECT_EQ(said, "phase counting: a host's state " + wanted);
+  EXPECT_EQ(
+      said,
+      "phase counting: the snapshot that it continues from is of another host: a host's state " +
+          wanted);
   EXPECT_NE(refusal([&] { b.trial->open(p)->state<Tally>(); }).find("asked for as 'omni::Tally'"),
             std::string::npos);
   EXPECT_NE(refusal([&] { b.train(), PhaseResult().state<Count>(); }).find("there is none"),
