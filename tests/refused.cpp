@@ -103,12 +103,12 @@ void host(Phase& p, int64_t step) {
 }
 }  // namespace loop_that_captures
 
-// SAYS: a phase refers to what it starts at and reads, and this ends with the statement
+// SAYS: a phase refers to what it starts at, and this ends with the statement
 namespace start_that_ends {
 void start(Trial& t, Phase& p) { p.starts_at("model", t.run(p).trained("model")); }
 }  // namespace start_that_ends
 
-// SAYS: a phase refers to what it starts at and reads, and this ends with the statement
+// SAYS: a phase refers to what it reads, and this ends with the statement
 namespace read_that_ends {
 void read(Trial& t, Phase& p) { p.reads("model", t.train(Training{})); }
 }  // namespace read_that_ends

@@ -150,7 +150,9 @@ PooledRelu pooled_relu(const Pool2d& windows, const std::string& off = "", int64
   images[5] = std::numeric_limits<float>::quiet_NaN();
   for (size_t i = 0; i < slopes.size(); ++i) slopes[i] = 0.1f * static_cast<float>(i) - 2;
   slopes[7] = std::numeric_limits<float>::quiet_NaN();
-  Program p(g, {.passes_off = {off}});
+  ProgramOptions options;
+  if (!off.empty()) options.passes_off.insert(off);
+  Program p(g, options);
   p.bind("x", images.data());
   p.bind("dy", slopes.data());
   p.run();

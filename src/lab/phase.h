@@ -157,23 +157,24 @@ struct Phase {
   }
   template <class T>
   requires std::is_same_v<std::remove_const_t<T>, Trained>
-  void starts_at(const std::string&, T&&) { refuse_temporary<T>(); }
+  void starts_at(const std::string&, T&&) {
+    static_assert(state::kNever<T>,
+                  "a phase refers to what it starts at, and this ends with the statement: keep it "
+                  "in a variable");
+  }
   template <class T>
   requires std::is_same_v<std::remove_const_t<T>, Trained>
-  void reads(const std::string&, T&&) { refuse_temporary<T>(); }
+  void reads(const std::string&, T&&) {
+    static_assert(state::kNever<T>,
+                  "a phase refers to what it reads, and this ends with the statement: keep it in a "
+                  "variable");
+  }
   void inherit(const Trained& t) {
     if (!inherited_divergence) inherited_divergence = t.diverged_at;
   }
   std::optional<int64_t> inherited_divergence;
 
  private:
-  template <class T>
-  static void refuse_temporary() {
-    static_assert(
-        state::kNever<T>,
-        "a phase refers to what it starts at and reads, and this ends with the statement: "
-        "keep it in a variable");
-  }
   template <class Do>
   static constexpr bool kIsFunction = std::is_function_v<std::remove_pointer_t<Do>>;
   template <class Do>
