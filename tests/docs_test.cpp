@@ -140,6 +140,67 @@ TEST(Docs, PromisesNameTestsThatAreThere) {
   EXPECT_GT(names, 60);
 }
 
+std::string text_of(const fs::path& file) {
+  std::ifstream in(file);
+  EXPECT_TRUE(in) << file;
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// What stands below a heading, until the next of its kind.
+std::string section_of(const fs::path& page, const std::string& heading) {
+  const std::string text = prose_of(page);
+  const size_t from = text.find("\n## " + heading + "\n");
+  EXPECT_NE(from, std::string::npos) << page << " has no heading " << heading;
+  return from == std::string::npos ? "" : text.substr(from, text.find("\n## ", from + 1) - from);
+}
+
+// Each header of ops is in the table, and has the functions that its row names.
+TEST(Docs, OpsAreListedByHeader) {
+  const std::string section = section_of(kRoot / "docs/experiments.md", "What a graph computes");
+  int functions = 0;
+  for (const std::string& row : found(section, "\n(\\| `[^\n]*)")) {
+    std::string headers;
+    for (const std::string& header : found(row, R"(`((?:ops|nn)/\w+\.h)`)"))
+      headers += text_of(kRoot / "src" / header);
+    if (row.find("`ops/elementwise.h`") != std::string::npos)
+      headers += text_of(kRoot / "src/ops/elementwise_table.h");
+    for (const std::string& name : found(row, R"(`(\w+)`)")) {
+      ++functions;
+      EXPECT_TRUE(std::regex_search(headers, std::regex("\\b" + name + "\\(|\\(" + name + ",")))
+          << name << " in " << row;
+    }
+  }
+  EXPECT_GT(functions, 70);
+  for (const auto& entry : fs::directory_iterator(kRoot / "src/ops")) {
+    const std::string name = entry.path().filename().string();
+    const bool declares =
+        name.ends_with(".h") &&
+        std::regex_search(text_of(entry.path()), std::regex("\nextern const OpDef|"
+                                                            "\n(std::vector<)?Value>? "));
+    if (declares && !name.starts_with("test"))
+      EXPECT_NE(section.find("`ops/" + name + "`"), std::string::npos) << name;
+  }
+}
+
+// Fields of Experiment stand in the page's table in the order in which the compiler wants them.
+TEST(Docs, FieldsOfAnExperimentAreListedInOrder) {
+  const std::string header = text_of(kRoot / "src/lab/experiment.h");
+  const size_t from = header.find("\nstruct Experiment {");
+  ASSERT_NE(from, std::string::npos);
+  const std::string fields = header.substr(from, header.find("\n};", from) - from);
+  std::vector<std::string> declared = found(fields, R"(\n  [\w:<>(), ]+ (\w+)(?: = [^;\n]*)?;)");
+  const std::string page = prose_of(kRoot / "docs/experiments.md");
+  const size_t table = page.find("| field of `Experiment` |");
+  ASSERT_NE(table, std::string::npos);
+  const std::string rows = page.substr(table, page.find("\n\n", table) - table);
+  std::vector<std::string> listed;
+  for (const std::string& cell : found(rows, R"(\n\| (`[^|]*) \|)"))
+    for (const std::string& name : found(cell, R"(`\.(\w+)`)")) listed.push_back(name);
+  ASSERT_GE(declared.size(), 3U);
+  declared.resize(declared.size() - 2);  // settings and words, which are filled in
+  EXPECT_EQ(listed, declared);
+}
+
 TEST(Docs, AStepIsFollowedThroughEightFiles) {
   const std::string text = prose_of(kRoot / "docs/how-a-run-flows.md");
   const size_t from = text.find("## One training step in eight files");

@@ -106,8 +106,7 @@ class Debugger {
     const DataTable tables = cut(all);
     const int64_t batch = std::min(p.batch, p.samples);
     const SetSpecs sets = specs_of(phase_of(p));
-    DebugGraph step =
-        graph_of(p.name, p.build, std::min(request_.rows, batch), tables, p.on, sets);
+    DebugGraph step = graph_of(p.name, p.build, std::min(request_.rows, batch), tables, p.on, sets);
     step.step = p.from ? p.from->step : 0;
     step.steps = p.steps > 0 ? p.steps : p.epochs * ((p.samples + batch - 1) / batch);
     if (p.lr) step.rate = [&, steps = step.steps](int64_t s) { return p.lr(s, steps); };
@@ -194,8 +193,8 @@ class Debugger {
                                          subset.empty() ? "" : " over " + subset);
     if (!is_new(name, fingerprint(whole))) return;
     const DataTable tables = cut(all);
-    DebugGraph g = graph_of(name, e.build, std::min(request_.rows, e.rows), tables, subset,
-                            specs_of(e.sets));
+    DebugGraph g =
+        graph_of(name, e.build, std::min(request_.rows, e.rows), tables, subset, specs_of(e.sets));
     for (const auto& [set, model] : e.sets)
       add_parameters(g.inputs, set, model.ensemble->specs(), [&, &model = model](size_t i) {
         return model.ensemble->array(i, model.index);

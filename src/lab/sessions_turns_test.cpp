@@ -52,9 +52,8 @@ Phase gan(const Trained& c, const Trained& g, Key key, int64_t k) {
       s.graph().update(now, clamp(now, -0.5, 0.5));
     }
   }};
-  p.programs["generator"] = {.build = descend("generator", generator_loss, Adam{.beta1 = 0.5}),
-                             .batch = 32,
-                             .lr = 5e-3};
+  p.programs["generator"] = {
+      .build = descend("generator", generator_loss, Adam{.beta1 = 0.5}), .batch = 32, .lr = 5e-3};
   for (int64_t i = 0; i < k; ++i) {
     p.turns.push_back({"critic"});
     p.turns.push_back({"clip"});
@@ -220,11 +219,8 @@ PhaseResult run_maml(Trial& t, int64_t rounds) {
   Phase p;
   p.name = "maml";
   p.starts_at("model", model);
-  p.programs["outer"] = {.build = outer_step,
-                         .batch = 1,
-                         .samples = kTasks,
-                         .lr = 5e-3,
-                         .log = {"loss", "without"}};
+  p.programs["outer"] = {
+      .build = outer_step, .batch = 1, .samples = kTasks, .lr = 5e-3, .log = {"loss", "without"}};
   p.turns = {{"outer"}};
   p.rounds = rounds;
   p.key = t.key().fold("maml");

@@ -36,14 +36,10 @@ using SetSpecs = std::map<std::string, const std::vector<ParameterSpec>*>;
 // Handed to the function that emits a phase's graph.
 class Step {
  public:
-  // `subset`: what its samples are of (lab/subset.h); "" where they are rows of tables. `sets`: those
-  // that the graph may read.
+  // `subset`: what its samples are of (lab/subset.h); "" where they are rows of tables. `sets`:
+  // those that the graph may read.
   Step(Graph& g, int64_t batch, const DataTable& data, std::string subset = "", SetSpecs sets = {})
-      : graph_(g),
-        batch_(batch),
-        data_(data),
-        subset_(std::move(subset)),
-        sets_(std::move(sets)) {}
+      : graph_(g), batch_(batch), data_(data), subset_(std::move(subset)), sets_(std::move(sets)) {}
 
   Graph& graph() { return graph_; }
   int64_t batch() const { return batch_; }  // rows of this graph; the last batch may be short

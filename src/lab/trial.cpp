@@ -481,9 +481,10 @@ void Trial::record(const std::string& arm, const Trained& model,
 void Trial::record(const std::string& arm, const Trained& model, const Measured& seen,
                    std::map<std::string, double> more) {
   for (const auto& [name, values] : seen) {
-    require(values.size() == 1,
-            "arm '{}': '{}' has {} values, and a metric is one number: record what you make of them",
-            arm, name, values.size());
+    require(
+        values.size() == 1,
+        "arm '{}': '{}' has {} values, and a metric is one number: record what you make of them",
+        arm, name, values.size());
     require(more.emplace(name, values[0]).second, "arm '{}': '{}' is given twice", arm, name);
   }
   record(arm, model, std::move(more));

@@ -298,7 +298,7 @@ class Trial {
   OnDivergence on_divergence_;
   DataTable tables_;
   std::optional<std::string> in_part_;
-  std::set<std::string> parts_;  // met so far
+  std::set<std::string> parts_;       // met so far
   std::map<std::string, Made> made_;  // by part
 };
 

@@ -218,8 +218,8 @@ TEST(Trial, KeepsNoFunctionThatItWasGivenPastReturn) {
     o.checkpoints = folder.path();
     ToyBench b(o);
     Trial& t = *b.trial;
-    const Trained start = t.init([token](Net& net, Value x) { toy_logits(net, x); }, {kToyFeatures},
-                                 t.key());
+    const Trained start =
+        t.init([token](Net& net, Value x) { toy_logits(net, x); }, {kToyFeatures}, t.key());
     Training how{.on = "train", .batch = 32, .epochs = 1};
     how.lr = [token](int64_t, int64_t) { return 0.01; };
     how.apply.trainable = [token](const std::string&) { return true; };
