@@ -300,12 +300,12 @@ put_all("metric_ranges", "good", {
     "none": "[]", "empty": "",
     "share": '[{"metric": "accuracy", "low": 0, "high": 1, "cases": 500}]',
     "several": json.dumps([{"metric": "forget*", "low": -1, "high": 1.5, "cases": 0},
-                           {"metric": "*", "low": 1e-300, "high": 1e300, "cases": 0}])})
+                           {"metric": "*", "low": 1e-300, "high": 1e300, "cases": 0}]),
+    "one-end": '[{"metric": "a", "low": null, "high": 1, "cases": 0}]'})
 put_all("metric_ranges", "bad", {
     "text": "accuracy", "object": "{}", "number": "7", "no-low": '[{"metric": "a"}]',
     "low-text": '[{"metric": "a", "low": "0", "high": 1, "cases": 0}]',
     "infinite": '[{"metric": "a", "low": 0, "high": 1e999, "cases": 0}]',
-    "missing": '[{"metric": "a", "low": null, "high": 1, "cases": 0}]',
     "deep": "[" * 9000 + "]" * 9000})
 
 PAGE = """# Sums
