@@ -9,7 +9,7 @@
 
 namespace omni {
 
-// Pieces stay apart: ("ab", "c") gives another value than ("a", "bc").
+// Texts stay apart: ("ab", "c") is another than ("a", "bc"). A list needs its length before it.
 class Hash {
  public:
   void add(uint64_t x) { h_ = Key{h_}.fold(x).bits; }

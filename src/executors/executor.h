@@ -26,7 +26,7 @@ struct Table {
 };
 
 // A graph that is run again and again. Its inputs are
-//   "SET/NAME"  a parameter, shared by all programs of a session
+//   "SET/NAME"  a parameter, shared by all programs of a session; tables may be called so, too
 //   "index"     i32 [batch]: the sample numbers of this run
 //   "key"       i32 [2]: the program's random key
 //   "step"      f32: see `clock`
@@ -71,7 +71,7 @@ struct Standing {
   int64_t round = 0;                   // rounds that have ended
 };
 
-// In a round: so many runs of a program, in every so-many-th round (after so many, and again).
+// In a round: `runs` runs of a program in a row, in the rounds `every`, 2 `every`, 3 `every`, ...
 struct Turn {
   int program = 0;
   int64_t runs = 1, every = 1;
@@ -168,7 +168,7 @@ class Session {
   virtual std::span<std::byte> feed_bytes(int program, const std::string& input, DType type) = 0;
 };
 
-// For one thread of the host at a time, its sessions included.
+// For one thread at a time, and so are its sessions, but for those of slots (executors/slots.h).
 class Executor {
  public:
   virtual ~Executor() = default;

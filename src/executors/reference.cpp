@@ -481,7 +481,7 @@ class ReferenceSlots final : public Slots {
   uint64_t launches_ = 0;
 };
 
-// Of what is each model's own: parameters, which have a '/' in their names, what is fed, and
+// Of what is each model's own: parameters, and any table with a '/' in its name, what is fed, and
 // results. Tables are counted where they are made.
 int64_t bytes_of(const Graph& g, const std::vector<std::string>& fed,
                  std::set<std::string>& counted) {

@@ -42,8 +42,8 @@ CREATE TABLE figures(
   caption TEXT NOT NULL, kind TEXT NOT NULL, spec TEXT NOT NULL);
 )";
 
-// Younger than the rest, and so made wherever it is absent; programs that do not know it read the
-// others as ever.
+// Not every stored run has these: they are made where they are absent. Programs that do not know
+// them read the others.
 constexpr const char* kYoungTables = R"(
 CREATE TABLE IF NOT EXISTS images(
   figure TEXT NOT NULL, seed INTEGER NOT NULL, position INTEGER NOT NULL, label TEXT NOT NULL,
