@@ -97,7 +97,7 @@ struct Phase {
   std::map<std::string, PhaseProgram> programs;  // any names but "probe"
   int64_t rounds = 0;
   std::vector<PhaseTurn> turns;  // what a round is; or it is a call of a host's function: host()
-  Key key;                       // of all that programs and host draw
+  Key key;                       // of all that programs and host draw; unset: seed's and name's
   std::map<std::string, double> scalars;
   std::optional<Probe> probe;  // Probe::at and every count rounds
   std::optional<StopRule> stop;

@@ -54,6 +54,23 @@ struct Pair {
   Phase phase() { return pair_of(a, b, trial.key()); }
 };
 
+// Seeds draw otherwise, and so do phases of other names.
+TEST(Phases, WithoutAKeyTheyDrawByTheirSeedAndName) {
+  const Ensemble a = [] {
+    ToyBench b;
+    return toy_model(*b.trial, "a");
+  }();
+  const auto bits = [&](int64_t seed, const std::string& name, std::optional<Key> key) {
+    ToyBench b({}, seed);
+    Phase p = pair_of(a, a, key.value_or(Key{}));
+    p.name = name;
+    return weights_hash(b.trial->run(p).set("a")[0]);
+  };
+  EXPECT_EQ(bits(1, "pair", {}), bits(1, "pair", Key::of(1).fold("pair")));
+  EXPECT_NE(bits(1, "pair", {}), bits(2, "pair", {}));
+  EXPECT_NE(bits(1, "pair", {}), bits(1, "couple", {}));
+}
+
 // Of a step that is one program, the training says all of it.
 TEST(Phases, ATrainingIsTheShortest) {
   ToyBench b;

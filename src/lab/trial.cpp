@@ -259,7 +259,7 @@ Trained Trial::train(const Training& t) {
 
 PhaseResult Trial::run(const Phase& phase) {
   worker_.require_no_round("Trial::run()");
-  const Phase p = with_rows(phase);
+  const Phase p = completed(phase);
   return run_phase(p, [&](const PhaseGraphs& graphs) {
     if (const auto& saw = worker_.options().saw_phase) saw(p, graphs, tables_);
   });
@@ -299,7 +299,12 @@ PhaseResult Trial::run_phase(const Phase& p,
   return out;
 }
 
-Phase Trial::with_rows(Phase p) const {
+Phase Trial::completed(Phase p) const {
+  const auto draws_by_it = [](const auto& named) {
+    return !named.second.order || !named.second.random;
+  };
+  if (p.key == Key{} && (p.host_round || std::ranges::any_of(p.programs, draws_by_it)))
+    p.key = key().fold(p.name);
   for (auto& [name, program] : p.programs)
     if (!program.on.empty() && program.samples == 0) program.samples = rows_of(*this, program.on);
   if (p.probe && !p.probe->on.empty() && p.probe->rows == 0)
@@ -310,7 +315,7 @@ Phase Trial::with_rows(Phase p) const {
 std::unique_ptr<OpenPhase> Trial::open(const Phase& phase) {
   worker_.require_no_round("Trial::open()");
   require(!dry(), "phase {}: it is to be stepped by hand, and this run is dry", phase.name);
-  return open_phase(worker_, with_rows(phase), tables_, on_divergence_);
+  return open_phase(worker_, completed(phase), tables_, on_divergence_);
 }
 
 StepBuilder descend(const std::string& set, const ScalarOf& loss, const Optimizer& optimizer,

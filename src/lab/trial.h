@@ -289,7 +289,8 @@ class Trial {
   void put_value(const std::string& arm, const std::string& metric, int64_t step, double value);
   Measured run_once(const std::string& subset, Evaluation evaluation);
   PhaseResult run_phase(const Phase& p, const std::function<void(const PhaseGraphs&)>& saw_graphs);
-  Phase with_rows(Phase p) const;  // of the subsets that it names
+  // With the rows of the subsets that it names, and a key of its own where it draws and has none.
+  Phase completed(Phase p) const;
 
   Worker& worker_;
   int64_t seed_;
