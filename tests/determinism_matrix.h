@@ -176,9 +176,9 @@ inline const Outcome& alone(const std::string& experiment, Precision precision, 
   return o;
 }
 
-// The ensembles are the seeds {60}, {57 .. 63} or {59 .. 61}, and {0 .. 63} or {56 .. 63}, so that a
-// model has other neighbours and another place in each. Every model, or the first and the last three,
-// is compared with itself alone, and all with each other: another seed gives other weights.
+// The ensembles are the seeds {60}, {57 .. 63} or {59 .. 61}, and {0 .. 63} or {56 .. 63}, so that
+// a model has other neighbours and another place in each. Every model, or the first and the last
+// three, is compared with itself alone, and all with each other: another seed gives other weights.
 inline void expect_bits_of_each_alone(const Way& w, bool every_model) {
   std::vector<int64_t> seeds(w.ensemble);
   const bool many = w.ensemble > 7;

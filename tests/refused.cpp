@@ -1,6 +1,6 @@
-// What an author gets wrong in C++ itself: each namespace holds one such slip and is refused with one
-// error, which says in words what the comment in front of it says. Compiled by ctest, once, for its
-// errors alone.
+// What an author gets wrong in C++ itself: each namespace holds one such slip and is refused with
+// one error, which says in words what the comment in front of it says. Compiled by ctest, once, for
+// its errors alone.
 #include "lab/phase.h"
 #include "studies/authoring.h"
 

@@ -24,7 +24,8 @@ std::string bare(const std::string& code) {
 TEST(SessionsPage, ShowsCodeOfTests) {
   const std::string root = OMNI_SOURCE_DIR, page = read_file(root + "/docs/sessions.md");
   const std::string tests = bare(read_file(root + "/src/lab/sessions_turns_test.cpp")) +
-                            bare(read_file(root + "/src/lab/sessions_hosts_test.cpp"));
+                            bare(read_file(root + "/src/lab/sessions_hosts_test.cpp")) +
+                            bare(read_file(root + "/src/lab/hosts_test.cpp"));
   const std::string opening = "```cpp\n", closing = "```";
   int blocks = 0;
   for (size_t at = 0; (at = page.find(opening, at)) != std::string::npos; ++blocks) {

@@ -259,7 +259,8 @@ TEST(PrimaryClaims, ShownIntervalsAndVerdictsShareARange) {
   }
 }
 
-// Of a squared error as well: no claim is decided beyond what is shown, and none that is sure is open.
+// Of a squared error as well: no claim is decided beyond what is shown, and none that is sure is
+// open.
 TEST(PrimaryClaims, ShownIntervalsAndVerdictsShareAnEnd) {
   const Range error{0, std::numeric_limits<double>::infinity()};
   const std::vector<double> v = {0.02, 0.3, 0.05, 0.11};

@@ -24,4 +24,12 @@ std::vector<std::string> nearest(std::string_view name, std::span<const std::str
 // It takes its time: on paths that are often taken, ask for it only once there is an error.
 std::string suggest(std::string_view name, std::span<const std::string> candidates);
 
+// The names in a map, to be suggested.
+template <class Map>
+std::vector<std::string> names_in(const Map& map) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : map) names.push_back(name);
+  return names;
+}
+
 }  // namespace omni

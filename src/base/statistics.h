@@ -58,9 +58,9 @@ Summary describe(std::span<const double> values);
 //   Where all values are equal, a share of `cases` cases still varies by 1 / cases of them: f is
 //   that; without cases there is no spread.
 //   With one end: the same as the other one moves away, where the spread goes with sqrt(u) of the
-//   distance u from the end, the score statistic of a quasi-Poisson mean: |m - u| / sqrt(f u / n) with
-//   f = s^2 / m. Its interval, m + k/2 +- sqrt(k m + k^2/4) with k = t^2 f / n, is longer away from
-//   the end, where the long tail is.
+//   distance u from the end, the score statistic of a quasi-Poisson mean: |m - u| / sqrt(f u / n)
+//   with f = s^2 / m. Its interval, m + k/2 +- sqrt(k m + k^2/4) with k = t^2 f / n, is longer away
+//   from the end, where the long tail is.
 // Infinite at and beyond the ends of the range, unless the mean lies there.
 double standard_errors_from(const Summary& s, double x, const Range& range = {});
 // All x within t(n-1) standard errors of the mean; unknown for n < 2.

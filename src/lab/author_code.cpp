@@ -2,30 +2,21 @@
 
 #include <cxxabi.h>
 
-#include <cstdlib>
 #include <exception>
-#include <memory>
 #include <new>
 #include <typeinfo>
 
+#include "base/type_name.h"
 #include "lab/worker.h"
 
 namespace omni {
 namespace {
 
 // Of what is being handled.
-std::string type_name() {
-  const std::type_info* type = abi::__cxa_current_exception_type();
-  if (!type) return "something";
-  int failed = 0;
-  const std::unique_ptr<char, decltype(&std::free)> name(
-      abi::__cxa_demangle(type->name(), nullptr, nullptr, &failed), &std::free);
-  return failed == 0 ? name.get() : type->name();
-}
-
 std::string told(const std::string& where) {
+  const std::type_info* type = abi::__cxa_current_exception_type();
   return fmt::format("{}{}the experiment's code threw {}", where, where.empty() ? "" : ": ",
-                     type_name());
+                     type ? type_name(*type) : "something");
 }
 
 }  // namespace

@@ -101,7 +101,8 @@ void require_takes(ExecutorKind kind, Precision precision,
     require(precision == Precision::f32, "precision bf16 is for {}; {} computes in {}",
             those([](const ExecutorRow& r) { return !r.computes_in; }), row.name, row.computes_in);
   if (row.passes)
-    require(passes_off.empty(), "passes can be switched off (--passes-off, OMNISCALE_PASSES_OFF) for {}; {} {}",
+    require(passes_off.empty(),
+            "passes can be switched off (--passes-off, OMNISCALE_PASSES_OFF) for {}; {} {}",
             those([](const ExecutorRow& r) { return !r.passes; }), row.name, row.passes);
 }
 

@@ -10,11 +10,8 @@
 // they were: its name and its members' kinds stand before them.
 #pragma once
 
-#include <cxxabi.h>
-
 #include <array>
 #include <cstddef>
-#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -28,6 +25,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "base/type_name.h"
 
 namespace omni {
 
@@ -177,19 +175,6 @@ class Reader {
   std::span<const std::byte> in_;
 };
 
-// "omni::Casino".
-template <class T>
-std::string type_name() {
-  int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> name(
-      abi::__cxa_demangle(typeid(T).name(), nullptr, nullptr, &status), std::free);
-  std::string text = name ? name.get() : typeid(T).name();
-  constexpr std::string_view kHidden = "(anonymous namespace)::";
-  for (size_t at = text.find(kHidden); at != text.npos; at = text.find(kHidden))
-    text.erase(at, kHidden.size());
-  return text;
-}
-
 // The members' kinds, in order: "f8 [4 i8] {key text}". Of structs within structs to some depth,
 // for one may hold others of its own kind.
 template <class T>
@@ -235,7 +220,7 @@ Bytes stored(const State& s) {
   Writer write(out);
   std::string members;
   describe<State>(members);
-  write(type_name<State>());
+  write(type_name(typeid(State)));
   write(members);
   write(s);
   return out;
@@ -252,13 +237,13 @@ inline std::string stored_type(std::span<const std::byte> bytes) {
 template <class State>
 void read(std::span<const std::byte> bytes, State& into) {
   require(!bytes.empty(), "a host's state is asked for as '{}', and there is none",
-          type_name<State>());
+          type_name(typeid(State)));
   Reader read(bytes);
   std::string name, members, wanted;
   read(name), read(members);
   describe<State>(wanted);
-  require(name == type_name<State>(), "a host's state is of type '{}', and is read as '{}'", name,
-          type_name<State>());
+  require(name == type_name(typeid(State)), "a host's state is of type '{}', and is read as '{}'",
+          name, type_name(typeid(State)));
   require(members == wanted,
           "a host's state is of a type '{}' with other members than the '{}' "
           "that it is read as",
@@ -304,7 +289,7 @@ class HostState {
     auto* held = dynamic_cast<Held<State>*>(held_.get());
     if (!held)
       fail_user("the host's state is of type '{}', and is asked for as '{}'",
-                held_ ? state::stored_type(bytes()) : "none", state::type_name<State>());
+                held_ ? state::stored_type(bytes()) : "none", type_name(typeid(State)));
     return held->value;
   }
 

@@ -2,13 +2,13 @@
 // of each alone, and each ends by itself.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <thread>
 
-#include "executors/reference.h"
-#include "executors/rendezvous.h"
 #include "lab/test_phases.h"
+#include "lab/test_under_way.h"
 #include "ops/elementwise.h"
 #include "ops/random.h"
 #include "ops/reduce.h"
@@ -128,41 +128,15 @@ Outcome one_seed(int seed, bool trouble, WorkerOptions o) {
   return out;
 }
 
-std::vector<Outcome> alone(bool trouble) {
-  std::vector<Outcome> all;
-  WorkerOptions o;
-  o.executor = ExecutorKind::reference;
-  for (int seed = 0; seed < kSeeds; ++seed) all.push_back(one_seed(seed, trouble, o));
-  return all;
+auto with(bool trouble) {
+  return [=](int seed, const WorkerOptions& o) { return one_seed(seed, trouble, o); };
 }
 
-struct Together {
-  std::vector<Outcome> outcomes = std::vector<Outcome>(kSeeds);
-  size_t largest = 0;  // group
-};
+std::vector<Outcome> alone(bool trouble) { return each_alone(kSeeds, with(trouble)); }
 
-Together together(bool trouble, Grouping grouping, const ReferenceOptions& options = {}) {
-  Together all;
-  const auto executor = make_reference_executor(options);
-  Rendezvous rendezvous(
-      *executor,
-      {.most_computing = 2, .grouping = std::move(grouping), .met = [&](const Meeting& m) {
-         all.largest = std::max(all.largest, m.members.size());
-       }});
-  std::vector<std::unique_ptr<Rendezvous::Member>> members;
-  for (int seed = 0; seed < kSeeds; ++seed) members.push_back(rendezvous.join());
-  std::vector<std::thread> threads;
-  for (int seed = 0; seed < kSeeds; ++seed)
-    threads.emplace_back(
-        [&, seed, member = std::move(members[static_cast<size_t>(seed)])]() mutable {
-          member->begin(seed);
-          WorkerOptions o;
-          o.make_executor = [&] { return member->executor(); };
-          all.outcomes[static_cast<size_t>(seed)] = one_seed(seed, trouble, o);
-          member.reset();
-        });
-  for (std::thread& t : threads) t.join();
-  return all;
+testing::UnderWay<Outcome> together(bool trouble, Grouping grouping,
+                                    const ReferenceOptions& options = {}) {
+  return all_under_way(kSeeds, with(trouble), std::move(grouping), options);
 }
 
 TEST(HostsUnderWay, AnyGroupsOfSeedsGiveTheBitsOfEachAlone) {
@@ -171,9 +145,11 @@ TEST(HostsUnderWay, AnyGroupsOfSeedsGiveTheBitsOfEachAlone) {
   for (const Outcome& o : wanted) EXPECT_EQ(o.end, "finished");
   for (const auto& [most, grouping] :
        {std::pair{1, at_most(1)}, {3, at_most(3)}, {kSeeds, all_together()}}) {
-    const Together met = together(false, grouping);
+    const auto met = together(false, grouping);
     EXPECT_EQ(met.outcomes, wanted) << most;
-    EXPECT_EQ(met.largest, static_cast<size_t>(most));
+    size_t largest = 0;
+    for (const Meeting& m : met.meetings) largest = std::max(largest, m.members.size());
+    EXPECT_EQ(largest, static_cast<size_t>(most));
   }
   EXPECT_EQ(together(false, drawn_from(7), {.threads = 2, .order = 3, .most_slots = 2}).outcomes,
             wanted);
@@ -181,8 +157,9 @@ TEST(HostsUnderWay, AnyGroupsOfSeedsGiveTheBitsOfEachAlone) {
 
 TEST(HostsUnderWay, EachSeedEndsByItself) {
   const std::vector<Outcome> untroubled = alone(false), wanted = alone(true);
-  EXPECT_EQ(wanted[kThrows].end,
-            "phase first, round 4: the experiment's code threw std::runtime_error: the world broke");
+  EXPECT_EQ(
+      wanted[kThrows].end,
+      "phase first, round 4: the experiment's code threw std::runtime_error: the world broke");
   EXPECT_TRUE(wanted[kThrows].phases.empty());
   EXPECT_EQ(wanted[kDiverges].diverged_at, kDivergesIn + 1);
   for (const int seed : {0, 3, 4}) EXPECT_EQ(wanted[seed], untroubled[seed]) << seed;

@@ -72,12 +72,16 @@ class Live final : public OpenInference {
 
 class Counted final : public OpenInference {
  public:
-  Counted(const SessionSpec& spec, Work& work) : spec_(spec), work_(work) {}
+  Counted(const SessionSpec& spec, Work& work)
+      : spec_(spec), work_(work), runs_(spec.programs.size()) {}
+  ~Counted() override {
+    for (size_t p = 0; p < runs_.size(); ++p)
+      if (runs_[p] > 0) work_.add(spec_.programs[p].graph, static_cast<double>(runs_[p]));
+  }
 
   void run(const std::string& program) override { leave_out(program, 1); }
   void leave_out(const std::string& program, int64_t runs) override {
-    const auto p = static_cast<size_t>(number_of(spec_, program));
-    work_.add(spec_.programs[p].graph, static_cast<double>(runs));
+    runs_[static_cast<size_t>(number_of(spec_, program))] += runs;
   }
   std::span<const float> result(const std::string& program,
                                 const std::string& name) const override {
@@ -105,6 +109,7 @@ class Counted final : public OpenInference {
 
   const SessionSpec spec_;
   Work& work_;
+  std::vector<int64_t> runs_;  // by program
   mutable std::map<std::pair<std::string, std::string>, std::vector<float>> memory_;
 };
 

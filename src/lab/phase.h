@@ -111,9 +111,9 @@ struct Phase {
 
   // `round(Round&, State&)` is called once per round and may keep nothing but what is in `state`:
   // between two calls the phase may be written to disk, and read back elsewhere. (check_repeats(),
-  // and debug by it, calls rounds twice to find what leans on more.) It steps worlds and draws numbers, by
-  // Round::key(); forward and backward passes are programs. Before each start of the phase it is
-  // called once, dry, and results are zeros.
+  // and debug by it, calls rounds twice to find what leans on more.) It steps worlds and draws
+  // numbers, by Round::key(); forward and backward passes are programs. Before each start of the
+  // phase it is called once, dry, and results are zeros.
   //
   // It is a function, or a lambda that captures nothing: the phase is found again by all that it
   // depends on, and what a lambda holds cannot be seen.
@@ -316,10 +316,10 @@ class OpenPhase {
 // or contradictory in it. Refers to what `p` refers to.
 Phase phase_of(const Training& p);
 
-// In tests, and in debug: UserError if round `round`, from 0, called again from equal state, gives other bits
-// than it gave, of all that it changes, sees, logs and keeps, or ends the phase or not. What all
-// calls within one second of one process see alike (a clock, an address) it cannot find. UserError
-// for a round that the phase does not take.
+// In tests, and in debug: UserError if round `round`, from 0, called again from equal state, gives
+// other bits than it gave, of all that it changes, sees, logs and keeps, or ends the phase or not.
+// What all calls within one second of one process see alike (a clock, an address) it cannot find.
+// UserError for a round that the phase does not take.
 void check_repeats(Trial& t, const Phase& p, int64_t round);
 
 }  // namespace omni

@@ -110,11 +110,7 @@ class PhaseRun::Live final : public RoundCalls {
     copy.copies.clear();
     run_.out_.copies[name] = std::make_shared<const PhaseSnapshot>(std::move(copy));
   }
-  std::vector<std::string> kept() const override {
-    std::vector<std::string> names;
-    for (const auto& [name, copy] : run_.out_.copies) names.push_back(name);
-    return names;
-  }
+  std::vector<std::string> kept() const override { return names_in(run_.out_.copies); }
   void restore_sets(const std::string& name) override {
     for (const auto& [set, e] : run_.out_.copies.at(name)->sets) write(*run_.session_, set, e[0]);
     run_.restart();

@@ -171,13 +171,6 @@ const char* unit_of(const Phase& p) {
   return is_step ? "step" : "round";
 }
 
-template <class Map>
-std::vector<std::string> names_of(const Map& map) {
-  std::vector<std::string> names;
-  for (const auto& [name, value] : map) names.push_back(name);
-  return names;
-}
-
 // Whether the result "loss" depends on a parameter of one of these sets.
 bool loss_depends_on(const Graph& g, const std::set<std::string>& sets) {
   std::vector<bool> depends(g.size());
@@ -201,7 +194,7 @@ bool is_scalar(const Type& t) { return t.dtype == DType::f32 && t.shape.count() 
 void require_updates(const std::string& who, const Graph& g, const Phase& p,
                      const WrittenSets& written) {
   std::set<std::string> updated;
-  const auto list = names_of(written.trained);
+  const auto list = names_in(written.trained);
   for (const Output& o : g.outputs()) {
     if (!o.update) continue;
     const std::string set = set_of(o.name);
@@ -348,7 +341,7 @@ void require_turns(const Phase& p) {
   for (const PhaseTurn& t : p.turns) {
     if (!p.programs.contains(t.program))
       fail_user("phase {}: a turn is of program '{}', which it has not{}", p.name, t.program,
-                suggest(t.program, names_of(p.programs)));
+                suggest(t.program, names_in(p.programs)));
     require(t.runs >= 1 && t.every >= 1,
             "phase {}: the turn of '{}' is of {} runs in every {}-th round: at least 1 of each",
             p.name, t.program, t.runs, t.every);
@@ -438,7 +431,7 @@ void require_form(const Phase& p) {
       fail_user(
           "phase {}: the snapshot that it continues from has the set '{}', which it does not "
           "train{}",
-          p.name, set, suggest(of, names_of(p.start)));
+          p.name, set, suggest(of, names_in(p.start)));
   }
 }
 

@@ -3,7 +3,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "base/nearest.h"
 #include "base/statistics.h"
@@ -18,19 +17,9 @@
 #include "lab/subset.h"
 #include "lab/worker.h"
 #include "nn/optimizers.h"
-#include "store/files.h"
-#include "store/png.h"
-#include "weights/arrays.h"
 
 namespace omni {
 namespace {
-
-// Adds what a dry run meets to the form of the part that it is in.
-template <class... Facts>
-void see(SeedRecord& record, const std::optional<std::string>& part, const Facts&... facts) {
-  Hash& form = record.form[part.value_or("")];
-  (form.add(facts), ...);
-}
 
 // What a text begins with; nothing for what no phase gave.
 std::string in(const std::string& phase) {
@@ -44,22 +33,6 @@ std::map<std::string, ModelView> models_of(const FrozenSets& sets) {
     models.emplace(name, (*ensemble)[0]);
   }
   return models;
-}
-
-void require_free(const auto& recorded, const std::string& figure, int64_t place) {
-  require(recorded.figure != figure || recorded.place != place,
-          "figure '{}': place {} is given twice in one seed", figure, place);
-}
-
-std::vector<std::string> names_of(const auto& map) {
-  std::vector<std::string> names;
-  for (const auto& [name, value] : map) names.push_back(name);
-  return names;
-}
-
-double mean_of_last(std::span<const float> log, int64_t runs) {
-  const std::span<const float> last = log.last(runs);
-  return std::accumulate(last.begin(), last.end(), 0.0) / static_cast<double>(runs);
 }
 
 // A training step's loss is its result.
@@ -124,12 +97,12 @@ Trained Trial::init(std::vector<ParameterSpec> parameters, Key key) {
     return {std::move(e)};
   }
   made(e.bytes());
-  see(record_, in_part_, key.bits);
+  record_.see(in_part_, key.bits);
   e.zero(0);
   for (size_t i = 0; i < e.specs().size(); ++i) {
     const ParameterSpec& s = e.specs()[i];
-    see(record_, in_part_, s.name, fmt::format("{}", s.shape), static_cast<int>(s.init.kind),
-        s.init.center, s.init.scale, static_cast<int>(s.init.fan));
+    record_.see(in_part_, s.name, fmt::format("{}", s.shape), static_cast<int>(s.init.kind),
+                s.init.center, s.init.scale, static_cast<int>(s.init.fan));
   }
   return {std::move(e)};
 }
@@ -165,7 +138,7 @@ double Trained::last(const std::string& result) const {
   const Named<double>& values = probed.back().values;
   if (const auto it = values.find(result); it != values.end()) return it->second;
   fail_user("{}there is no '{}' among what was probed{}", in(phase), result,
-            suggest(result, names_of(values)));
+            suggest(result, names_in(values)));
 }
 
 Probe look(const std::string& result, const std::string& on, const ScalarOf& what,
@@ -273,7 +246,7 @@ PhaseResult Trial::run_phase(const Phase& p,
   if (saw_graphs) saw_graphs(graphs);
   if (dry()) {
     record_.model_epochs += graphs.model_epochs();
-    see(record_, in_part_, graphs.form(numerics));
+    record_.see(in_part_, graphs.form(numerics));
     graphs.count(record_.work[in_part_.value_or("")]);
     PhaseResult out = graphs.untrained();
     made(out.bytes());
@@ -330,16 +303,6 @@ StepBuilder descend(const std::string& set, const ScalarOf& loss, const Optimize
 
 StepBuilder descend(const ScalarOf& loss, const Optimizer& optimizer, const ApplyOptions& how) {
   return descend("model", loss, optimizer, how);
-}
-
-double late_mean(const PhaseResult& r, const std::string& program, const std::string& result,
-                 int64_t runs) {
-  const std::vector<float>& log = r.log(program, result);
-  if (r.diverged_at) return kNaN;
-  require(runs >= 1 && runs <= std::ssize(log),
-          "the mean of '{}' over the last {} runs of '{}' is asked for, and there are {}", result,
-          runs, program, log.size());
-  return mean_of_last(log, runs);
 }
 
 Trained Trial::train(const std::string& name, const Trained& start, const Training& how,
@@ -431,11 +394,11 @@ Measured Trial::run_once(const std::string& subset, Evaluation e) {
     Measured zeros;
     for (const Output& o : graph.outputs()) zeros[o.name].assign(graph.node(o.id).type.count(), 0);
     record_.work[in_part_.value_or("")].add(owned, 1);
-    see(record_, in_part_, fingerprint(graph), e.rows);
-    for (const auto& [name, set] : e.sets) see(record_, in_part_, name);
-    for (const auto& [name, x] : e.scalars) see(record_, in_part_, name, x);
+    record_.see(in_part_, fingerprint(graph), e.rows);
+    for (const auto& [name, set] : e.sets) record_.see(in_part_, name);
+    for (const auto& [name, x] : e.scalars) record_.see(in_part_, name, x);
     for (const auto& [name, array] : tables_)
-      if (graph.find_input(name)) see(record_, in_part_, name, array.hash);
+      if (graph.find_input(name)) record_.see(in_part_, name, array.hash);
     return zeros;
   }
   worker_.stop_if_asked();
@@ -449,103 +412,9 @@ std::unique_ptr<OpenInference> Trial::open(const Inference& i) {
   worker_.require_no_round("an inference");
   const SessionSpec spec = session_of(i);
   if (!dry()) return open_inference(i, spec, worker_);
-  see(record_, in_part_, fingerprint(spec), i.given.value());
-  for (const auto& [name, model] : i.sets) see(record_, in_part_, name);
+  record_.see(in_part_, fingerprint(spec), i.given.value());
+  for (const auto& [name, model] : i.sets) record_.see(in_part_, name);
   return count_inference(spec, record_.work[in_part_.value_or("")]);
-}
-
-std::string Trial::arm_name(const std::string& arm) const {
-  return variant_.empty() ? arm : arm + " | " + variant_;
-}
-
-void Trial::record(const std::string& arm, const Trained& model,
-                   std::map<std::string, double> metrics) {
-  ModelResult& r = record_.models[arm_name(arm)];
-  r.arm = arm_name(arm);
-  r.seed = seed_;
-  require(record_.part_of.emplace(r.arm, in_part_.value_or("")).second,
-          "arm '{}' is recorded twice in one seed", arm);
-  record_.arms.push_back(r.arm);
-  for (const auto& [name, value] : metrics) put_value(arm, name, kFinalStep, value);
-  if (dry()) {
-    see(record_, in_part_, r.arm);
-    return;
-  }
-  r.weights_hash = fmt::format("{:016x}", weights_hash(model.model[0]));
-  if (model.diverged_at) {
-    r.status = ModelStatus::diverged;
-    r.status_step = *model.diverged_at;
-  }
-  if (const auto& models = worker_.options().models; !models.empty()) {
-    const auto folder = models / fmt::format("seed-{}", seed_);
-    make_folder(folder);
-    save_ensemble(folder / (file_name_of(r.arm) + ".safetensors"), model.model);
-  }
-}
-
-void Trial::record(const std::string& arm, const Trained& model, const Measured& seen,
-                   std::map<std::string, double> more) {
-  for (const auto& [name, values] : seen) {
-    require(
-        values.size() == 1,
-        "arm '{}': '{}' has {} values, and a metric is one number: record what you make of them",
-        arm, name, values.size());
-    require(more.emplace(name, values[0]).second, "arm '{}': '{}' is given twice", arm, name);
-  }
-  record(arm, model, std::move(more));
-}
-
-void Trial::image(const std::string& figure, int64_t place, const std::string& label,
-                  std::span<const float> greys, int64_t height, int64_t width) {
-  if (!variant_.empty()) return;  // a sweep shows its own figure
-  require(height > 0 && width > 0 && std::ssize(greys) == height * width,
-          "figure '{}', place {}: {} greys do not fill a picture of {} x {}", figure, place,
-          greys.size(), height, width);
-  for (const RecordedImage& i : record_.images) require_free(i, figure, place);
-  record_.images.push_back({figure, place, label, dry() ? "" : encode_png(greys, height, width)});
-}
-
-void Trial::text(const std::string& figure, int64_t place, const std::string& text) {
-  if (!variant_.empty()) return;
-  for (const RecordedText& t : record_.texts) require_free(t, figure, place);
-  record_.texts.push_back({figure, place, text});
-}
-
-void Trial::curve(const std::string& arm, const std::string& metric, int64_t step, double value) {
-  require(step != kFinalStep, "arm '{}': the curve of '{}' has no step {}", arm, metric, step);
-  put_value(arm, metric, step, value);
-}
-
-void Trial::curves(const std::string& arm, const Trained& model) {
-  for (const Probed& seen : model.probed)
-    for (const auto& [metric, value] : seen.values) curve(arm, metric, seen.step, value);
-}
-
-void Trial::curves(const std::string& arm, const PhaseResult& r, const std::string& program,
-                   int64_t every) {
-  require(every >= 1, "arm '{}': a curve has a point after every {} runs of '{}'", arm, every,
-          program);
-  const auto logs = r.logs.find(program);
-  require(logs != r.logs.end(), "arm '{}': no program '{}' of the phase logged anything{}", arm,
-          program, suggest(program, names_of(r.logs)));
-  for (const auto& [metric, log] : logs->second) {
-    require(every <= std::ssize(log) || r.diverged_at,
-            "arm '{}': its curve of '{}' has a point after every {} runs of '{}', and there are {}",
-            arm, metric, every, program, log.size());
-    for (int64_t end = every; end <= std::ssize(log); end += every)
-      curve(arm, metric, end, mean_of_last(std::span(log).first(end), every));
-  }
-}
-
-void Trial::put_value(const std::string& arm, const std::string& metric, int64_t step,
-                      double value) {
-  require(record_.measured.emplace(arm_name(arm), metric, step).second,
-          "arm '{}' has two values of the metric '{}' {}", arm, metric,
-          step == kFinalStep ? "at the end" : fmt::format("at step {}", step));
-  record_.models[arm_name(arm)].metrics.push_back({metric, step, value});
-  if (!dry()) return;
-  see(record_, in_part_, arm_name(arm), metric, step);
-  record_.measured_in[arm_name(arm)].insert(in_part_.value_or(""));
 }
 
 }  // namespace omni

@@ -10,10 +10,9 @@
 
 #include "base/statistics.h"
 #include "base/test_folder.h"
-#include "executors/reference.h"
-#include "executors/rendezvous.h"
 #include "lab/runner.h"
 #include "lab/test_support.h"
+#include "lab/test_under_way.h"
 #include "ops/elementwise.h"
 #include "store/files.h"
 
@@ -86,42 +85,16 @@ Outcome one_seed(int seed, bool trouble, WorkerOptions o) {
   return out;
 }
 
-std::vector<Outcome> alone(bool trouble) {
-  std::vector<Outcome> all;
-  WorkerOptions o;
-  o.executor = ExecutorKind::reference;
-  for (int seed = 0; seed < kSeeds; ++seed) all.push_back(one_seed(seed, trouble, o));
-  return all;
+auto with(bool trouble) {
+  return [=](int seed, const WorkerOptions& o) { return one_seed(seed, trouble, o); };
 }
 
-struct Together {
-  std::vector<Outcome> outcomes = std::vector<Outcome>(kSeeds);
-  std::vector<Meeting> meetings;
-};
+std::vector<Outcome> alone(bool trouble) { return each_alone(kSeeds, with(trouble)); }
 
-Together together(bool trouble, Grouping grouping, const ReferenceOptions& options = {},
-                  const std::filesystem::path& checkpoints = {}) {
-  Together all;
-  const auto executor = make_reference_executor(options);
-  Rendezvous rendezvous(*executor, {.most_computing = 2,
-                                    .grouping = std::move(grouping),
-                                    .met = [&](const Meeting& m) { all.meetings.push_back(m); }});
-  std::vector<std::unique_ptr<Rendezvous::Member>> members;
-  for (int seed = 0; seed < kSeeds; ++seed) members.push_back(rendezvous.join());
-  std::vector<std::thread> threads;
-  for (int seed = 0; seed < kSeeds; ++seed)
-    threads.emplace_back(
-        [&, seed, member = std::move(members[static_cast<size_t>(seed)])]() mutable {
-          member->begin(seed);
-          WorkerOptions o;
-          o.make_executor = [&] { return member->executor(); };
-          o.checkpoints = checkpoints;
-          o.checkpoint_every_s = 1e9;
-          all.outcomes[static_cast<size_t>(seed)] = one_seed(seed, trouble, o);
-          member.reset();
-        });
-  for (std::thread& t : threads) t.join();
-  return all;
+testing::UnderWay<Outcome> together(bool trouble, Grouping grouping,
+                                    const ReferenceOptions& options = {},
+                                    const std::filesystem::path& checkpoints = {}) {
+  return all_under_way(kSeeds, with(trouble), std::move(grouping), options, checkpoints);
 }
 
 TEST(UnderWay, AnyGroupsOfSeedsGiveTheBitsOfEachAlone) {
@@ -136,7 +109,7 @@ TEST(UnderWay, ASeedOfTheSchedulerReplaysItToTheLetter) {
   const std::vector<Outcome> wanted = alone(false);
   for (uint64_t s = 0; s < 20; ++s) {
     const ReferenceOptions options = {.order = s, .most_slots = 3};
-    const Together one = together(false, drawn_from(s), options);
+    const auto one = together(false, drawn_from(s), options);
     EXPECT_EQ(one.outcomes, wanted) << s;
     if (s < 5) {
       EXPECT_EQ(together(false, drawn_from(s), options).meetings, one.meetings) << s;

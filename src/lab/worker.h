@@ -91,6 +91,13 @@ struct SeedRecord {
   std::map<std::string, Hash> form = {};
   std::map<std::string, std::set<std::string>> measured_in = {};  // arm -> parts, of a dry run
   std::set<std::tuple<std::string, std::string, int64_t>> measured = {};  // arm, metric, step
+
+  // Adds what a dry run meets to the form of the part that it is in.
+  template <class... Facts>
+  void see(const std::optional<std::string>& part, const Facts&... facts) {
+    Hash& of_part = form[part.value_or("")];
+    (of_part.add(facts), ...);
+  }
 };
 
 class Worker {

@@ -190,11 +190,12 @@ void Results::record_model(const ModelResult& m) {
     const Range range = this->range(x.name);
     // For the rounding of single precision.
     const double room = range.bounded() ? 1e-6 * (range.high - range.low) : 1e-6;
-    require(!range.has_end() || !std::isfinite(x.value) ||
-                (x.value >= range.low - room && x.value <= range.high + room),
-            "the metric '{}' of '{}' is {} at seed {}, outside of its declared range from {} to {}; "
-            "correct the experiment's ranges or the metric",
-            x.name, m.arm, x.value, m.seed, range.low, range.high);
+    require(
+        !range.has_end() || !std::isfinite(x.value) ||
+            (x.value >= range.low - room && x.value <= range.high + room),
+        "the metric '{}' of '{}' is {} at seed {}, outside of its declared range from {} to {}; "
+        "correct the experiment's ranges or the metric",
+        x.name, m.arm, x.value, m.seed, range.low, range.high);
   }
   transaction([&] {
     state_->changed_seeds.insert(m.seed);
